@@ -1,0 +1,5 @@
+"""The only code that knows MongoDB."""
+
+from services.database.connection import Database
+
+__all__ = ["Database"]

@@ -1,0 +1,77 @@
+"""Registered files: one document each; the bytes lie on disk by content."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ReturnDocument
+from pymongo.database import Database
+
+from services.database.guard import guarded
+from services.database.paging import NEWEST_FIRST, identifier, milliseconds, page
+from services.models import File, Page
+
+
+@guarded
+class FileStore:
+    """The collection `files`. `owner=None` means any owner."""
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self._files = database["files"]
+
+    def create_indexes(self) -> None:
+        self._files.create_index([("owner", 1), ("sha256", 1), ("name", 1)], unique=True)
+        self._files.create_index([("owner", 1), *NEWEST_FIRST])
+        self._files.create_index(NEWEST_FIRST)
+        self._files.create_index("sha256")
+
+    def add(
+        self, *, owner: str, name: str, size: int, sha256: str, kind: str, now: datetime
+    ) -> File:
+        """The file of that owner, name and content; made when there is none yet."""
+        document = self._files.find_one_and_update(
+            {"owner": owner, "sha256": sha256, "name": name},
+            {"$setOnInsert": {"size": size, "kind": kind, "created": milliseconds(now)}},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        assert document is not None  # an upsert that returns the document after it
+        return _file(document)
+
+    def get(self, file_id: str, owner: str | None) -> File | None:
+        document = self._files.find_one(_one(file_id, owner))
+        return _file(document) if document else None
+
+    def page(
+        self, owner: str | None, *, text: str, kind: str, after: str | None, limit: int
+    ) -> Page[File]:
+        query: dict[str, Any] = {}
+        if owner is not None:
+            query["owner"] = owner
+        if kind:
+            query["kind"] = str(kind)
+        if text:
+            query["name"] = {"$regex": re.escape(str(text)), "$options": "i"}
+        return page(self._files, query, after, limit, _file)
+
+    def delete(self, file_id: str, owner: str | None) -> bool:
+        return self._files.delete_one(_one(file_id, owner)).deleted_count == 1
+
+    def holds(self, sha256: str) -> bool:
+        """Whether any file has that content."""
+        return self._files.find_one({"sha256": str(sha256)}, {"_id": 1}) is not None
+
+
+def _one(file_id: str, owner: str | None) -> dict[str, Any]:
+    query: dict[str, ObjectId | str | None] = {"_id": identifier(file_id)}
+    if owner is not None:
+        query["owner"] = owner
+    return query
+
+
+def _file(document: dict[str, Any]) -> File:
+    fields = {key: value for key, value in document.items() if key != "_id"}
+    return File(id=str(document["_id"]), **fields)

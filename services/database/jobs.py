@@ -1,0 +1,123 @@
+"""Jobs: a collection of its own, `_id` = "<run>:<attempt>:<job>", read by prefix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo import ASCENDING, UpdateOne
+from pymongo.database import Database
+
+from services.database.guard import guarded
+from services.database.runs import RunStore
+from services.models import Job, State
+
+Record = dict[str, Any]
+DESCRIPTION = ("rule", "wildcards", "input", "output", "log", "threads", "resources", "reason")
+
+
+@guarded
+class JobStore:
+    """The collection `jobs`."""
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self._jobs = database["jobs"]
+        self._runs = RunStore(database)
+
+    def create_indexes(self) -> None:
+        """`_id` serves every query there is."""
+
+    def apply(self, run_id: str, attempt: int, records: Sequence[Record]) -> None:
+        """Write what Snakemake reported, in order. Applying the same records again changes nothing.
+
+        A record has a `type`: plan {stats}, graph {links}, progress {done, total}, and for a `job`
+        number: started {rule, wildcards, …, tries, at}, finished {at}, failed {final, at}; `at` in
+        seconds since the epoch.
+        """
+        writes = [write for record in records if (write := _write(_key(run_id, attempt), record))]
+        if writes:
+            self._jobs.bulk_write(writes, ordered=True)
+        fields: dict[str, Any] = {}
+        for record in records:
+            fields |= _summary(record)
+        if any(record["type"] == "failed" for record in records):
+            fields["progress.failed"] = self._failed(run_id, attempt)
+        if fields:
+            self._runs.report(run_id, attempt, fields)
+
+    def list(self, run_id: str, attempt: int) -> Sequence[Job]:
+        """The jobs of an attempt, in the order they started."""
+        found = self._jobs.find(_prefix(run_id, attempt))
+        return [_job(document) for document in found.sort([("started", ASCENDING), ("_id", 1)])]
+
+    def get(self, run_id: str, job_id: str) -> Job | None:
+        """A job by its public id, "<attempt>-<job>"."""
+        attempt, _, number = str(job_id).partition("-")
+        document = self._jobs.find_one({"_id": f"{run_id}:{attempt}:{number}"})
+        return _job(document) if document else None
+
+    def close(self, run_id: str, attempt: int, state: State, *, now: datetime) -> None:
+        """End the jobs that still count as running; for an attempt whose processes are gone."""
+        self._jobs.update_many(
+            {**_prefix(run_id, attempt), "state": State.RUNNING.value},
+            {"$set": {"state": state.value, "ended": now}},
+        )
+
+    def _failed(self, run_id: str, attempt: int) -> int:
+        failed = {"state": State.EXECUTOR_ERROR.value}
+        return self._jobs.count_documents({**_prefix(run_id, attempt), **failed})
+
+
+def _write(prefix: str, record: Record) -> UpdateOne | None:
+    match record["type"]:
+        case "started":
+            fields = {name: record[name] for name in DESCRIPTION if name in record}
+            fields |= {
+                "command": record.get("command", ""),
+                "tries": record.get("tries", 1),
+                "state": State.RUNNING.value,
+                "started": _time(record["at"]),
+            }
+        case "finished":
+            fields = {"state": State.COMPLETE.value, "ended": _time(record["at"])}
+        case "failed" if record.get("final", True):
+            fields = {"state": State.EXECUTOR_ERROR.value, "ended": _time(record["at"])}
+        case _:
+            return None
+    return UpdateOne({"_id": f"{prefix}{record['job']}"}, {"$set": fields}, upsert=True)
+
+
+def _summary(record: Record) -> dict[str, Any]:
+    """What a record says about the run as a whole."""
+    match record["type"]:
+        case "plan":  # as pairs: a rule's name is no field name
+            stats = {rule: n for rule, n in record["stats"].items() if rule != "total"}
+            total = record["stats"].get("total", sum(stats.values()))
+            return {"plan": [[rule, n] for rule, n in stats.items()], "progress.total": total}
+        case "graph":
+            return {"links": record["links"]}
+        case "progress":
+            return {"progress.done": record["done"], "progress.total": record["total"]}
+        case _:
+            return {}
+
+
+def _key(run_id: str, attempt: int) -> str:
+    return f"{run_id}:{attempt}:"
+
+
+def _prefix(run_id: str, attempt: int) -> dict[str, Any]:
+    key = _key(run_id, attempt)
+    return {"_id": {"$gte": key, "$lt": key[:-1] + ";"}}  # ";" follows ":" in every collation
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _job(document: dict[str, Any]) -> Job:
+    _, attempt, number = document["_id"].split(":")
+    fields = {key: value for key, value in document.items() if key != "_id"}
+    defaults: dict[str, Any] = {"rule": "", "wildcards": {}, "started": None, "ended": None}
+    return Job(id=f"{attempt}-{number}", **{**defaults, **fields})

@@ -1,0 +1,199 @@
+"""Files: bytes stored once by content, names kept for people and never used as paths."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from services.access import scope
+from services.database import Database
+from services.errors import Conflict, DiskFull, Invalid, NotFound, TooLarge
+from services.models import Actor, File, Page
+from services.settings import MIB, Settings
+
+BLOCK = MIB  # bytes read at once
+KINDS = {
+    "fasta": "fa fasta fna faa ffn fas",
+    "fastq": "fq fastq",
+    "alignment": "bam sam cram",
+    "variants": "vcf bcf",
+    "annotation": "gff gff3 gtf bed",
+    "spectra": "mzml mzxml mgf raw",
+    "table": "tsv csv xlsx xls",
+    "report": "html htm pdf",
+    "image": "png svg jpg jpeg gif webp",
+    "json": "json yaml yml",
+    "text": "txt md log",
+    "archive": "zip tar",
+}
+KIND_OF = {suffix: kind for kind, suffixes in KINDS.items() for suffix in suffixes.split()}
+COMPRESSED = {"gz", "bz2", "xz", "zst"}
+
+
+def kind_of(name: str) -> str:
+    """What the suffix of a file's name says it is; compression does not count."""
+    parts = name.lower().split(".")[1:]
+    if parts and parts[-1] in COMPRESSED:
+        parts = parts[:-1] or parts
+    return KIND_OF.get(parts[-1], "other") if parts else "other"
+
+
+class Files:
+    """Registered files of all owners."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._store = database.files
+        self._runs = database.runs
+        self._root = settings.data / "files"
+
+    def register(
+        self, actor: Actor, name: str, stream: BinaryIO, *, size: int | None = None
+    ) -> File:
+        """Read `stream` to its end, in blocks, and register what it held.
+
+        `size` is the announced length in bytes. The same name and content again gives the file
+        that is there. Raises Invalid (name, or fewer bytes than announced), TooLarge, DiskFull;
+        nothing stays behind then.
+        """
+        name = _checked_name(name)
+        limit = self._settings.max_upload * MIB
+        if size is not None and size > limit:
+            raise _too_large(limit)
+        with self._incoming() as draft:
+            sha256, read = _receive(stream, draft, limit)
+            if size is not None and read < size:
+                raise Invalid(
+                    f"The upload ended after {read} of {size} bytes.",
+                    field="body",
+                    hint="Send the file again.",
+                )
+            with self.unchanging():
+                return self._keep(actor, name, draft, sha256, read)
+
+    def get(self, actor: Actor, file_id: str) -> File:
+        file = self._store.get(file_id, scope(actor))
+        if file is None:
+            raise NotFound("There is no such file.")
+        return file
+
+    def list(
+        self,
+        actor: Actor,
+        *,
+        text: str = "",
+        kind: str = "",
+        after: str | None = None,
+        limit: int = 50,
+    ) -> Page[File]:
+        """Newest first; `text` is part of the name, `kind` as in File."""
+        return self._store.page(scope(actor), text=text, kind=kind, after=after, limit=limit)
+
+    def path(self, actor: Actor, file_id: str) -> Path:
+        """The bytes on disk, to be read only."""
+        return self.blob(self.get(actor, file_id).sha256)
+
+    def delete(self, actor: Actor, file_id: str) -> None:
+        """Forget a file, and its bytes when no other file has them. Conflict while a run uses it."""
+        with self.unchanging():
+            file = self.get(actor, file_id)
+            if used := self._runs.uses(file_id):
+                raise Conflict(
+                    f"{used} run{'s use' if used > 1 else ' uses'} this file.",
+                    hint="Delete those runs first.",
+                )
+            self._store.delete(file_id, scope(actor))
+            if not self._store.holds(file.sha256):
+                self.blob(file.sha256).unlink(missing_ok=True)
+
+    def blob(self, sha256: str) -> Path:
+        """Where content lies."""
+        return self._root / "content" / sha256[:2] / sha256
+
+    @contextlib.contextmanager
+    def unchanging(self) -> Iterator[None]:
+        """Between check and act, no other process adds or deletes files, or submits runs."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        with (self._root / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _keep(self, actor: Actor, name: str, draft: Path, sha256: str, size: int) -> File:
+        blob = self.blob(sha256)
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        ours = not blob.exists()
+        if ours:
+            draft.rename(blob)
+        try:
+            return self._store.add(
+                owner=actor.id,
+                name=name,
+                size=size,
+                sha256=sha256,
+                kind=kind_of(name),
+                now=datetime.now(UTC),
+            )
+        except BaseException:
+            if ours:
+                blob.unlink()
+            raise
+
+    @contextlib.contextmanager
+    def _incoming(self) -> Iterator[Path]:
+        folder = self._root / "incoming"
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / secrets.token_hex(16)
+        try:
+            yield draft
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def _receive(stream: BinaryIO, draft: Path, limit: int) -> tuple[str, int]:
+    """Copy a stream to a read-only file; its sha256 and size in bytes."""
+    digest = hashlib.sha256()
+    read = 0
+    try:
+        with draft.open("xb") as file:
+            while block := stream.read(BLOCK):
+                read += len(block)
+                if read > limit:
+                    raise _too_large(limit)
+                digest.update(block)
+                file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.chmod(0o444)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(hint="Tell the operators of this desk.") from error
+        raise
+    return digest.hexdigest(), read
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(
+        f"Files of more than {limit // MIB} MiB are not taken.",
+        field="body",
+        hint="The operators can raise RUNDESK_MAX_UPLOAD.",
+    )
+
+
+def _checked_name(name: str) -> str:
+    if not name.strip() or len(name) > 255:
+        raise Invalid(
+            "A file needs a name of 1 to 255 characters.",
+            field="name",
+            hint="Give it as ?name=reads.fastq.gz",
+        )
+    if not name.isprintable():
+        raise Invalid("A file's name must not contain control characters.", field="name")
+    return name

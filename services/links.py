@@ -1,0 +1,72 @@
+"""Short-lived signed links, for what a browser opens at the API from the portal."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from services.access import named
+from services.errors import NotSignedIn
+from services.models import Actor
+from services.settings import Settings
+
+HOUR = 3600  # s
+
+
+class Links:
+    """Makes and checks links. A signature covers path, user and time of expiry."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._key = _secret(settings.data / "secret")
+
+    def make(self, actor: Actor, path: str, *, seconds: int = HOUR, **query: str) -> str:
+        """An absolute address of `path` (unquoted, from "/") at the API, good for `seconds`."""
+        expires = str(int(time.time()) + seconds)
+        signed = {
+            "actor": actor.id,
+            "expires": expires,
+            "signature": self._sign(path, actor.id, expires),
+        }
+        return f"{self._settings.public_api_url}{quote(path)}?{urlencode({**query, **signed})}"
+
+    def actor_of(self, path: str, query: Mapping[str, str]) -> Actor | None:
+        """Who a request for `path` (unquoted) acts for, or None when it carries no signature.
+
+        Raises NotSignedIn when the signature is wrong or has expired.
+        """
+        if "signature" not in query:
+            return None
+        actor, expires = query.get("actor", ""), query.get("expires", "")
+        good = hmac.compare_digest(
+            self._sign(path, actor, expires).encode(), query["signature"].encode()
+        )
+        if not good or not expires.isdecimal() or int(expires) < time.time():
+            raise NotSignedIn("This link has expired.", hint="Open it from the portal again.")
+        return named(self._settings, actor)
+
+    def _sign(self, path: str, actor: str, expires: str) -> str:
+        text = f"{path}\0{actor}\0{expires}".encode("utf-8", "surrogatepass")
+        return hmac.new(self._key, text, hashlib.sha256).hexdigest()
+
+
+def _secret(path: Path) -> bytes:
+    """The desk's key; made once, by whichever process comes first."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".secret-{secrets.token_hex(8)}")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_bytes()

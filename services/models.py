@@ -1,0 +1,332 @@
+"""The shapes everyone shares: frozen values, the same in the portal and in the API.
+
+States are those of GA4GH WES 1.1, verbatim. Times are aware datetimes in UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+T = TypeVar("T")
+
+
+class Model(BaseModel):
+    """A frozen value."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class State(StrEnum):
+    """Where a run (or a job) is; the words of GA4GH WES 1.1."""
+
+    QUEUED = "QUEUED"  # accepted; waits for a place
+    INITIALIZING = "INITIALIZING"  # claimed; inputs are staged, Snakemake starts
+    RUNNING = "RUNNING"  # Snakemake is at work
+    CANCELING = "CANCELING"  # asked to stop; processes are being ended
+    COMPLETE = "COMPLETE"  # finished, results published
+    EXECUTOR_ERROR = "EXECUTOR_ERROR"  # the workflow failed
+    SYSTEM_ERROR = "SYSTEM_ERROR"  # the desk or its host failed
+    CANCELED = "CANCELED"  # stopped on request
+
+    @property
+    def final(self) -> bool:
+        return self in FINAL
+
+
+FINAL = frozenset({State.COMPLETE, State.EXECUTOR_ERROR, State.SYSTEM_ERROR, State.CANCELED})
+LIVE = frozenset({State.INITIALIZING, State.RUNNING, State.CANCELING})  # somebody holds a lease
+
+#: The allowed transitions of a run. Back to QUEUED is a retry or a resume.
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.INITIALIZING, State.CANCELED}),
+    State.INITIALIZING: FINAL | {State.RUNNING, State.CANCELING, State.QUEUED},
+    State.RUNNING: FINAL | {State.CANCELING, State.QUEUED},
+    State.CANCELING: FINAL,
+    State.COMPLETE: frozenset(),
+    State.EXECUTOR_ERROR: frozenset({State.QUEUED}),
+    State.SYSTEM_ERROR: frozenset({State.QUEUED}),
+    State.CANCELED: frozenset({State.QUEUED}),
+}
+
+
+def sources(target: State) -> list[State]:
+    """The states from which `target` may be reached, in the order of the enum."""
+    return [state for state in State if target in TRANSITIONS[state]]
+
+
+class Actor(Model):
+    """Who asks. Every service call takes one."""
+
+    id: str
+    admin: bool = False
+
+
+RunId = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-f]{24}$",
+        description="Identifier of a run",
+        examples=["65f0c0ffee0123456789abcd"],
+    ),
+]
+FileId = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-f]{24}$",
+        description="Identifier of a file",
+        examples=["65f0c0ffee0123456789abce"],
+    ),
+]
+JobId = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{1,6}-[0-9]{1,9}$",
+        description="Attempt and Snakemake's job number",
+        examples=["1-7"],
+    ),
+]
+WorkflowName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$",
+        description="Name of a workflow in the catalogue",
+        examples=["sequence-search"],
+    ),
+]
+
+
+class Page(Model, Generic[T]):
+    """One page of a list, newest first. `next` is the token of the page after it, if there is one."""
+
+    items: list[T]
+    next: str | None = None
+
+
+# ---- files -----------------------------------------------------------------------------------
+
+
+class File(Model):
+    """A registered file. The name is for people and never used as a path."""
+
+    id: FileId
+    name: str
+    size: int = Field(description="bytes")
+    sha256: str
+    kind: str = Field(description="What its name says it is: fasta, fastq, table, … or other")
+    owner: str
+    created: datetime
+
+
+# ---- workflows -------------------------------------------------------------------------------
+
+
+class Example(Model):
+    """A set of parameters that is known to work; file parameters name files of the workflow."""
+
+    title: str = ""
+    params: dict[str, Any]
+
+
+class Highlight(Model):
+    """A result shown first. `path` is a glob relative to the run directory."""
+
+    path: str
+    title: str = ""
+
+
+class Workflow(Model):
+    """A workflow of the catalogue, as it is on disk now."""
+
+    name: str
+    title: str
+    summary: str = ""
+    category: str = "Other"
+    version: str = ""
+    digest: str = Field(description="sha256 over the files of the workflow")
+    takes: str = Field("", description="What goes in, in short")
+    gives: str = Field("", description="What comes out, in short")
+    available: bool = Field(description="False when it is broken or this host lacks what it needs")
+    problems: list[str] = Field([], description="Why it is not available, in words")
+    params_schema: dict[str, Any] = Field({}, description="JSON Schema of the parameters")
+    readme: str = Field("", description="Markdown")
+    example: Example | None = None
+    highlights: list[Highlight] = []
+
+
+# ---- runs ------------------------------------------------------------------------------------
+
+
+class RunRequest(Model):
+    """A submission. `params` or `example: true`, not both."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    workflow: WorkflowName
+    params: dict[str, Any] | None = Field(
+        None, description="Parameters as the workflow's schema says; file parameters are file ids"
+    )
+    example: bool = Field(False, description="Run the workflow's own example")
+    name: str = Field("", max_length=200, description="What the run is for")
+    tags: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field([], max_length=20)
+
+
+class Input(Model):
+    """A file as a run was given it, frozen at submission."""
+
+    field: str = Field(description="Parameter that holds it")
+    file: str = Field(description="File id")
+    name: str
+    path: str = Field(description="Where it is staged, relative to the run directory")
+    size: int
+    sha256: str
+
+
+class Progress(Model):
+    """Counters of the present attempt."""
+
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+
+
+class CauseKind(StrEnum):
+    """Why a run did not complete."""
+
+    RULE_FAILED = "RULE_FAILED"  # a job of the workflow failed
+    MISSING_OUTPUT = "MISSING_OUTPUT"  # a job ended well without making what it promised
+    WORKFLOW_INVALID = (
+        "WORKFLOW_INVALID"  # Snakemake could not read it, or found no way to the target
+    )
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    DISK_FULL = "DISK_FULL"
+    WALLTIME = "WALLTIME"
+    KILLED = "KILLED"  # ended by a signal that was not ours
+    HOST_LOST = "HOST_LOST"  # the processes vanished
+    STAGING_FAILED = "STAGING_FAILED"  # the desk could not prepare the run
+    CANCELED = "CANCELED"
+    UNKNOWN = "UNKNOWN"
+
+
+class Cause(Model):
+    """Why an attempt ended as it did, in words."""
+
+    kind: CauseKind
+    message: str = Field(description="One sentence")
+    rule: str | None = None
+    job: str | None = Field(None, description="Id of the job that failed first")
+    log: str = Field("", description="Last lines of the log of that job, or of Snakemake")
+    hint: str = Field("", description="What to do next")
+
+
+class Attempt(Model):
+    """One execution of a run."""
+
+    number: int
+    host: str
+    started: datetime
+    ended: datetime | None = None
+    exit_code: int | None = Field(None, description="Negative: the signal that ended Snakemake")
+    cause: Cause | None = None
+
+
+class Change(Model):
+    """One line of a run's history."""
+
+    state: State
+    at: datetime
+    note: str = ""
+
+
+class Submission(Model):
+    """What a run was accepted as; frozen from then on."""
+
+    name: str
+    workflow: str
+    workflow_title: str
+    workflow_version: str
+    digest: str = Field(description="Version of the workflow's files it was submitted with")
+    owner: str
+    tags: list[str]
+    params: dict[str, Any]
+    inputs: list[Input]
+    cores: int = Field(description="Cores it may use at once")
+
+
+class Run(Submission):
+    """A run and all that is known of it."""
+
+    id: RunId
+    state: State
+    progress: Progress
+    created: datetime
+    started: datetime | None
+    ended: datetime | None
+    error: str | None = Field(description="Why it did not complete, in one sentence")
+    cause: Cause | None
+    attempts: list[Attempt]
+    history: list[Change]
+
+
+class RunFilter(Model):
+    """Which runs to list."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: list[State] = Field([], description="Any of these states")
+    workflow: str | None = Field(None, max_length=64)
+    owner: str | None = Field(None, max_length=200)
+    text: str | None = Field(None, max_length=200, description="Part of name, tag, workflow or id")
+    after: str | None = Field(None, max_length=200, description="Token of the page before")
+    limit: int = Field(50, ge=1, le=200)
+
+
+class Job(Model):
+    """One job of Snakemake, as it reported it."""
+
+    id: JobId
+    rule: str
+    state: State
+    wildcards: dict[str, str]
+    started: datetime | None
+    ended: datetime | None
+    threads: int = 1
+    input: list[str] = []
+    output: list[str] = []
+    log: list[str] = []
+    resources: dict[str, Any] = {}
+    reason: str = ""
+    command: str = ""
+    tries: int = Field(1, description="How often Snakemake started it")
+
+
+class Step(Model):
+    """A rule of a run with its counters."""
+
+    rule: str
+    state: State
+    total: int
+    done: int
+    failed: int
+    running: int
+    mean_seconds: float | None = Field(description="Mean time of its finished jobs")
+
+
+class Graph(Model):
+    """The rules of a run and what waits for what."""
+
+    steps: list[Step]
+    links: list[tuple[str, str]] = Field(description="From rule, to rule")
+
+
+class Result(Model):
+    """A published result."""
+
+    path: str = Field(description="Relative to the run directory, with / between folders")
+    size: int = Field(description="bytes")
+    sha256: str
+    kind: str = Field(description="report, table, image, text, … or other")
+    title: str = Field("", description="Set for the results the workflow highlights")

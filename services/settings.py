@@ -1,0 +1,193 @@
+"""All settings: one table with name, default, unit and help. They come from the environment."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from services.errors import Misconfigured
+
+HERE = Path(__file__).resolve().parent.parent
+MIB = 1024 * 1024
+#: A direct connection outlives the moment before the replica set is initiated; a discovering one
+#: drops a member that does not name its set yet.
+EMBEDDED = "directConnection=true&replicaSet=rundesk"
+
+
+def setting(name: str, default: Any, help: str, unit: str = "") -> Any:
+    return field(default=default, metadata={"name": name, "help": help, "unit": unit})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one desk; `load` reads them from the environment."""
+
+    data: Path = setting("RUNDESK_DATA", Path("data"), "Folder of the database, files and runs")
+    host: str = setting("RUNDESK_HOST", "127.0.0.1", "Address that portal and API listen on")
+    api_port: int = setting("RUNDESK_API_PORT", 8000, "Port of the API")
+    portal_port: int = setting("RUNDESK_PORTAL_PORT", 8501, "Port of the portal")
+    api_url: str = setting(
+        "RUNDESK_API_URL", "", "Address of the API as browsers see it; empty: host and port"
+    )
+    portal_url: str = setting(
+        "RUNDESK_PORTAL_URL", "", "Address of the portal as browsers see it; empty: host and port"
+    )
+    mongodb_uri: str = setting(
+        "MONGODB_URI", "", "A MongoDB replica set to use instead of the embedded one"
+    )
+    database: str = setting("RUNDESK_DATABASE", "rundesk", "Name of the database")
+    db_port: int = setting("RUNDESK_DB_PORT", 27117, "Port of the embedded MongoDB")
+    mongod: str = setting("MONGOD", "", "A mongod binary to use instead of the bundled one")
+    workflows: tuple[Path, ...] = setting(
+        "RUNDESK_WORKFLOWS", (), "Further folders of workflows, separated by ':'"
+    )
+    cores: int = setting("RUNDESK_CORES", 0, "Cores that all runs share; 0: all of the host")
+    run_cores: int = setting(
+        "RUNDESK_RUN_CORES",
+        0,
+        "Cores one run gets; 0: an equal share of RUNDESK_MAX_RUNS, at least 2",
+    )
+    max_runs: int = setting("RUNDESK_MAX_RUNS", 4, "Runs at once")
+    max_upload: int = setting("RUNDESK_MAX_UPLOAD", 51200, "Largest file taken", "MiB")
+    max_body: int = setting("RUNDESK_MAX_BODY", 1, "Largest JSON body taken", "MiB")
+    attempts: int = setting(
+        "RUNDESK_ATTEMPTS", 3, "Attempts of a run when the desk or its host fails"
+    )
+    cancel_grace: float = setting(
+        "RUNDESK_CANCEL_GRACE", 5.0, "Time for a canceled run to end by itself", "s"
+    )
+    log_level: str = setting("RUNDESK_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR")
+    remote_user_header: str = setting(
+        "RUNDESK_REMOTE_USER_HEADER",
+        "",
+        "Header in which a signing-in reverse proxy names the user; set: sign-in is on",
+    )
+    remote_user_secret: str = setting(
+        "RUNDESK_REMOTE_USER_SECRET",
+        "",
+        "Secret that the same proxy sends as X-Rundesk-Secret (16 characters or more)",
+    )
+    admins: tuple[str, ...] = setting("RUNDESK_ADMINS", (), "Users with all rights, by comma")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read and check the settings.
+
+        Raises Misconfigured with one sentence that names the variable.
+        """
+        given: dict[str, Any] = {}
+        for item in fields(cls):
+            name = item.metadata["name"]
+            if text := environ.get(name, "").strip():
+                given[item.name] = _read(name, text, item.default)
+        loaded = cls(**{**given, "data": Path(given.get("data", cls.data)).expanduser().resolve()})
+        loaded.check()
+        return loaded
+
+    def check(self) -> None:
+        """Refuse what must not start. Raises Misconfigured."""
+        for name, value, least in (
+            ("RUNDESK_MAX_RUNS", self.max_runs, 1),
+            ("RUNDESK_ATTEMPTS", self.attempts, 1),
+            ("RUNDESK_CORES", self.cores, 0),
+            ("RUNDESK_RUN_CORES", self.run_cores, 0),
+            ("RUNDESK_MAX_UPLOAD", self.max_upload, 1),
+            ("RUNDESK_MAX_BODY", self.max_body, 1),
+        ):
+            if value < least:
+                raise Misconfigured(f"{name} must be {least} or more, not {value}.")
+        if self.remote_user_header and len(self.remote_user_secret) < 16:
+            raise Misconfigured(
+                "RUNDESK_REMOTE_USER_HEADER needs RUNDESK_REMOTE_USER_SECRET"
+                " with 16 characters or more, which the proxy sends as X-Rundesk-Secret."
+            )
+        if not self.sign_in and not is_loopback(self.host):
+            raise Misconfigured(
+                f"RUNDESK_HOST={self.host} is not a loopback address and no sign-in is configured:"
+                " set RUNDESK_HOST=127.0.0.1, or configure sign-in with RUNDESK_REMOTE_USER_HEADER"
+                " and RUNDESK_REMOTE_USER_SECRET."
+            )
+
+    @property
+    def sign_in(self) -> bool:
+        return bool(self.remote_user_header)
+
+    @property
+    def uri(self) -> str:
+        """Where MongoDB is."""
+        return self.mongodb_uri or f"mongodb://127.0.0.1:{self.db_port}/?{EMBEDDED}"
+
+    @property
+    def shared_cores(self) -> int:
+        return self.cores or len(os.sched_getaffinity(0))
+
+    @property
+    def cores_per_run(self) -> int:
+        share = max(2, self.shared_cores // self.max_runs)
+        return min(self.run_cores or share, self.shared_cores)
+
+    @property
+    def workflow_folders(self) -> tuple[Path, ...]:
+        """Bundled first; a later folder does not hide a name of an earlier one."""
+        return (HERE / "workflows", *self.workflows)
+
+    @property
+    def public_api_url(self) -> str:
+        return self.api_url.rstrip("/") or f"http://{_bracketed(self.host)}:{self.api_port}"
+
+    @property
+    def public_portal_url(self) -> str:
+        return self.portal_url.rstrip("/") or f"http://{_bracketed(self.host)}:{self.portal_port}"
+
+
+def table() -> list[dict[str, str]]:
+    """The settings as rows of text: name, default, unit, help; for README and `rundesk doctor`."""
+    return [
+        {
+            "name": item.metadata["name"],
+            "default": _shown(item.default),
+            "unit": item.metadata["unit"],
+            "help": item.metadata["help"],
+        }
+        for item in fields(Settings)
+    ]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`; a name other than localhost does not count."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _read(name: str, text: str, default: Any) -> Any:
+    try:
+        if isinstance(default, bool | int):
+            return int(text)
+        if isinstance(default, float):
+            return float(text)
+    except ValueError:
+        raise Misconfigured(f"{name} must be a number, not {text!r}.") from None
+    if isinstance(default, Path):
+        return Path(text)
+    if isinstance(default, tuple):
+        if name == "RUNDESK_WORKFLOWS":
+            parts = [part.strip() for part in text.split(":") if part.strip()]
+            return tuple(Path(part).expanduser().resolve() for part in parts)
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text
+
+
+def _shown(default: Any) -> str:
+    return ", ".join(map(str, default)) if isinstance(default, tuple) else str(default)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host

@@ -1,0 +1,49 @@
+"""Small helpers that several tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from services.database.runs import Claim, RunStore
+from services.models import File, Input, Run, Submission
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+LEASE = timedelta(seconds=30)
+
+
+def add_run(
+    store: RunStore,
+    name: str = "run",
+    *,
+    owner: str = "ann",
+    cores: int = 1,
+    inputs: Sequence[File] = (),
+    **key: str,
+) -> Run:
+    """A queued run of no particular workflow."""
+    accepted = Submission(
+        name=name,
+        workflow="w",
+        workflow_title="W",
+        workflow_version="",
+        digest="d",
+        owner=owner,
+        tags=[],
+        params={"$where": 1, "a.b": 2**70},
+        inputs=[_input(file) for file in inputs],
+        cores=cores,
+    )
+    run, _ = store.add(accepted, now=NOW, **key)
+    return run
+
+
+def _input(file: File) -> Input:
+    return Input(
+        field="f", file=file.id, name=file.name, path="f", size=file.size, sha256=file.sha256
+    )
+
+
+def claim_run(store: RunStore, **limits: int) -> Claim | None:
+    """Take the next queued run, as a dispatcher of the host "host" does."""
+    return store.claim(host="host", now=NOW, lease=LEASE, **limits)
