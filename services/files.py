@@ -102,7 +102,7 @@ class Files:
         return self.blob(self.get(actor, file_id).sha256)
 
     def delete(self, actor: Actor, file_id: str) -> None:
-        """Forget a file, and its bytes when no other file has them. Conflict while a run uses it."""
+        """Forget a file, and its bytes with their last name. Conflict while a run uses it."""
         with self.unchanging():
             file = self.get(actor, file_id)
             if used := self._runs.uses(file_id):

@@ -100,7 +100,7 @@ WorkflowName = Annotated[
 
 
 class Page(Model, Generic[T]):
-    """One page of a list, newest first. `next` is the token of the page after it, if there is one."""
+    """One page of a list, newest first. `next` is the token of the page after it, if any."""
 
     items: list[T]
     next: str | None = None

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from services import params
 from services.access import scope
 from services.database import Database
-from services.errors import Conflict, Invalid, NotFound, Problem, TransitionRefused
+from services.errors import Conflict, Invalid, NotFound, TransitionRefused
 from services.files import Files
 from services.models import (
     Actor,
     Cause,
     CauseKind,
-    File,
     Graph,
-    Input,
     Job,
     Page,
     Run,
@@ -30,14 +26,12 @@ from services.models import (
     RunRequest,
     State,
     Step,
-    Submission,
-    Workflow,
 )
 from services.rundir import RunDir
 from services.settings import Settings
+from services.submission import Intake
 from services.workflows import Catalogue
 
-UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 CANCELED = Cause(kind=CauseKind.CANCELED, message="Canceled on request.")
 
 
@@ -50,8 +44,7 @@ class Runs:
         self._settings = settings
         self._store = database.runs
         self._jobs = database.jobs
-        self._files = files
-        self._workflows = workflows
+        self._intake = Intake(settings, files, workflows)
 
     def submit(
         self, actor: Actor, request: RunRequest, *, idempotency_key: str | None = None
@@ -65,23 +58,7 @@ class Runs:
         key = _checked_key(idempotency_key)
         if key and (there := self._store.by_key(actor.id, key)):
             return _same(*there, body)
-        workflow = self._available(actor, request.workflow)
-        given = self._given(actor, workflow, request)
-        checked = params.check(workflow.params_schema, given)
-        self._workflows.snapshot(workflow)
-        with self._files.unchanging():
-            accepted = Submission(
-                name=request.name.strip() or _usual_name(workflow, request),
-                workflow=workflow.name,
-                workflow_title=workflow.title,
-                workflow_version=workflow.version,
-                digest=workflow.digest,
-                owner=actor.id,
-                tags=list(dict.fromkeys(tag.strip() for tag in request.tags if tag.strip())),
-                params=checked,
-                inputs=list(self._inputs(actor, workflow, checked)),
-                cores=self._settings.cores_per_run,
-            )
+        with self._intake.accepting(actor, request) as accepted:
             stored = self._store.add(accepted, now=datetime.now(UTC), key=key, body=body)
         return _same(*stored, body)
 
@@ -127,7 +104,7 @@ class Runs:
         return Graph(steps=steps, links=plan.links)
 
     def cancel(self, actor: Actor, run_id: str) -> Run:
-        """Stop a run: at once when it waits, else its processes are ended. Conflict when it is over."""
+        """Stop a run: at once while it waits, else by ending its processes. Conflict when over."""
         self.get(actor, run_id)
         now = datetime.now(UTC)
         try:
@@ -143,6 +120,23 @@ class Runs:
         if run.state is State.CANCELING:
             return run
         raise Conflict(f"The run is over: it is {run.state}.")
+
+    def resume(self, actor: Actor, run_id: str) -> Run:
+        """Queue a run for its next attempt; finished jobs are kept. Conflict when it cannot."""
+        run = self.get(actor, run_id)
+        try:
+            return self._store.requeue(run, now=datetime.now(UTC), note="Resumed.")
+        except TransitionRefused:
+            state = self.get(actor, run_id).state
+        raise Conflict(f"Only a run that failed or was canceled can be resumed: this is {state}.")
+
+    def delete(self, actor: Actor, run_id: str) -> None:
+        """Forget a run and everything it made. Conflict while it is not over."""
+        run = self.get(actor, run_id)
+        if not self._store.delete(run_id):
+            raise Conflict(f"The run is {run.state}.", hint="Cancel it first.")
+        self._jobs.delete(run_id)
+        shutil.rmtree(RunDir.of(self._settings.data, run_id).root, ignore_errors=True)
 
     def log(self, actor: Actor, run_id: str) -> Path:
         """What Snakemake printed in the last attempt. NotFound before it printed anything."""
@@ -163,79 +157,9 @@ class Runs:
                 return path
         raise NotFound("This job has no log file.")
 
-    def _available(self, actor: Actor, name: str) -> Workflow:
-        names = [workflow.name for workflow in self._workflows.list(actor)]
-        if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names)}."
-            raise Invalid("There is no such workflow.", field="workflow", hint=hint)
-        workflow = self._workflows.get(actor, name)
-        if not workflow.available:
-            hint = " ".join(workflow.problems)
-            raise Invalid("This workflow cannot run on this desk.", field="workflow", hint=hint)
-        return workflow
-
-    def _given(self, actor: Actor, workflow: Workflow, request: RunRequest) -> Mapping[str, Any]:
-        """The parameters of a request; those of the example with its files registered."""
-        if request.example and request.params is not None:
-            raise Invalid("Send params or example, not both.", field="params")
-        if not request.example:
-            if request.params is None:
-                hint = 'Send the parameters, or "example": true.'
-                raise Invalid("This is needed.", field="params", hint=hint)
-            return request.params
-        if workflow.example is None:
-            raise Invalid("This workflow has no example.", field="example")
-        given = dict(workflow.example.params)
-        folder = self._workflows.folder(workflow.name)
-        for value in params.file_values(workflow.params_schema, given):
-            with (folder / value.value).open("rb") as stream:
-                file = self._files.register(actor, Path(value.value).name, stream)
-            if value.index is None:
-                given[value.field] = file.id
-            else:
-                given[value.field] = [*given[value.field]]
-                given[value.field][value.index] = file.id
-        return given
-
-    def _inputs(
-        self, actor: Actor, workflow: Workflow, checked: Mapping[str, Any]
-    ) -> Sequence[Input]:
-        """The files that parameters name, as the actor may read them. Raises Invalid."""
-        defaults = params.defaults(workflow.params_schema)
-        inputs: dict[str, Input] = {}
-        problems = []
-        for value in params.file_values(workflow.params_schema, checked):
-            where = value.field if value.index is None else f"{value.field}.{value.index}"
-            if checked[value.field] == defaults.get(value.field):
-                continue  # a path of the workflow's own
-            try:
-                file = self._files.get(actor, value.value)
-            except NotFound:
-                hint = "Use the id of a file that you registered."
-                problems.append(Problem(f"params.{where}", "There is no such file.", hint))
-                continue
-            if value.pattern and not re.search(value.pattern, file.name):
-                words = f"{file.name} is not a file of the kind that is asked for here."
-                hint = f"Its name must match {value.pattern}"
-                problems.append(Problem(f"params.{where}", words, hint))
-                continue
-            path = _staged_path(value.field, file, taken=inputs)
-            inputs[path] = Input(
-                field=where,
-                file=file.id,
-                name=file.name,
-                path=path,
-                size=file.size,
-                sha256=file.sha256,
-            )
-        if problems:
-            raise Invalid("The parameters do not fit the workflow.", problems=problems)
-        return list(inputs.values())
-
 
 def tail(path: Path, size: int = 65536) -> str:
-    """The last `size` bytes of a text file, from the start of a line; what is no UTF-8 is replaced."""
+    """The last `size` bytes of a text file, from the start of a line; no UTF-8 is replaced."""
     with path.open("rb") as file:
         start = max(0, file.seek(0, 2) - size)
         file.seek(start)
@@ -268,22 +192,6 @@ def _step(rule: str, jobs: Sequence[Job], planned: int, run: Run) -> Step:
         running=count[State.RUNNING],
         mean_seconds=sum(seconds) / len(seconds) if seconds else None,
     )
-
-
-def _staged_path(field: str, file: File, taken: Mapping[str, Input]) -> str:
-    """A safe path for an input: workflows paste names into shell lines and derive samples of them."""
-    name = UNSAFE.sub("_", file.name).lstrip("._-")[-100:] or "file"
-    folder = f"inputs/{UNSAFE.sub('_', field).lstrip('._-') or 'file'}"
-    path, number = f"{folder}/{name}", 1
-    while path in taken:
-        number += 1
-        stem, dot, rest = name.partition(".")
-        path = f"{folder}/{stem}-{number}{dot}{rest}"
-    return path
-
-
-def _usual_name(workflow: Workflow, request: RunRequest) -> str:
-    return f"{workflow.title}, example" if request.example else workflow.title
 
 
 def _body(request: RunRequest) -> str:

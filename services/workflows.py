@@ -159,7 +159,7 @@ class Catalogue:
 
 
 def read(folder: Path) -> tuple[Workflow, Needs]:
-    """The workflow in a folder and its needs; a broken one comes with its problems, never raised."""
+    """The workflow in a folder and its needs; a broken one comes with its problems."""
     name = folder.name
     try:
         manifest = _manifest(folder)

@@ -27,7 +27,7 @@ class Database:
     """MongoDB as Rundesk uses it. Open it after a fork, never before."""
 
     def __init__(self, uri: str, name: str, *, patience: float = PATIENCE) -> None:
-        """`patience` bounds each operation, in seconds, from selection of a server to the answer."""
+        """`patience` bounds each operation, in seconds, selection of a server included."""
         options: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
         self._client: MongoClient[dict[str, Any]] = MongoClient(
             uri,

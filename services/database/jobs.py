@@ -64,6 +64,10 @@ class JobStore:
             {"$set": {"state": state.value, "ended": now}},
         )
 
+    def delete(self, run_id: str) -> None:
+        """Delete the jobs of all attempts of a run."""
+        self._jobs.delete_many({"_id": {"$gte": f"{run_id}:", "$lt": f"{run_id};"}})
+
     def _failed(self, run_id: str, attempt: int) -> int:
         failed = {"state": State.EXECUTOR_ERROR.value}
         return self._jobs.count_documents({**_prefix(run_id, attempt), **failed})

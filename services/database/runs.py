@@ -22,6 +22,7 @@ from services.database.guard import guarded
 from services.database.paging import NEWEST_FIRST, identifier, milliseconds, page
 from services.errors import TransitionRefused
 from services.models import (
+    FINAL,
     LIVE,
     Cause,
     Page,
@@ -94,7 +95,7 @@ class RunStore:
             partialFilterExpression={"idempotency.key": {"$exists": True}},
         )
 
-    # ---- submission and reading ---------------------------------------------------------------
+    # ---- submission and reading ------------------------------------------------------------
 
     def add(
         self, accepted: Submission, *, now: datetime, key: str | None = None, body: str = ""
@@ -111,7 +112,7 @@ class RunStore:
             "state": State.QUEUED.value,
             "created": now,
             "priority": 0,
-            "rank": 0,
+            "rank": self._rank(accepted.owner),
             "attempt": 0,
             "attempts": [],
             "progress": Progress().model_dump(),
@@ -161,7 +162,7 @@ class RunStore:
         """How many runs have that file among their inputs."""
         return self._runs.count_documents({"inputs.file": str(file_id)}, limit=1000)
 
-    # ---- the queue ------------------------------------------------------------------------------
+    # ---- the queue -------------------------------------------------------------------------
 
     def claim(
         self, *, host: str, now: datetime, lease: timedelta, cores: int | None = None
@@ -227,7 +228,7 @@ class RunStore:
             raise TransitionRefused
         return State(document["state"])
 
-    # ---- the state machine ------------------------------------------------------------------------
+    # ---- the state machine -----------------------------------------------------------------
 
     def transition(
         self,
@@ -261,8 +262,35 @@ class RunStore:
             raise TransitionRefused
         return _run(document)
 
+    def requeue(self, run: Run, *, now: datetime, note: str) -> Run:
+        """Put a run that is over back into the queue, behind its owner's others.
+
+        Raises TransitionRefused unless it failed or was canceled.
+        """
+        run = self.transition(run.id, State.QUEUED, now=now, only_from=list(FINAL), note=note)
+        self._runs.update_one(_one(run.id, None), {"$set": {"rank": self._rank(run.owner)}})
+        return run
+
+    def delete(self, run_id: str) -> bool:
+        """Delete a run if it is over; whether it was."""
+        over = {"$in": [state.value for state in FINAL]}
+        return self._runs.delete_one({**_one(run_id, None), "state": over}).deleted_count == 1
+
+    def _rank(self, owner: str) -> int:
+        """Where an owner's next run stands among the waiting ones.
+
+        Owners are served in turn: each run of an owner ranks one behind the owner's last one, and
+        nobody ranks before the run that is served next (start-time fair queueing, SIGCOMM 1996).
+        """
+        waiting = {"state": State.QUEUED.value}
+        served = self._runs.find_one(waiting, {"rank": 1}, sort=[("rank", ASCENDING)])
+        own = self._runs.find_one(
+            {**waiting, "owner": owner}, {"rank": 1}, sort=[("rank", DESCENDING)]
+        )
+        return max(served["rank"] if served else 0, own["rank"] + 1 if own else 0)
+
     def report(self, run_id: str, attempt: int, fields: dict[str, Any]) -> None:
-        """Set reported fields (progress counters, plan, links) while the attempt is the live one."""
+        """Set reported fields (progress, plan, links) while the attempt is the live one."""
         self._runs.update_one(
             {**_one(run_id, None), "attempt": attempt, **_live()}, {"$set": fields}
         )

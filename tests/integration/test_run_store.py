@@ -178,3 +178,51 @@ def test_counts_has_every_state(store):
     assert store.counts("ben")[State.QUEUED] == 1
     assert store.counts(None)[State.INITIALIZING] == 1
     assert set(store.counts(None)) == set(State)
+
+
+def test_claim_serves_owners_in_turn(store):
+    for number in range(3):
+        add_run(store, f"a{number}", owner="ann")
+    for number in range(2):
+        add_run(store, f"b{number}", owner="ben")
+    order = [claim_run(store).run.name for _ in range(5)]
+    assert order == ["a0", "b0", "a1", "b1", "a2"]
+
+
+def test_claim_an_owner_who_comes_late_does_not_wait_for_the_whole_queue(store):
+    for number in range(5):
+        add_run(store, f"a{number}", owner="ann")
+    assert [claim_run(store).run.name for _ in range(3)] == ["a0", "a1", "a2"]
+    add_run(store, "b0", owner="ben")
+    add_run(store, "b1", owner="ben")
+    order = [claim_run(store).run.name for _ in range(4)]
+    assert order == ["a3", "b0", "a4", "b1"]
+
+
+def test_requeue_goes_behind_the_owners_others(store):
+    first = add_run(store, "a0")
+    claim_run(store)
+    store.transition(first.id, State.CANCELED, attempt=1, now=NOW)
+    add_run(store, "a1")
+    store.requeue(first, now=NOW, note="n")
+    assert [claim_run(store).run.name for _ in range(2)] == ["a1", "a0"]
+
+
+def test_requeue_of_a_complete_or_live_run_is_refused(store):
+    run = add_run(store)
+    with pytest.raises(TransitionRefused):
+        store.requeue(run, now=NOW, note="")
+    claim_run(store)
+    with pytest.raises(TransitionRefused):
+        store.requeue(run, now=NOW, note="")
+    store.transition(run.id, State.COMPLETE, attempt=1, now=NOW)
+    with pytest.raises(TransitionRefused):
+        store.requeue(run, now=NOW, note="")
+
+
+def test_delete_only_what_is_over(store):
+    run = add_run(store)
+    assert not store.delete(run.id)
+    store.transition(run.id, State.CANCELED, now=NOW)
+    assert store.delete(run.id)
+    assert store.get(run.id, None) is None

@@ -198,3 +198,25 @@ def test_tail_starts_at_a_line(tmp_path):
     path.write_bytes(b"first line\nsecond\xff\nthird\n")
     assert tail(path, 1000).splitlines()[0] == "first line"
     assert tail(path, 12) == "third\n"
+
+
+def test_resume_queues_the_same_run_again(services):
+    run = services.runs.cancel(ANN, submit(services, example=True).id)
+    again = services.runs.resume(ANN, run.id)
+    assert (again.id, again.state, again.error) == (run.id, State.QUEUED, None)
+    with pytest.raises(Conflict, match="this is QUEUED"):
+        services.runs.resume(ANN, run.id)
+
+
+def test_delete_takes_record_jobs_and_folder(services, settings):
+    run = submit(services, example=True)
+    with pytest.raises(Conflict, match="The run is QUEUED"):
+        services.runs.delete(ANN, run.id)
+    services.runs.cancel(ANN, run.id)
+    home = settings.data / "runs" / run.id
+    (home / "results").mkdir(parents=True)
+    services.runs.delete(ANN, run.id)
+    assert not home.exists()
+    with pytest.raises(NotFound):
+        services.runs.get(ANN, run.id)
+    services.files.delete(ANN, run.inputs[0].file)
