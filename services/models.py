@@ -241,6 +241,15 @@ class Change(Model):
     note: str = ""
 
 
+class Waiting(Model):
+    """Where a run stands in the queue."""
+
+    position: int = Field(description="1 is next")
+    seconds: float | None = Field(
+        description="Until it starts, judged by earlier runs; null when there were none"
+    )
+
+
 class Submission(Model):
     """What a run was accepted as; frozen from then on."""
 
@@ -261,6 +270,7 @@ class Run(Submission):
 
     id: RunId
     state: State
+    queue: Waiting | None = Field(None, description="Its place while it is QUEUED")
     progress: Progress
     created: datetime
     started: datetime | None

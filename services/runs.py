@@ -27,6 +27,7 @@ from services.models import (
     State,
     Step,
 )
+from services.queue import Queue
 from services.rundir import RunDir
 from services.settings import Settings
 from services.submission import Intake
@@ -44,6 +45,7 @@ class Runs:
         self._settings = settings
         self._store = database.runs
         self._jobs = database.jobs
+        self._queue = Queue(settings, database)
         self._intake = Intake(settings, files, workflows)
 
     def submit(
@@ -57,20 +59,21 @@ class Runs:
         body = _body(request)
         key = _checked_key(idempotency_key)
         if key and (there := self._store.by_key(actor.id, key)):
-            return _same(*there, body)
+            return self._queue.placed([_same(*there, body)])[0]
         with self._intake.accepting(actor, request) as accepted:
             stored = self._store.add(accepted, now=datetime.now(UTC), key=key, body=body)
-        return _same(*stored, body)
+        return self._queue.placed([_same(*stored, body)])[0]
 
     def get(self, actor: Actor, run_id: str) -> Run:
         run = self._store.get(run_id, scope(actor))
         if run is None:
             raise NotFound("There is no such run.")
-        return run
+        return self._queue.placed([run])[0]
 
     def list(self, actor: Actor, wanted: RunFilter) -> Page[Run]:
         """Newest first."""
-        return self._store.page(wanted, scope(actor))
+        page = self._store.page(wanted, scope(actor))
+        return Page(items=self._queue.placed(page.items), next=page.next)
 
     def counts(self, actor: Actor) -> dict[State, int]:
         """How many runs are in each state."""

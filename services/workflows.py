@@ -103,12 +103,12 @@ class Catalogue:
         self._snapshots = settings.data / "workflows"
         self._known: dict[Path, _Read] = {}
 
-    def list(self, actor: Actor) -> Sequence[Workflow]:
+    def list(self, actor: Actor) -> Sequence[Workflow]:  # noqa: ARG002 - the same for everybody
         """All workflows by title; broken ones too, with their problems."""
         found = {name: self._read(folder) for name, folder in self._places().items()}
         return sorted(found.values(), key=lambda workflow: workflow.title.lower())
 
-    def get(self, actor: Actor, name: str) -> Workflow:
+    def get(self, actor: Actor, name: str) -> Workflow:  # noqa: ARG002 - the same for everybody
         """One workflow. Raises NotFound."""
         return self._read(self.folder(name))
 
@@ -125,7 +125,9 @@ class Catalogue:
         if not kept.exists():
             draft = self._snapshots / f".{secrets.token_hex(8)}"
             self._snapshots.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(self.folder(workflow.name), draft, ignore=_ignored)
+            shutil.copytree(
+                self.folder(workflow.name), draft, ignore=shutil.ignore_patterns(*NOT_WORKFLOW)
+            )
             if digest(draft) != workflow.digest:
                 shutil.rmtree(draft)
                 raise Conflict("The workflow is being changed.", hint="Try again in a moment.")
@@ -151,15 +153,19 @@ class Catalogue:
         fingerprint = hash(tuple((path, s.st_size, s.st_mtime_ns) for path, s in _stats(folder)))
         known = self._known.get(folder)
         if known is None or known.fingerprint != fingerprint:
-            known = _Read(fingerprint, *read(folder))
+            known = _Read(fingerprint, *_parsed(folder))
             self._known[folder] = known
         if known.workflow.available and (missing := list(known.needs.missing())):
             return known.workflow.model_copy(update={"available": False, "problems": missing})
         return known.workflow
 
 
-def read(folder: Path) -> tuple[Workflow, Needs]:
-    """The workflow in a folder and its needs; a broken one comes with its problems."""
+def read(folder: Path) -> Workflow:
+    """The workflow in a folder; a broken one comes with its problems."""
+    return _parsed(folder)[0]
+
+
+def _parsed(folder: Path) -> tuple[Workflow, Needs]:
     name = folder.name
     try:
         manifest = _manifest(folder)
@@ -220,10 +226,6 @@ def _stats(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
             path = Path(root, name)
             if path.is_file() and not name.endswith(".pyc"):
                 yield str(path.relative_to(folder)), path.stat()
-
-
-def _ignored(folder: str, names: Sequence[str]) -> set[str]:
-    return NOT_WORKFLOW.intersection(names)
 
 
 def _manifest(folder: Path) -> Manifest:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -88,6 +89,9 @@ class RunStore:
         self._runs.create_index(NEWEST_FIRST)
         self._runs.create_index([("owner", ASCENDING), *NEWEST_FIRST])
         self._runs.create_index([("owner", ASCENDING), ("state", ASCENDING), *NEWEST_FIRST])
+        self._runs.create_index(
+            [("workflow", ASCENDING), ("state", ASCENDING), ("ended", DESCENDING)]
+        )
         self._runs.create_index("inputs.file")
         self._runs.create_index(
             [("owner", ASCENDING), ("idempotency.key", ASCENDING)],
@@ -194,6 +198,32 @@ class RunStore:
             return_document=ReturnDocument.AFTER,
         )
         return Claim(_run(document), document["attempt"]) if document else None
+
+    def line(self, limit: int) -> list[tuple[str, str]]:
+        """The waiting runs as (id, workflow), in the order in which they are served."""
+        found = self._runs.find({"state": State.QUEUED.value}, {"workflow": 1})
+        return [
+            (str(document["_id"]), document["workflow"])
+            for document in found.sort(QUEUE_ORDER).limit(limit)
+        ]
+
+    def working(self) -> list[tuple[str, datetime]]:
+        """The live runs as (workflow, start of the attempt)."""
+        found = self._runs.find(_live(), {"workflow": 1, "attempts": {"$slice": -1}})
+        return [(document["workflow"], document["attempts"][0]["started"]) for document in found]
+
+    def usual_seconds(self, workflow: str) -> float | None:
+        """Median time of the last 20 completed runs of a workflow; None when there is none."""
+        found = self._runs.find(
+            {"workflow": workflow, "state": State.COMPLETE.value},
+            {"started": 1, "ended": 1},
+        )
+        seconds = [
+            (document["ended"] - document["started"]).total_seconds()
+            for document in found.sort("ended", DESCENDING).limit(20)
+            if "started" in document
+        ]
+        return statistics.median(seconds) if seconds else None
 
     def usage(self) -> Usage:
         """Runs and cores that are taken now."""

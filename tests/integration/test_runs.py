@@ -168,6 +168,30 @@ def test_cancel_of_a_live_run_asks_it_to_stop(services):
     assert services.runs.cancel(ANN, run.id).state is State.CANCELING
 
 
+def test_get_a_waiting_run_knows_its_place(services):
+    ids = [submit(services, example=True).id for _ in range(3)]
+    places = [services.runs.get(ANN, run_id).queue.position for run_id in ids]
+    assert places == [1, 2, 3]
+    listed = services.runs.list(ANN, RunFilter()).items
+    assert [run.queue.position for run in listed] == [3, 2, 1]
+    services.runs.cancel(ANN, ids[0])
+    assert services.runs.get(ANN, ids[0]).queue is None
+    assert services.runs.get(ANN, ids[1]).queue.position == 1
+
+
+def test_get_waiting_time_is_judged_by_completed_runs(services, settings):
+    ids = [submit(services, example=True).id for _ in range(4)]
+    store = services.database.runs
+    start = datetime.now(UTC)
+    store.claim(host="h", now=start, lease=timedelta(seconds=30))
+    store.transition(ids[0], State.RUNNING, attempt=1, now=start)
+    end = start + timedelta(seconds=60)
+    store.transition(ids[0], State.COMPLETE, attempt=1, now=end)
+    slots = min(settings.max_runs, settings.shared_cores // settings.cores_per_run)
+    waits = [services.runs.get(ANN, run_id).queue.seconds for run_id in ids[1:]]
+    assert waits == [60.0 * (place // slots) for place in range(3)]
+
+
 def test_graph_before_the_start_is_empty(services):
     graph = services.runs.graph(ANN, submit(services, example=True).id)
     assert (graph.steps, graph.links) == ([], [])
