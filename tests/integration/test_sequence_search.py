@@ -1,0 +1,319 @@
+"""The sequence search as the desk runs it: real Snakemake, real MMseqs2, real sequences."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WORKFLOW = ROOT / "workflows" / "sequence-search"
+EXAMPLE = WORKFLOW / "example"
+CHROMOSOME = ROOT / "tests" / "data" / "chr17_4.2kb.fa"
+
+BASES = "TCAG"
+AMINO_ACIDS = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"
+CODE = {
+    first + second + third: AMINO_ACIDS[16 * i + 4 * j + k]
+    for i, first in enumerate(BASES)
+    for j, second in enumerate(BASES)
+    for k, third in enumerate(BASES)
+}
+CODON = {letter: codon for codon, letter in CODE.items()}
+
+HOSTILE = "evil|</script><script>alert('1')</script>\"&"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory after Snakemake ended."""
+
+    folder: Path
+    code: int
+    output: str
+
+    def table(self, name: str) -> list[dict[str, str]]:
+        with (self.folder / "results" / name).open() as file:
+            return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+    def text(self, name: str) -> str:
+        return (self.folder / name).read_text()
+
+    @property
+    def summary(self) -> dict:
+        return json.loads(self.text("results/summary.json"))
+
+    @property
+    def hits(self) -> list[dict[str, str]]:
+        return self.table("hits.tsv")
+
+
+def run(folder: Path, queries: Path, database: Path, **params: object) -> Run:
+    """Runs the workflow in `folder` with the inputs staged as the desk stages them."""
+    config = dict(params)
+    for name, source in (("queries", queries), ("database", database)):
+        staged = folder / "inputs" / name / source.name
+        staged.parent.mkdir(parents=True)
+        shutil.copy(source, staged)
+        config[name] = str(staged.relative_to(folder))
+    (folder / "config.json").write_text(json.dumps(config))
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--scheduler", "greedy"]
+    command += ["--snakefile", str(WORKFLOW / "workflow" / "Snakefile")]
+    command += ["--directory", str(folder), "--configfile", str(folder / "config.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return Run(folder, done.returncode, done.stdout + done.stderr)
+
+
+def succeeded(finished: Run) -> Run:
+    assert finished.code == 0, finished.output[-3000:]
+    return finished
+
+
+def read_fasta(path: Path) -> dict[str, str]:
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt") as file:
+        entries = file.read().split(">")[1:]
+    return {
+        entry.split(maxsplit=1)[0]: "".join(entry.splitlines()[1:]).upper() for entry in entries
+    }
+
+
+def write_fasta(path: Path, sequences: dict[str, str]) -> Path:
+    path.write_text("".join(f">{name}\n{letters}\n" for name, letters in sequences.items()))
+    return path
+
+
+def reverse_complement(letters: str) -> str:
+    return letters[::-1].translate(str.maketrans("ACGT", "TGCA"))
+
+
+def between(letters: str, start: int, end: int) -> str:
+    """The letters from `start` to `end`, 1-based; of the other strand where they run down."""
+    if start <= end:
+        return letters[start - 1 : end]
+    return reverse_complement(letters[end - 1 : start])
+
+
+def ends(hit: dict[str, str], side: str) -> tuple[int, int]:
+    return int(hit[f"{side}_start"]), int(hit[f"{side}_end"])
+
+
+def translate(letters: str) -> str:
+    return "".join(CODE[letters[at : at + 3]] for at in range(0, len(letters), 3))
+
+
+def embedded(finished: Run) -> dict:
+    found = re.search(
+        r'<script type="application/json" id="data">(.*?)</script>',
+        finished.text("results/report.html"),
+        re.S,
+    )
+    return json.loads(found[1])
+
+
+def aligned_rows(finished: Run) -> Iterator[tuple[dict[str, str], str, str]]:
+    """Each row of the hits table with the two rows of its alignment in the report."""
+    entries = [hit for query in embedded(finished)["queries"] for hit in query[4]]
+    for hit, entry in zip(finished.hits, entries, strict=True):
+        yield hit, entry[16], entry[17]
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory) -> Run:
+    """The example with default settings: four parts asked for, two of them used."""
+    queries, database = EXAMPLE / "queries.fasta.gz", EXAMPLE / "swissprot_subset.fasta.gz"
+    return succeeded(run(tmp_path_factory.mktemp("example"), queries, database))
+
+
+@pytest.fixture(scope="module")
+def proteins() -> dict[str, str]:
+    return read_fasta(EXAMPLE / "queries.fasta.gz")
+
+
+@pytest.fixture(scope="module")
+def chromosome() -> str:
+    return next(iter(read_fasta(CHROMOSOME).values()))
+
+
+@pytest.fixture(scope="module")
+def nucleotides(tmp_path_factory, chromosome) -> Run:
+    """Pieces of the chromosome, one of the other strand, one in lower case with a hostile name."""
+    folder = tmp_path_factory.mktemp("nucleotides")
+    queries = {
+        "forward": chromosome[500:900],
+        "reverse": reverse_complement(chromosome[1000:1600]),
+        HOSTILE: chromosome[2000:2300].lower(),
+        "unrelated": "ACGGT" * 30,
+    }
+    return succeeded(run(folder, write_fasta(folder / "pieces.fa", queries), CHROMOSOME))
+
+
+def back_translated(protein: str) -> str:
+    return "".join(CODON[letter] for letter in protein)
+
+
+GENE = "sp|B8G711|EFP_CHLAD"
+
+
+@pytest.fixture(scope="module")
+def genome(tmp_path_factory, proteins, chromosome) -> Path:
+    """A contig with the gene of one example protein on each strand."""
+    gene = back_translated(proteins[GENE])
+    contig = chromosome[:301] + gene + chromosome[301:900] + reverse_complement(gene)
+    return write_fasta(tmp_path_factory.mktemp("genome") / "contig.fna", {"contig": contig})
+
+
+# ---- proteins --------------------------------------------------------------------------------
+
+
+def test_example_finds_48_hits_of_16_queries(example):
+    summary = example.summary
+    assert len(example.hits) == summary["hits"] == 48
+    assert len({hit["query"] for hit in example.hits}) == summary["queries"]["with_hits"] == 16
+    assert summary["queries"]["sequences"] == 25
+    assert summary["database"]["sequences"] == 1497
+    assert summary["program"] == "blastp"
+    assert re.fullmatch(r"\d+-\w{5}", summary["mmseqs_version"])
+
+
+def test_hits_do_not_depend_on_the_division(example, tmp_path):
+    queries, database = EXAMPLE / "queries.fasta.gz", EXAMPLE / "swissprot_subset.fasta.gz"
+    whole = succeeded(run(tmp_path, queries, database, chunks=1, alignments_text=False))
+    assert whole.text("results/hits.tsv") == example.text("results/hits.tsv")
+    assert whole.text("results/best_hits.tsv") == example.text("results/best_hits.tsv")
+    assert not (tmp_path / "results" / "alignments.txt").exists()
+    searched = sorted((example.folder / "logs" / "search").glob("*.log"))
+    used = ["mmseqs search" in log.read_text() for log in searched]
+    assert used == [True, True, False, False]
+
+
+def test_best_hits_have_a_row_for_every_query_in_the_order_sent(example, proteins):
+    best = example.table("best_hits.tsv")
+    assert [row["query"] for row in best] == list(proteins)
+    assert sum(int(row["hits"]) for row in best) == 48
+    assert [row["target"] for row in best if row["hits"] == "0"] == [""] * 9
+    first = {}
+    for hit in example.hits:
+        first.setdefault(hit["query"], hit["target"])
+    assert {row["query"]: row["target"] for row in best if row["target"]} == first
+
+
+def test_figures_agree_with_the_sequences(example, proteins):
+    database = read_fasta(EXAMPLE / "swissprot_subset.fasta.gz")
+    for hit, query, target in aligned_rows(example):
+        ends = [
+            int(hit[f"{side}_{end}"]) for side in ("query", "target") for end in ("start", "end")
+        ]
+        assert query.replace("-", "") == between(proteins[hit["query"]], *ends[:2])
+        assert target.replace("-", "") == between(database[hit["target"]], *ends[2:])
+        same = sum(first == second for first, second in zip(query, target, strict=True))
+        assert float(hit["identity_percent"]) == pytest.approx(100 * same / len(query), abs=0.01)
+        assert int(hit["query_length"]) == len(proteins[hit["query"]])
+        assert float(hit["evalue"]) <= 1e-5
+
+
+def test_alignments_text_shows_each_hit(example):
+    text = example.text("results/alignments.txt")
+    assert text.count("\n Score = ") == 48
+    assert text.count("***** No hits found *****") == 9
+    assert max(len(line) for line in re.findall(r"^Query +\d+  (\S+)", text, re.M)) == 60
+
+
+def test_report_loads_nothing_and_holds_every_hit(example):
+    html = example.text("results/report.html")
+    page = html.replace(re.search(r'id="data">(.*?)</script>', html, re.S)[1], "")
+    assert not re.findall(r"https?:|\bsrc=|\bhref=|url\(|@import|fetch\(|XMLHttpRequest|//\w", page)
+    assert not re.findall(r"localStorage|sessionStorage|innerHTML|insertAdjacentHTML|eval\(", page)
+    data = embedded(example)
+    assert [len(query[4]) for query in data["queries"]] == [
+        int(row["hits"]) for row in example.table("best_hits.tsv")
+    ]
+    assert all(len(hit) == 18 for query in data["queries"] for hit in query[4])
+
+
+# ---- nucleotides and translation -------------------------------------------------------------
+
+
+def test_blastn_finds_both_strands_with_their_positions(nucleotides, chromosome):
+    assert nucleotides.summary["program"] == "blastn"
+    found = {
+        hit["query"]: (float(hit["identity_percent"]), *ends(hit, "target"))
+        for hit in nucleotides.hits
+    }
+    assert found == {
+        "forward": (100, 501, 900),
+        "reverse": (100, 1600, 1001),
+        HOSTILE: (100, 2001, 2300),
+    }
+    for hit, query, target in aligned_rows(nucleotides):
+        assert query == target == between(chromosome, *ends(hit, "target"))
+
+
+def test_hostile_names_stay_text_in_every_result(nucleotides):
+    html = nucleotides.text("results/report.html")
+    assert "<script>alert" not in html
+    assert HOSTILE in [query[0] for query in embedded(nucleotides)["queries"]]
+    assert HOSTILE in [row["query"] for row in nucleotides.table("best_hits.tsv")]
+    assert f"Query= {HOSTILE}\n" in nucleotides.text("results/alignments.txt")
+
+
+def test_blastx_translates_the_queries(tmp_path, genome, proteins):
+    database = write_fasta(tmp_path / "proteins.faa", {"gene": proteins[GENE]})
+    finished = succeeded(run(tmp_path, genome, database))
+    contig = read_fasta(genome)["contig"]
+    assert finished.summary["program"] == "blastx"
+    assert sorted(int(hit["query_frame"]) for hit in finished.hits) == [-1, 2]
+    for hit, query, target in aligned_rows(finished):
+        assert query == translate(between(contig, *ends(hit, "query"))) == target == proteins[GENE]
+
+
+def test_tblastn_translates_the_database(tmp_path, genome, proteins):
+    queries = write_fasta(tmp_path / "queries.faa", {"gene": proteins[GENE]})
+    finished = succeeded(run(tmp_path, queries, genome))
+    assert finished.summary["program"] == "tblastn"
+    gene = 3 * len(proteins[GENE])
+    spans = {ends(hit, "target") for hit in finished.hits}
+    assert spans == {(302, 301 + gene), (900 + 2 * gene, 901 + gene)}
+    assert {hit["identity_percent"] for hit in finished.hits} == {"100.0"}
+
+
+def test_tblastx_translates_both_when_asked(tmp_path, genome):
+    finished = succeeded(run(tmp_path, genome, genome, program="tblastx", max_hits=3))
+    assert len(finished.hits) == 3
+    contig = read_fasta(genome)["contig"]
+    for hit, query, target in aligned_rows(finished):
+        for side, row in (("query", query), ("target", target)):
+            assert row.replace("-", "") == translate(between(contig, *ends(hit, side)))
+
+
+# ---- data that cannot be searched ------------------------------------------------------------
+
+
+def test_damaged_file_ends_the_run_with_one_sentence(tmp_path):
+    whole = (EXAMPLE / "swissprot_subset.fasta.gz").read_bytes()
+    (tmp_path / "cut.fasta.gz").write_bytes(whole[: len(whole) // 2])
+    failed = run(tmp_path, EXAMPLE / "queries.fasta.gz", tmp_path / "cut.fasta.gz")
+    assert failed.code == 1
+    assert failed.text("logs/prepare.log").splitlines()[-1] == (
+        "cut.fasta.gz is damaged: its gzip data end early or are corrupt, so please send it again."
+    )
+    assert "cut.fasta.gz is damaged" in failed.output
+    assert "Traceback" not in failed.output
+
+
+def test_proteins_forced_to_nucleotides_are_refused(tmp_path):
+    failed = run(tmp_path, EXAMPLE / "queries.fasta.gz", CHROMOSOME, program="blastn")
+    assert failed.code == 1
+    assert failed.text("logs/prepare.log").splitlines()[-1] == (
+        "blastn needs nucleotide queries, but the file holds protein sequences: choose another "
+        "program or leave the choice to auto."
+    )

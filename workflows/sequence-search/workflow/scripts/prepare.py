@@ -1,0 +1,32 @@
+"""Reads both inputs, tells what they are, and divides the queries."""
+
+from pathlib import Path
+
+from sequence_search import mmseqs
+from sequence_search.fasta import InputProblem
+from sequence_search.prepare import prepare
+
+
+def main(job):
+    with open(job.log[0], "w", encoding="utf-8") as log:
+        try:
+            plan = prepare(
+                queries=job.input.queries,
+                database=job.input.database,
+                requested=job.params.program,
+                settings=dict(job.params.settings),
+                mmseqs_version=mmseqs.version(job.params.mmseqs),
+                chunks=[Path(chunk) for chunk in job.output.queries],
+                query_names=Path(job.output.query_names),
+                database_fasta=Path(job.output.database),
+                database_names=Path(job.output.database_names),
+            )
+        except (InputProblem, mmseqs.SearchFailed) as problem:
+            mmseqs.fail(problem, log)
+        plan.write(job.output.plan)
+        log.write(f"{plan.program}: {plan.queries}, {plan.database}\n")
+        log.writelines(f"{note}\n" for note in plan.notes)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

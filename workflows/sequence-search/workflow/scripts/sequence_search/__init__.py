@@ -1,0 +1,1 @@
+"""The logic of the sequence search workflow, apart from Snakemake."""

@@ -1,0 +1,160 @@
+"""Checks both inputs and writes them as MMseqs2 likes them: clean letters, safe identifiers."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sequence_search import fasta
+from sequence_search.fasta import NUCLEOTIDE, InputProblem, Record
+from sequence_search.plan import (
+    PROGRAMS,
+    Plan,
+    Side,
+    choose_program,
+    shortest_searchable,
+    type_notes,
+)
+
+# MMseqs2 cuts longer sequences into pieces of this length when it compares nucleotides; its own
+# default of 10,000 would break most alignments of genomes.
+LONGEST_NUCLEOTIDE = 1_000_000
+
+# Queries. Each part builds the k-mer table of the database anew (seconds, 0.9 GB), which a handful
+# of queries does not repay.
+SMALLEST_PART = 10
+
+
+@dataclass
+class Intake:
+    """What went through while one input was read. Lengths are in letters."""
+
+    label: str
+    kind: str
+    sequences: int = 0
+    letters: int = 0
+    with_gaps: int = 0
+    with_stops: int = 0
+    too_short: int = 0
+    too_long: int = 0
+    seen: dict[str, int] = field(default_factory=dict)
+
+    def side(self) -> Side:
+        return Side(self.label, self.kind, self.sequences, self.letters)
+
+
+def prepare(
+    queries: str | Path,
+    database: str | Path,
+    requested: str,
+    settings: dict,
+    mmseqs_version: str,
+    chunks: list[Path],
+    query_names: Path,
+    database_fasta: Path,
+    database_names: Path,
+) -> Plan:
+    """Writes the normalised inputs and returns the plan. Raises InputProblem on bad data."""
+    query_type = fasta.detect_type(fasta.read_records(queries))
+    database_type = fasta.detect_type(fasta.read_records(database))
+    program = choose_program(requested, query_type, database_type)
+    shortest = shortest_searchable(program, settings)
+    query_intake = Intake(Path(queries).name, PROGRAMS[program].query_type)
+    database_intake = Intake(Path(database).name, PROGRAMS[program].database_type)
+    used = parts_for(sum(1 for _ in fasta.read_records(queries)), len(chunks))
+    write_normalised(queries, query_intake, "q", chunks[:used], query_names, shortest)
+    for unused in chunks[used:]:
+        unused.touch()
+    write_normalised(database, database_intake, "d", [database_fasta], database_names)
+    notes = type_notes(program, query_type, database_type)
+    notes += intake_notes(query_intake, program, shortest) + intake_notes(database_intake, program)
+    return Plan(
+        program, query_intake.side(), database_intake.side(), settings, mmseqs_version, notes
+    )
+
+
+def parts_for(queries: int, most: int) -> int:
+    """How many parts to divide the queries into, at most as many as asked for."""
+    return max(1, min(most, queries // SMALLEST_PART))
+
+
+def write_normalised(
+    source: str | Path,
+    intake: Intake,
+    prefix: str,
+    parts: list[Path],
+    names: Path,
+    shortest: int = 0,
+) -> None:
+    """Deals the sequences of `source` out to `parts`, and lists their names in a table."""
+    with ExitStack() as stack:
+        files = [stack.enter_context(open(part, "w")) for part in parts]
+        table = stack.enter_context(open(names, "w", encoding="utf-8"))
+        next_part = fewest_letters_first(len(parts))
+        for record, sequence in accepted(source, intake, shortest):
+            key = f"{prefix}{intake.sequences:09d}"
+            files[next_part(len(sequence))].write(f">{key}\n{fasta.wrapped(sequence)}\n")
+            table.write(f"{key}\t{record.name}\t{len(sequence)}\t{record.description}\n")
+
+
+def fewest_letters_first(parts: int) -> Callable[[int], int]:
+    """A function that takes a length in letters and says which part to give the sequence to."""
+    loads = [0] * parts
+
+    def assign(length: int) -> int:
+        index = loads.index(min(loads))
+        loads[index] += length
+        return index
+
+    return assign
+
+
+def accepted(source: str | Path, intake: Intake, shortest: int = 0) -> Iterator[tuple[Record, str]]:
+    """The records of `source` with their clean sequences, counted into `intake`."""
+    for record in fasta.read_records(source):
+        cleaned = fasta.clean(record, intake.kind, intake.label)
+        intake.sequences += 1
+        reject_duplicate(record.name, intake)
+        intake.letters += len(cleaned.sequence)
+        intake.with_gaps += cleaned.gaps_removed > 0
+        intake.with_stops += cleaned.stops_replaced > 0
+        intake.too_short += len(cleaned.sequence) < shortest
+        intake.too_long += len(cleaned.sequence) > LONGEST_NUCLEOTIDE
+        yield record, cleaned.sequence
+
+
+def reject_duplicate(name: str, intake: Intake) -> None:
+    first = intake.seen.setdefault(name, intake.sequences)
+    if first != intake.sequences:
+        raise InputProblem(
+            f"Sequences {first:,} and {intake.sequences:,} in {intake.label} have the same "
+            f"identifier {fasta.shorten(name)!r}: give each its own."
+        )
+
+
+def intake_notes(intake: Intake, program: str, shortest: int = 0) -> list[str]:
+    """What the reader of the results should know about one input, in sentences."""
+    notes = []
+    if intake.with_gaps:
+        notes.append(f"Gaps were removed from {counted(intake.with_gaps)} in {intake.label}.")
+    if intake.with_stops:
+        notes.append(
+            f"Stop signs (*) inside {counted(intake.with_stops)} in {intake.label} "
+            "were searched as X."
+        )
+    if intake.too_short:
+        notes.append(
+            f"{counted(intake.too_short)} in {intake.label} "
+            f"{'is' if intake.too_short == 1 else 'are'} shorter than {shortest} letters and "
+            "cannot have hits with these settings."
+        )
+    if intake.too_long and program == "blastn" and intake.kind == NUCLEOTIDE:
+        notes.append(
+            f"{counted(intake.too_long)} in {intake.label} longer than {LONGEST_NUCLEOTIDE:,} "
+            "nucleotides took part in pieces of that length, so that hits end where pieces end."
+        )
+    return notes
+
+
+def counted(number: int) -> str:
+    return f"{number:,} sequence{'' if number == 1 else 's'}"
