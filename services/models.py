@@ -287,11 +287,11 @@ class RunFilter(Model):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     state: list[State] = Field([], description="Any of these states")
-    workflow: str | None = Field(None, max_length=64)
-    owner: str | None = Field(None, max_length=200)
+    workflow: str | None = Field(None, max_length=64, description="Name of the workflow")
+    owner: str | None = Field(None, max_length=200, description="Who submitted it")
     text: str | None = Field(None, max_length=200, description="Part of name, tag, workflow or id")
     after: str | None = Field(None, max_length=200, description="Token of the page before")
-    limit: int = Field(50, ge=1, le=200)
+    limit: int = Field(50, ge=1, le=200, description="How many at most")
 
 
 class Job(Model):

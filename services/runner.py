@@ -35,7 +35,7 @@ AWAY = 1.0  # s between two looks while the database is away
 
 
 class Patient:
-    """A tick that outlives everything, and speaks once when the database goes and when it returns."""
+    """A tick that outlives everything, and tells once when the database goes or is back."""
 
     away = False  # of the process, not of one tick
 
@@ -102,7 +102,9 @@ def main() -> int:
             nursery.ready()  # it starts while we wait
             services.database.wait()
             services.database.create_indexes()
-            log.info("runs start here: %d cores, %d at once", settings.shared_cores, settings.max_runs)
+            log.info(
+                "runs start here: %d cores, %d at once", settings.shared_cores, settings.max_runs
+            )
             run(services, nursery, host_name(settings.data))
         finally:
             nursery.stop()

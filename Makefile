@@ -1,0 +1,58 @@
+# make run    the desk: database, API, portal, runner
+# make test   every check and every test
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
+WORKERS ?= 2
+SNAKEFILES := $(sort $(wildcard workflows/*/workflow/Snakefile))
+
+# Shows what a command says only when it fails.
+quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
+
+export PIP_NO_INPUT := 1
+
+.PHONY: run test check format bench-latency clean
+.DEFAULT_GOAL := run
+
+run: $(VENV)/.run
+	@exec $(BIN)/rundesk up
+
+test: check
+	@chromium=$$(.ci/chromium) || exit 1; \
+	RUNDESK_CHROMIUM=$$chromium $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+
+check: $(VENV)/.test
+	@$(call quietly,$(BIN)/ruff check)
+	@$(call quietly,$(BIN)/ruff format --check)
+	@$(call quietly,$(BIN)/mypy)
+	@$(call quietly,$(BIN)/lint-imports --no-cache --no-logo)
+	@$(call quietly,$(BIN)/snakefmt --check workflows)
+	@for file in $(SNAKEFILES); do \
+	    $(call quietly,$(BIN)/snakemake --lint -s $$file -d $${file%/workflow/Snakefile}); \
+	done
+	@echo "checks passed"
+
+format: $(VENV)/.test
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+	@$(BIN)/snakefmt workflows
+
+bench-latency: $(VENV)/.run
+	@exec $(BIN)/python -m bench.latency
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+$(BIN)/python:
+	@python=$$(.ci/python) || exit 1; echo "Making $(VENV) with $$python"; $$python -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml | $(BIN)/python
+	@echo "Installing Rundesk and what it needs (about a minute the first time)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(BIN)/python
+	@echo "Installing Rundesk and what its tests need (a few minutes the first time)"
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.run

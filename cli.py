@@ -1,0 +1,187 @@
+"""`rundesk`: the operators' command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+from honcho.environ import parse
+
+from services import bootstrap, doctor
+from services.errors import RundeskError
+from services.ports import check_free
+from services.settings import Settings, table
+from services.tethered import tethered
+
+HERE = Path(__file__).resolve().parent
+API_WORKERS, API_THREADS = 2, 8
+SECRETS = frozenset({"MONGODB_URI", "RUNDESK_REMOTE_USER_SECRET"})
+LOOK_SECONDS = 0.2  # between two looks whether the desk answers
+
+
+class Group(click.Group):
+    """Commands whose own errors are one sentence and exit code 1."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except RundeskError as error:
+            raise click.ClickException(error.message) from error
+
+
+@click.group(cls=Group)
+@click.version_option(package_name="rundesk")
+def main() -> None:
+    """Run and look after a Rundesk. Settings come from the environment, then from `.env`."""
+    file = HERE / ".env"
+    for name, value in (parse(file.read_text()) if file.exists() else {}).items():
+        os.environ.setdefault(name, value)
+
+
+@main.command("settings")
+@click.option("--markdown", is_flag=True, help="The table of the README instead.")
+def show_settings(markdown: bool) -> None:
+    """Show every setting with its value; secrets are hidden."""
+    if markdown:
+        click.echo(settings_in_markdown())
+        return
+    Settings.load()
+    for row in table():
+        given = os.environ.get(row["name"], "").strip()
+        value = "(hidden)" if given and row["name"] in SECRETS else given or row["default"]
+        source = "" if given else "  (default)"
+        click.echo(f"{row['name']}={value}{source}\n    {row['help']} {row['unit']}".rstrip())
+
+
+def settings_in_markdown() -> str:
+    rows = [("Setting", "Default", "Unit", "What it is"), ("---",) * 4]
+    for row in table():
+        default = f"`{row['default']}`" if row["default"] else ""
+        rows.append((f"`{row['name']}`", default, row["unit"], row["help"]))
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+
+@main.command("doctor")
+def examine() -> None:
+    """Look whether this host has what the desk needs."""
+    services = bootstrap.build(Settings.load())
+    findings = doctor.examine(services)
+    services.close()
+    for finding in findings:
+        mark = click.style("ok  ", fg="green") if finding.good else click.style("FAIL", fg="red")
+        click.echo(f"{mark}  {finding.subject}: {finding.words}")
+    if not all(finding.good for finding in findings):
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("what", type=click.Choice(["api", "portal"]))
+def serve(what: str) -> None:
+    """Become one of the two servers; the Procfile calls this."""
+    settings = Settings.load()
+    if what == "api":
+        check_free(settings.host, settings.api_port, "RUNDESK_API_PORT")
+        command = api_command(settings)
+    else:
+        check_free(settings.host, settings.portal_port, "RUNDESK_PORTAL_PORT")
+        command = portal_command(settings)
+    os.execv(sys.executable, [sys.executable, "-m", *command])
+
+
+def api_command(settings: Settings) -> list[str]:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return [
+        "gunicorn",
+        "api:create_app()",
+        f"--pythonpath={HERE}",
+        f"--bind={host}:{settings.api_port}",
+        "--worker-class=gthread",  # a sync worker would be ended during a slow upload
+        f"--workers={API_WORKERS}",
+        f"--threads={API_THREADS}",
+        f"--log-level={settings.log_level.lower()}",
+        "--graceful-timeout=4",  # s; honcho waits 5
+        "--no-control-socket",
+    ]
+
+
+def portal_command(settings: Settings) -> list[str]:
+    public = urlsplit(settings.public_portal_url)
+    return [
+        "streamlit",
+        "run",
+        str(HERE / "portal.py"),  # its folder has .streamlit/config.toml
+        f"--server.address={settings.host}",
+        f"--server.port={settings.portal_port}",
+        f"--server.baseUrlPath={public.path.strip('/')}",
+        f"--browser.serverAddress={public.hostname}",  # its web socket refuses other origins
+        "--logger.hideWelcomeMessage=true",  # `rundesk up` says where the desk is
+    ]
+
+
+@main.command()
+def up() -> None:
+    """Start the whole desk, say where it is, and stop it all on Ctrl-C."""
+    settings = Settings.load()
+    check_free(settings.host, settings.api_port, "RUNDESK_API_PORT")
+    check_free(settings.host, settings.portal_port, "RUNDESK_PORTAL_PORT")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    procfile, no_file = str(HERE / "Procfile"), os.devnull  # .env was read already
+    honcho = [sys.executable, "-m", "honcho", "-f", procfile, "-e", no_file, "start"]
+    desk = subprocess.Popen(
+        tethered(*honcho),
+        env={**os.environ, "PATH": path},
+        start_new_session=True,  # one signal, from us, instead of one more from the terminal
+    )
+    asked = threading.Event()
+
+    def stop(*_: object) -> None:
+        asked.set()
+        desk.terminate()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    threading.Thread(target=announce, args=(settings,), daemon=True).start()
+    code = desk.wait()
+    sys.exit(0 if asked.is_set() else code or 1)
+
+
+def announce(settings: Settings) -> None:
+    """Say where the desk is, once it answers."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
+    base = urlsplit(settings.public_portal_url).path.rstrip("/")
+    for address in (
+        f"http://{host}:{settings.api_port}/healthz",
+        f"http://{host}:{settings.portal_port}{base}/_stcore/health",
+    ):
+        while not answers(address):
+            time.sleep(LOOK_SECONDS)
+    lines = [
+        "Rundesk is ready.",
+        f"  Portal  {settings.public_portal_url}",
+        f"  API     {settings.public_api_url}/apidocs/",
+        f"  Data    {settings.data}",
+        "  Stop with Ctrl-C; runs that are under way go on after the next start.",
+    ]
+    click.secho("\n" + "\n".join(lines) + "\n", bold=True)
+
+
+def answers(address: str) -> bool:
+    """Whether something there says it is well; proxies of the environment are not asked."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(address, timeout=5) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What every test can ask for. The database is a real one: one mongod for each test process."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+
+from services import bootstrap
+from services.access import local_actor
+from services.bootstrap import Services
+from services.database import Database
+from services.database.binary import find
+from services.database.mongod import Mongod
+from services.models import Actor
+from services.settings import Settings
+from tests.host import free_port
+
+
+@pytest.fixture(scope="session")
+def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a MongoDB for the whole session: MONGODB_URI, or an embedded one of our own."""
+    if given := os.environ.get("MONGODB_URI"):
+        yield given
+        return
+    folder, port = tmp_path_factory.mktemp("mongod"), free_port()
+    server = Mongod(find(os.environ.get("MONGOD", ""), folder / "lib"), folder / "db", port)
+    server.start()
+    yield Settings(db_port=port).uri
+    server.stop()
+
+
+@pytest.fixture
+def settings(mongod: str, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a desk of its own: data folder, ports and database; all gone afterwards."""
+    made = Settings(
+        data=tmp_path / "data",
+        mongodb_uri=mongod,
+        database=f"rundesk_test_{secrets.token_hex(6)}",
+        api_port=free_port(),
+        portal_port=free_port(),
+    )
+    yield made
+    with MongoClient(mongod) as client:
+        client.drop_database(made.database)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """The database of `settings`, with its indexes."""
+    opened = Database(settings.uri, settings.database, patience=20)
+    opened.create_indexes()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def services(settings: Settings, database: Database) -> Iterator[Services]:
+    """The services of `settings`, as portal and API build them."""
+    built = bootstrap.build(settings)
+    yield built
+    built.close()
+
+
+@pytest.fixture
+def actor() -> Actor:
+    """The one user of a desk without sign-in."""
+    return local_actor()
