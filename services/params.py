@@ -18,6 +18,7 @@ from jsonschema.exceptions import ValidationError
 from services.errors import Invalid, Problem
 
 Schema = dict[str, Any]
+MOST_UNKNOWN = 20  # unknown names that are told; looking for a near one is slow
 FILE_FORMATS = frozenset({"file-path", "path"})
 
 
@@ -161,7 +162,7 @@ def _problems(error: ValidationError, schema: Schema) -> Iterator[Problem]:
                 if name not in given and f"{name!r}" in error.message:
                     yield Problem(f"{path}.{name}", "This is needed.", _hint(known.get(name)))
         case "additionalProperties" if path == "params":
-            for name in sorted(set(given) - set(known)):
+            for name in sorted(set(given) - set(known))[:MOST_UNKNOWN]:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"Did you mean {near[0]}?" if near else "The workflow has no such parameter."
                 yield Problem(f"{path}.{name}", "This parameter is unknown.", hint)

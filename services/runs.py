@@ -206,7 +206,7 @@ def _body(request: RunRequest) -> str:
 def _checked_key(key: str | None) -> str | None:
     if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,200}", key):
         raise Invalid(
-            "An idempotency key has 1 to 200 visible ASCII characters.", field="Idempotency-Key"
+            "An idempotency key has 1 to 200 visible ASCII characters.", field="header.Idempotency-Key"
         )
     return key
 
@@ -215,7 +215,7 @@ def _same(run: Run, stored: str, body: str) -> Run:
     if stored != body:
         raise Conflict(
             "This idempotency key was used for another submission.",
-            field="Idempotency-Key",
+            field="header.Idempotency-Key",
             hint="Use a new key for a new submission.",
         )
     return run

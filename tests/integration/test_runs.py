@@ -97,7 +97,7 @@ def test_submit_same_key_with_another_body_is_a_conflict(services):
 
 @pytest.mark.parametrize("key", ["", "a b", "ü", "x" * 201])
 def test_submit_a_key_that_is_none_is_refused(services, key):
-    assert set(refused(services, example=True, key=key)) == {"Idempotency-Key"}
+    assert set(refused(services, example=True, key=key)) == {"header.Idempotency-Key"}
 
 
 def test_submit_unknown_workflow_names_a_near_one(services):

@@ -121,3 +121,8 @@ def test_file_values_finds_single_files_and_arrays():
 
 def test_defaults_are_those_of_the_schema():
     assert params.defaults(GROUPED) == {"quality": 20, "tool": "a", "nested": {"depth": 3}}
+
+
+def test_check_tells_only_the_first_of_many_unknown_names():
+    found = problems(GROUPED, {"reads": ["1"]} | {f"x{number:05}": 1 for number in range(50_000)})
+    assert len(found) == params.MOST_UNKNOWN

@@ -1,0 +1,44 @@
+"""The HTTP API: `gunicorn 'api:create_app()'`."""
+
+from __future__ import annotations
+
+import threading
+
+from flask import Flask
+
+from routes import document, problems
+from routes.context import attach
+from routes.files import files
+from routes.guard import Guard
+from routes.results import results
+from routes.runs import runs
+from routes.system import system
+from routes.workflows import workflows
+from services.bootstrap import Services, build
+from services.settings import Settings
+
+
+def create_app(services: Services | None = None) -> Flask:
+    """The app over `services`; over those of the environment when none are given.
+
+    It starts while the database is away, and answers 503 until it is there.
+    """
+    if services is None:
+        services = build(Settings.load())
+        threading.Thread(target=_prepare, args=(services,), name="indexes", daemon=True).start()
+    app = Flask(__name__, static_folder=None, template_folder="routes/templates")
+    app.url_map.merge_slashes = False  # an address is taken as it is sent
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the document keeps its order
+    attach(app, services)
+    problems.register(app)
+    Guard(services.settings).install(app)
+    for blueprint in (workflows, files, runs, results, system):
+        app.register_blueprint(blueprint)
+    document.install(app)
+    return app
+
+
+def _prepare(services: Services) -> None:
+    """Once the database answers, make its indexes: whichever process comes first does."""
+    services.database.wait()
+    services.database.create_indexes()

@@ -1,0 +1,140 @@
+"""Examples in the API document. A test reads each with the model it stands for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+RUN_ID = "65f0c0ffee0123456789abcd"
+QUERIES = "65f0c0ffee0123456789abce"
+DATABASE = "65f0c0ffee0123456789abcf"
+SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+HEALTH = {"status": "ok", "database": "ok", "version": "0.1.0"}
+
+FILE = {
+    "id": QUERIES,
+    "name": "queries.fasta.gz",
+    "size": 6144,
+    "sha256": SHA256,
+    "kind": "fasta",
+    "owner": "local",
+    "created": "2026-03-02T08:59:12.001000Z",
+}
+
+WORKFLOW: dict[str, Any] = {
+    "name": "sequence-search",
+    "title": "Sequence search",
+    "summary": "Compare protein or nucleotide sequences with a database",
+    "category": "Sequences",
+    "version": "1.0.0",
+    "digest": SHA256,
+    "takes": "Query sequences and a database, FASTA",
+    "gives": "Hits table, alignments, an HTML report",
+    "available": True,
+    "problems": [],
+    "params_schema": {
+        "type": "object",
+        "properties": {
+            "queries": {"type": "string", "format": "file-path"},
+            "database": {"type": "string", "format": "file-path"},
+            "evalue": {"type": "number", "default": 1e-05},
+        },
+        "required": ["queries", "database"],
+    },
+    "readme": "",
+    "example": {"title": "25 proteins", "params": {"queries": "example/queries.fasta.gz"}},
+    "highlights": [{"path": "results/report.html", "title": "Report"}],
+}
+
+REQUEST = {
+    "workflow": "sequence-search",
+    "params": {"queries": QUERIES, "database": DATABASE, "evalue": 1e-05},
+    "name": "Search of March",
+    "tags": ["swissprot"],
+}
+
+RUN: dict[str, Any] = {
+    "id": RUN_ID,
+    "name": "Search of March",
+    "workflow": "sequence-search",
+    "workflow_title": "Sequence search",
+    "workflow_version": "1.0.0",
+    "digest": SHA256,
+    "state": "RUNNING",
+    "queue": None,
+    "owner": "local",
+    "tags": ["swissprot"],
+    "params": REQUEST["params"],
+    "inputs": [
+        {
+            "field": "queries",
+            "file": QUERIES,
+            "name": "queries.fasta.gz",
+            "path": "inputs/queries/queries.fasta.gz",
+            "size": 6144,
+            "sha256": SHA256,
+        }
+    ],
+    "cores": 4,
+    "progress": {"total": 11, "done": 4, "failed": 0},
+    "created": "2026-03-02T09:00:00.120000Z",
+    "started": "2026-03-02T09:00:00.210000Z",
+    "ended": None,
+    "error": None,
+    "cause": None,
+    "attempts": [
+        {
+            "number": 1,
+            "host": "desk",
+            "started": "2026-03-02T09:00:00.210000Z",
+            "ended": None,
+            "exit_code": None,
+            "cause": None,
+        }
+    ],
+    "history": [
+        {"state": "QUEUED", "at": "2026-03-02T09:00:00.120000Z", "note": ""},
+        {"state": "INITIALIZING", "at": "2026-03-02T09:00:00.210000Z", "note": ""},
+        {"state": "RUNNING", "at": "2026-03-02T09:00:00.340000Z", "note": ""},
+    ],
+}
+
+JOB: dict[str, Any] = {
+    "id": "1-7",
+    "rule": "search",
+    "state": "RUNNING",
+    "wildcards": {"part": "3"},
+    "started": "2026-03-02T09:00:01.500000Z",
+    "ended": None,
+    "threads": 1,
+    "input": ["results/parts/3.fasta"],
+    "output": ["results/parts/3.tsv"],
+    "log": ["logs/search/3.log"],
+    "resources": {"tmpdir": "/tmp"},
+    "reason": "Missing output files: results/parts/3.tsv",
+    "command": "",
+    "tries": 1,
+}
+
+GRAPH: dict[str, Any] = {
+    "steps": [
+        {
+            "rule": "search",
+            "state": "RUNNING",
+            "total": 4,
+            "done": 1,
+            "failed": 0,
+            "running": 2,
+            "mean_seconds": 1.8,
+        }
+    ],
+    "links": [["prepare", "search"]],
+}
+
+RESULT = {
+    "path": "results/report.html",
+    "size": 184320,
+    "sha256": SHA256,
+    "kind": "report",
+    "title": "Report",
+}

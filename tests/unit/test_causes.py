@@ -1,0 +1,211 @@
+"""Why a run failed, told from what it left behind. The texts are those of Snakemake 9.27."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from services.engine.causes import Evidence, explain, lost, telling_line
+from services.models import CauseKind
+
+COMMAND = "align reads > out"
+FAILED = {
+    "type": "failed",
+    "job": 7,
+    "at": 2.0,
+    "rule": "align",
+    "wildcards": {"sample": "A"},
+    "log": ["logs/align.log"],
+    "command": COMMAND,
+}
+AT_LEAST = {
+    "type": "error",
+    "text": "WorkflowError:\nAt least one job did not complete successfully.",
+}
+
+
+def status(text: str) -> dict[str, Any]:
+    words = 'RuleException:\nCalledProcessError in file "/x/Snakefile", line 3:\nCommand \'set -euo'
+    return {"type": "error", "text": f"{words} pipefail;  {COMMAND}' {text}."}
+
+
+def failure(log: str = "", told: str = "returned non-zero exit status 1", **more: Any) -> Evidence:
+    return Evidence(
+        attempt=2,
+        exit_code=1,
+        records=[status(told), FAILED, AT_LEAST],
+        logs={"logs/align.log": log} if log else {},
+        **more,
+    )
+
+
+def test_success_has_no_cause():
+    assert explain(Evidence(attempt=1, exit_code=0)) is None
+
+
+def test_failed_rule_is_told_with_job_wildcards_and_the_line_of_its_log():
+    cause = explain(failure("reading\nError: no index at ref.fa\n=====\n"))
+    assert cause is not None
+    assert cause.kind is CauseKind.RULE_FAILED
+    assert cause.message == "Rule align failed (job 7, sample=A): Error: no index at ref.fa"
+    assert (cause.rule, cause.job) == ("align", "2-7")
+    assert cause.log == "reading\nError: no index at ref.fa\n====="
+
+
+def test_log_is_cut_to_its_last_40_lines():
+    cause = explain(failure("\n".join(map(str, range(100)))))
+    assert cause is not None
+    assert cause.log.splitlines() == [str(n) for n in range(60, 100)]
+
+
+def test_failed_rule_without_a_log_is_told_by_the_console():
+    console = (
+        "[Sat Nov 21 20:40:24 2026]\nlocalrule align:\n    output: a\n"
+        "/usr/bin/bash: line 1: nosuchprogram: command not found\n"
+        'RuleException:\nCalledProcessError in file "/x/Snakefile", line 3:\n'
+        "Command 'set -euo pipefail;  nosuchprogram' returned non-zero exit status 127.\n"
+        "[Sat Nov 21 20:40:24 2026]\nError in rule align:\n    jobid: 7\n"
+    )
+    cause = explain(failure(console=console))
+    assert cause is not None
+    assert cause.message.endswith("/usr/bin/bash: line 1: nosuchprogram: command not found")
+
+
+def test_failed_rule_that_says_nothing_is_told_by_its_exit_status():
+    cause = explain(failure())
+    assert cause is not None
+    assert cause.message.endswith(": its command returned non-zero exit status 1.")
+
+
+def test_first_failure_counts_and_one_that_was_tried_again_does_not():
+    other = {**FAILED, "job": 3, "rule": "trim", "at": 1.0}
+    again = {"type": "restarted", "job": 3}
+    known = replace(failure(), records=[FAILED, other])
+    assert explain(known).rule == "trim"
+    assert explain(replace(known, records=[other, again, FAILED])).rule == "align"
+    assert explain(replace(known, records=[other, again, FAILED, {**other, "at": 9}])).job == "2-7"
+
+
+@pytest.mark.parametrize(
+    ("log", "kind"),
+    [
+        ("write error: No space left on device", CauseKind.DISK_FULL),
+        ("OSError: [Errno 122] Disk quota exceeded", CauseKind.DISK_FULL),
+        ("Traceback …\nMemoryError", CauseKind.OUT_OF_MEMORY),
+        (
+            "terminate called after throwing an instance of 'std::bad_alloc'",
+            CauseKind.OUT_OF_MEMORY,
+        ),
+        ("fork: Cannot allocate memory", CauseKind.OUT_OF_MEMORY),
+        ("all is well", CauseKind.RULE_FAILED),
+    ],
+)
+def test_kind_is_told_from_the_log(log, kind):
+    cause = explain(failure(log))
+    assert cause is not None
+    assert cause.kind is kind
+    assert cause.message.startswith("Rule align failed (job 7, sample=A): ")
+
+
+@pytest.mark.parametrize("told", ["died with <Signals.SIGKILL: 9>", "non-zero exit status 137"])
+def test_killed_command_is_told_with_its_signal(told):
+    cause = explain(failure(told=told))
+    assert cause is not None
+    assert cause.kind is CauseKind.KILLED
+    assert cause.message.endswith("its command was ended by SIGKILL.")
+    assert "memory" in cause.hint
+
+
+def test_missing_output_names_the_files():
+    text = (
+        'MissingOutputException in rule align in file "/x/Snakefile", line 13:\n'
+        "Job 7  completed successfully, but some output files are missing. Missing files after 5 "
+        "seconds.:\nresults/none.txt (missing locally, parent dir contents: b.txt)"
+    )
+    cause = explain(replace(failure(), records=[FAILED, {"type": "error", "text": text}, AT_LEAST]))
+    assert cause is not None
+    assert cause.kind is CauseKind.MISSING_OUTPUT
+    assert cause.message.endswith("it ended without making results/none.txt.")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            'SyntaxError in file "/d/workflows/' + "0" * 64 + '/workflow/Snakefile", line 2:\n'
+            "expected ':':\nif x\n",
+            "(workflow/Snakefile, line 2): SyntaxError: expected ':': if x",
+        ),
+        (
+            'MissingInputException in rule all in file "/x/Snakefile", line 1:\n'
+            "Missing input files for rule all:\n    affected files:\n        nothere",
+            "(/x/Snakefile, line 1): MissingInputException: Missing input files for rule all: "
+            "affected files: nothere",
+        ),
+        (
+            "TokenError:\n('EOF in multi-line statement', (3, 0))",
+            "workflow: TokenError: ('EOF in multi-line statement', (3, 0))",
+        ),
+    ],
+)
+def test_workflow_that_cannot_be_planned_is_told_with_file_and_line(text, expected):
+    records = [{"type": "error", "text": text}]
+    cause = explain(Evidence(attempt=1, exit_code=1, records=records))
+    assert cause is not None
+    assert cause.kind is CauseKind.WORKFLOW_INVALID
+    assert cause.message.endswith(expected)
+
+
+def test_syntax_error_that_fails_snakemake_itself_is_found_in_its_traceback():
+    console = (
+        'Traceback (most recent call last):\n  File "/venv/snakemake/parser.py", line 844, in x\n'
+        '    for t in y\n  File "/x/Snakefile", line 2\n    input "x"\n'
+        "SyntaxError: Colon expected after keyword input.\n\nDuring handling …\nKeyError: 2\n"
+    )
+    cause = explain(Evidence(attempt=1, exit_code=1, console=console))
+    assert cause is not None
+    assert cause.kind is CauseKind.WORKFLOW_INVALID
+    assert "(/x/Snakefile, line 2): SyntaxError: Colon expected" in cause.message
+
+
+def test_end_without_a_reason_is_told_with_exit_code_and_last_line():
+    cause = explain(Evidence(attempt=1, exit_code=4, console="thinking\nno idea\n"))
+    assert cause is not None
+    assert cause.kind is CauseKind.UNKNOWN
+    assert cause.message == "Snakemake ended with exit code 4: no idea"
+
+
+def test_killed_snakemake_is_told_with_the_signal():
+    cause = explain(Evidence(attempt=1, signal=9))
+    assert cause is not None
+    assert cause.kind is CauseKind.KILLED
+    assert "SIGKILL" in cause.message
+
+
+def test_cancel_and_shutdown_explain_everything_else():
+    canceled = explain(replace(failure(), canceled=True))
+    shutdown = explain(replace(failure(), shutdown=True))
+    assert canceled is not None
+    assert canceled.kind is CauseKind.CANCELED
+    assert shutdown is not None
+    assert shutdown.kind is CauseKind.HOST_LOST
+
+
+def test_lost_attempt_keeps_the_end_of_its_console():
+    assert lost(Evidence(attempt=1, console="a\nb\n")).log == "a\nb"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a\nError: b\nc\n", "Error: b"),
+        ("a\nb\n\n----\n", "b"),
+        ("", ""),
+        ('ValueError in file "x", line 4:\noops\n', 'ValueError in file "x", line 4: oops'),
+        ("error " + "x" * 1000, "error " + "x" * 294 + " …"),
+    ],
+)
+def test_telling_line(text, line):
+    assert telling_line(text) == line
