@@ -30,7 +30,7 @@ from services.settings import Settings
 log = logging.getLogger("rundesk.runner")
 
 DISPATCH = 0.05  # s between two looks at the queue
-RECONCILE = 5.0  # s
+RECONCILE = 2.0  # s
 AWAY = 1.0  # s between two looks while the database is away
 
 

@@ -6,7 +6,13 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError, WTimeoutError
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    ExecutionTimeout,
+    PyMongoError,
+    WTimeoutError,
+)
 
 from services.errors import DatabaseUnavailable
 
@@ -23,11 +29,21 @@ def translated(call: Callable[..., Any]) -> Callable[..., Any]:
         except (ConnectionFailure, ExecutionTimeout, WTimeoutError) as error:
             raise DatabaseUnavailable from error
         except PyMongoError as error:
-            if error.timeout:
+            if error.timeout or _between_primaries(error):
                 raise DatabaseUnavailable from error
             raise
 
     return guarded
+
+
+def _between_primaries(error: PyMongoError) -> bool:
+    """Whether a server said this while it was shutting down or stepping down.
+
+    The write may have happened, but not yet for certain: it is to be tried again.
+    """
+    if isinstance(error, BulkWriteError):
+        return not error.details.get("writeErrors")  # only the confirmation is missing
+    return error.has_error_label("RetryableWriteError")
 
 
 def guarded(store: C) -> C:

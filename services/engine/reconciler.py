@@ -1,0 +1,133 @@
+"""Compares what the database says with what is alive, and settles the difference."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from services.database import Database
+from services.database.runs import Lease
+from services.engine import causes, processes
+from services.engine.dispatcher import acquire
+from services.engine.processes import Identity
+from services.engine.settling import Attempt, Ended, settle
+from services.errors import DatabaseUnavailable, TransitionRefused
+from services.models import State
+from services.rundir import AttemptDir, RunDir
+from services.settings import Settings
+
+log = logging.getLogger("rundesk.reconciler")
+
+SWEEPING = 10.0  # s to end what a dead attempt left behind
+
+
+class Reconciler:
+    """The same function at the runner's start and every few seconds.
+
+    For each live run (INITIALIZING, RUNNING, CANCELING) of this host, whatever its lease says:
+
+    | lock of the attempt          | exit.json | then                                             |
+    |------------------------------|-----------|--------------------------------------------------|
+    | held, its supervisor lives   | any       | nothing: it renews its lease when it can         |
+    | held, no identity in it      | any       | nothing: the dispatcher is preparing it          |
+    | held, its supervisor is dead | any       | end who holds it, forks of Snakemake; then: free |
+    | free                         | there     | end what is left; settle by exit.json            |
+    | free                         | none      | end what is left; CANCELING → CANCELED, attempts |
+    |                              |           | left → QUEUED, none left → SYSTEM_ERROR          |
+    | free, leftovers do not end   | any       | nothing yet, they may still write; next time     |
+
+    A lock never outlives its holders, also when they are killed or the host is restarted; so a
+    free lock means that nobody is at work, and a time limit is not needed to know it. Runs of
+    another host are left alone: from here nobody can see what lives there.
+    """
+
+    def __init__(
+        self, settings: Settings, database: Database, *, host: str, claiming: threading.Lock
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._host = host
+        self._claiming = claiming
+
+    def tick(self, now: datetime) -> int:
+        """Settle what is dead; how many runs were."""
+        with self._claiming:
+            dead = [(lease, lock) for lease in self._leases() if (lock := self._free(lease))]
+        settled = 0
+        try:
+            for lease, _ in dead:
+                settled += self._settle(lease, now)
+        finally:
+            for _, lock in dead:
+                os.close(lock)
+        return settled
+
+    def _leases(self) -> Iterator[Lease]:
+        return (lease for lease in self._database.runs.leases() if lease.host == self._host)
+
+    def _free(self, lease: Lease) -> int | None:
+        """The lock of an attempt, when nobody is at work on it."""
+        place = RunDir.of(self._settings.data, lease.run_id).attempt(lease.attempt)
+        if lock := acquire(place):
+            return lock
+        identity = _holder(place)
+        if identity is None or identity.alive:
+            return None
+        log.warning("run %s: its supervisor is dead, its lock is not", lease.run_id)
+        processes.end(lambda: processes.holding(place.lock), patience=SWEEPING)
+        return acquire(place)
+
+    def _settle(self, lease: Lease, now: datetime) -> int:
+        """Settle one dead attempt, whose lock is ours; 1 when it was settled."""
+        left = processes.end(
+            lambda: processes.tagged(lease.run_id, lease.attempt), patience=SWEEPING
+        )
+        if not left:
+            log.error("run %s left processes behind that cannot be ended", lease.run_id)
+            return 0
+        attempt = Attempt(self._settings, lease.run_id, lease.attempt)
+        try:
+            ended = Ended.read(attempt.rundir.attempt(lease.attempt).exit)
+            state = settle(attempt, self._database, ended or _vanished(attempt, lease, now))
+        except TransitionRefused:  # its supervisor was faster
+            return 0
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            log.exception("run %s could not be settled", lease.run_id)
+            return 0
+        log.warning(
+            "run %s, attempt %d: nobody was at work; %s", lease.run_id, lease.attempt, state
+        )
+        return 1
+
+
+def _vanished(attempt: Attempt, lease: Lease, now: datetime) -> Ended:
+    """How an attempt ended that could not say so."""
+    canceled = lease.state is State.CANCELING
+    evidence = attempt.evidence()
+    if canceled:
+        cause = causes.explain(
+            evidence.ended(exit_code=None, signal=None, canceled=True, shutdown=False)
+        )
+    else:
+        cause = causes.lost(evidence)
+    return Ended(canceled=canceled, ended=now, cause=cause)
+
+
+def _holder(place: AttemptDir) -> Identity | None:
+    with _opened(place) as file:
+        return Identity.read(file)
+
+
+@contextmanager
+def _opened(place: AttemptDir) -> Iterator[int]:
+    file = os.open(place.lock, os.O_RDONLY)
+    try:
+        yield file
+    finally:
+        os.close(file)

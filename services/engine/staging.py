@@ -1,0 +1,127 @@
+"""Prepares a run directory: inputs under safe names, the workflow's config folder, config.json.
+
+Doing it again (a further attempt) changes nothing that is there already: a new modification time
+would make Snakemake run finished jobs again.
+"""
+
+from __future__ import annotations
+
+import copy
+import errno
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from services.errors import DiskFull, RundeskError
+from services.models import Input, Run
+from services.rundir import RunDir
+from services.workflows import Broken, default_config, snakefile
+
+FICLONE = 0x40049409  # linux/fs.h; shares the blocks of a file until one of both is written to
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+class StagingFailed(RundeskError):
+    """The run could not be prepared."""
+
+
+def stage(run: Run, rundir: RunDir, workflow: Path, blob: Callable[[str], Path]) -> Path:
+    """Prepare `rundir` for `run`; returns the Snakefile to run.
+
+    `workflow` is the frozen copy of its files; `blob` tells where content with a sha256 lies.
+    Raises StagingFailed with one sentence; what happened here before may be repeated.
+    """
+    try:
+        found = snakefile(workflow)
+        for folder in (rundir.root, rundir.desk):
+            folder.mkdir(parents=True, exist_ok=True)
+        for entry in run.inputs:
+            _input(entry, blob(entry.sha256), rundir.root / entry.path)
+        _folder(workflow / "config", rundir.root / "config")
+        content = configuration(run.params, run.inputs, default_config(workflow))
+        _write(rundir.config, json.dumps(content, indent=1, ensure_ascii=False))
+    except Broken as error:
+        raise StagingFailed(f"The workflow's files cannot be read: {error}") from error
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise DiskFull from error
+        raise StagingFailed(f"The run could not be prepared: {error}") from error
+    return found
+
+
+def configuration(
+    params: Mapping[str, Any], inputs: Sequence[Input], base: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What Snakemake reads: the workflow's defaults under the parameters, files as staged paths."""
+    given = copy.deepcopy(dict(params))
+    for entry in inputs:
+        name, _, index = entry.field.partition(".")
+        if index:
+            given[name][int(index)] = entry.path
+        else:
+            given[name] = entry.path
+    return _merged(base, given)
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    result = copy.deepcopy(dict(under))
+    for name, value in over.items():
+        below = result.get(name)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[name] = _merged(below, value) if both else value  # type: ignore[arg-type]
+    return result
+
+
+def _input(entry: Input, source: Path, target: Path) -> None:
+    if not source.is_file():
+        raise StagingFailed(f"The file {entry.name} (input {entry.field}) is gone from this desk.")
+    if target.exists() and target.stat().st_size == entry.size:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.part")
+    draft.unlink(missing_ok=True)
+    if not _cloned(source, draft) and not _linked(source, draft):
+        shutil.copyfile(source, draft)
+    draft.rename(target)
+
+
+def _folder(source: Path, target: Path) -> None:
+    """Workflows name files of their config folder relative to the working directory."""
+    if not source.is_dir() or target.exists():
+        return
+    draft = target.with_name(f".{target.name}.part")
+    shutil.rmtree(draft, ignore_errors=True)
+    shutil.copytree(source, draft)
+    draft.rename(target)
+
+
+def _cloned(source: Path, target: Path) -> bool:
+    """A copy that shares its blocks, where the file system can do that."""
+    with source.open("rb") as old, target.open("wb") as new:
+        try:
+            fcntl.ioctl(new.fileno(), FICLONE, old.fileno())
+        except OSError as error:
+            if error.errno in NO_SPACE:
+                raise
+        else:
+            return True
+    target.unlink()
+    return False
+
+
+def _linked(source: Path, target: Path) -> bool:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        return False
+    return True
+
+
+def _write(path: Path, text: str) -> None:
+    draft = path.with_suffix(".part")
+    draft.write_text(text, encoding="utf-8")
+    draft.rename(path)

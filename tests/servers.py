@@ -1,0 +1,89 @@
+"""The processes of the Procfile, for tests: each can be ended and begun again."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from services.settings import HERE, Settings
+from tests.desk import end_runs, environment
+from tests.host import PATIENCE, until
+
+COMMANDS = {
+    "db": ["-m", "services.database"],
+    "api": ["-m", "cli", "serve", "api"],
+    "portal": ["-m", "cli", "serve", "portal"],
+    "runner": ["-m", "services.runner"],
+}
+
+
+class Servers:
+    """Starts processes of a desk, and ends by their pid only those that it started."""
+
+    def __init__(self, settings: Settings, logs: Path, **extra: str) -> None:
+        self.settings = settings
+        self._environment = environment(settings) | extra
+        self._logs = logs
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, *names: str) -> None:
+        """Start processes and wait until those that serve answer."""
+        for name in names:
+            with (self._logs / f"{name}.log").open("ab") as log:
+                self._running[name] = subprocess.Popen(
+                    [sys.executable, *COMMANDS[name]],
+                    cwd=HERE,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+        for name, address in (
+            ("api", f"{self.settings.public_api_url}/healthz"),
+            ("portal", f"{self.settings.public_portal_url}/_stcore/health"),
+        ):
+            if name in names:
+                until(partial(_answers, address))
+
+    def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> int:
+        """End a process and wait for it; its exit code."""
+        process = self._running.pop(name)
+        process.send_signal(how)
+        try:
+            return process.wait(PATIENCE)
+        finally:
+            process.kill()
+
+    def stop_all(self) -> None:
+        for name in list(self._running):
+            self.stop(name)
+
+    def log(self, name: str) -> str:
+        return (self._logs / f"{name}.log").read_text(errors="replace")
+
+
+@contextlib.contextmanager
+def serving(settings: Settings, logs: Path, *names: str, **extra: str) -> Iterator[Servers]:
+    """Processes of a desk; nothing of it lives on afterwards."""
+    servers = Servers(settings, logs, **extra)
+    try:
+        servers.start(*names)
+        yield servers
+    finally:
+        servers.stop_all()
+        end_runs(settings)
+
+
+def _answers(address: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(address, timeout=5) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
