@@ -1,0 +1,37 @@
+"""The portal: run with `streamlit run portal.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from ui import desk, errors, launch, monitor, run
+
+ASSETS = Path(__file__).parent / "ui" / "assets"
+
+
+def main() -> None:
+    st.set_page_config("Rundesk", ASSETS / "icon.svg", layout="wide")
+    st.html(ASSETS / "style.css")
+    st.logo(ASSETS / "logo.svg", size="large")
+    pages = {
+        "runs": st.Page(
+            monitor.page,
+            title="Runs",
+            icon=":material/monitoring:",
+            url_path="runs",
+            default=True,
+        ),
+        "new": st.Page(launch.page, title="New run", icon=":material/add_circle:", url_path="new"),
+        "run": st.Page(run.page, title="Run", url_path="run", visibility="hidden"),
+    }
+    desk.pages().update(pages)
+    page = st.navigation(list(pages.values()), position="top")
+    desk.show_flash()
+    errors.banner()
+    with errors.told():
+        page.run()
+
+
+main()

@@ -1,0 +1,52 @@
+"""The portal without a browser: Streamlit's AppTest over the real services."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
+
+from services.bootstrap import Services
+from services.models import Actor
+from services.settings import HERE, Settings
+from tests.desk import environment
+from tests.portal.scenes import Scenes
+from ui import desk
+
+WORKFLOWS = Path(__file__).parent / "workflows"
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def settings(settings: Settings, tmp_path: Path) -> Settings:
+    """A desk that also has the workflows of this folder, which a test may change."""
+    folder = shutil.copytree(WORKFLOWS, tmp_path / "workflows")
+    return replace(settings, workflows=(folder,))
+
+
+@pytest.fixture
+def portal(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Opens pages of the portal by name and query, each in a session of its own."""
+    for name, value in environment(settings).items():
+        monkeypatch.setenv(name, value)
+    desk.services.clear()
+
+    def open_page(page: str = "runs", **query: str | list[str]) -> AppTest:
+        session = AppTest.from_file(HERE / "portal.py", default_timeout=30)
+        session._page_hash = calc_hash(page)  # switch_page() knows pages in files only
+        session.query_params.update(query)
+        return session.run()
+
+    yield open_page
+    desk.services().close()
+    desk.services.clear()
+
+
+@pytest.fixture
+def scenes(services: Services, actor: Actor) -> Scenes:
+    return Scenes(services, actor)

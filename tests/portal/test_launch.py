@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from services.models import RunFilter
+from tests.portal.scenes import Scenes
+
+pytestmark = pytest.mark.usefixtures("services")
+
+TABLE = b"a\tb\n1\t2\n"
+
+
+def texts(session):
+    return [text.value.replace("\\", "") for text in session.markdown]
+
+
+def problems(session):
+    return [text for text in texts(session) if text.startswith(":red[:material/error:")]
+
+
+def runs(scenes: Scenes):
+    return scenes.services.runs.list(scenes.actor, RunFilter()).items
+
+
+def upload(session: AppTest, field: str, name: str = "table.tsv", content: bytes = TABLE):
+    (widget,) = [w for w in session.file_uploader if w.key.startswith(f"field-{field}-upload-")]
+    return widget.upload(name, content, "text/plain").run()
+
+
+def test_cards_say_what_goes_in_and_why_one_is_not_available(portal):
+    session = portal("new")
+    shown = texts(session)
+    assert [heading.value for heading in session.subheader] == ["Sequences", "Trials", "Other"]
+    assert "#### Shapes *of* fields" in shown
+    assert ":gray[:material/login: In] A table" in shown
+    assert any("no-such-program is not installed" in text for text in shown)
+    assert any("rundesk.yaml cannot be read" in text for text in shown)
+    keys = {button.key for button in session.button}
+    assert "example-new-shapes" in keys
+    assert {"example-new-lacking", "setup-new-lacking", "setup-new-broken"}.isdisjoint(keys)
+
+
+def test_card_leads_to_the_form(portal):
+    session = portal("new")
+    session.button(key="setup-new-shapes").click().run()
+    assert session.title[0].value == "Shapes \\*of\\* fields"
+    assert session.query_params["workflow"] == "shapes"
+
+
+def test_form_is_drawn_from_the_schema(portal):
+    session = portal("new", workflow="shapes")
+    assert not session.exception
+    assert [heading.value for heading in session.subheader] == ["Input", "Fields", "This run"]
+    assert session.selectbox(key="field-table").label == "Table *"
+    assert session.selectbox(key="field-mode").options == ["fast", "slow"]
+    assert session.selectbox(key="field-mode").value == "fast"
+    count = session.number_input(key="field-count")
+    assert (count.label, count.value, count.min, count.max) == ("Count (reads)", 3, 1, 9)
+    share = session.number_input(key="field-share")
+    assert share.value == 0.05
+    assert share.help.replace("\\", "") == "Part of all. Allowed: more than 0, at most 1."
+    assert session.toggle(key="field-strict").value is True
+    assert session.multiselect(key="field-sizes").value == ["21", "33"]
+    assert session.multiselect(key="field-colours").value == ["red"]
+    assert [field.key for field in session.expander[0].number_input] == ["field-seed"]
+
+
+def test_uploaded_file_is_registered_and_chosen(portal, services, actor):
+    session = upload(portal("new", workflow="shapes"), "table")
+    (file,) = services.files.list(actor).items
+    assert (file.name, file.size) == ("table.tsv", len(TABLE))
+    assert session.selectbox(key="field-table").value == file.id
+    assert session.selectbox(key="field-table").options == ["table.tsv  ·  8 B"]
+    upload(session, "more", "other.tsv", TABLE + TABLE)
+    assert len(session.multiselect(key="field-more").value) == 1
+
+
+def test_upload_of_another_kind_is_refused_in_words(portal, services, actor):
+    session = upload(portal("new", workflow="shapes"), "table", "image<b>.png")
+    assert services.files.list(actor).items == []
+    (text,) = problems(session)
+    assert "image<b>.png is not a file of the kind" in text
+
+
+def test_errors_stand_beside_their_fields_and_nothing_is_lost(portal, scenes):
+    session = portal("new", workflow="shapes")
+    session.text_input(key="field-label").set_value("NOT LOWER")
+    session.number_input(key="field-count").set_value(7)
+    session.text_input(key="run-name").set_value("my *run*")
+    session.button(key="start").click().run()
+    assert not session.exception
+    assert runs(scenes) == []
+    assert "2 things to mend" in session.error[0].value
+    assert session.error[0].value.endswith(": Table\\, Label.")
+    table, label = problems(session)
+    assert "must match" in label
+    assert "This is needed." in table
+    assert session.text_input(key="field-label").value == "NOT LOWER"
+    assert session.number_input(key="field-count").value == 7
+    assert session.text_input(key="run-name").value == "my *run*"
+
+
+def test_error_goes_when_its_field_changes(portal):
+    session = portal("new", workflow="shapes")
+    session.button(key="start").click().run()
+    assert len(problems(session)) == 1
+    upload(session, "table")
+    assert problems(session) == []
+    assert not session.error
+
+
+def test_problem_of_a_hidden_field_unfolds_advanced(portal, settings):
+    schema = settings.workflows[0] / "shapes/workflow/schemas/config.schema.yaml"
+    schema.write_text(schema.read_text().replace("maximum: 100, hidden", "multipleOf: 5, hidden"))
+    session = upload(portal("new", workflow="shapes"), "table")
+    assert session.expander[0].proto.expanded is False
+    session.number_input(key="field-seed").set_value(7)
+    session.button(key="start").click().run()
+    assert len(problems(session)) == 1
+    assert session.expander[0].proto.expanded is True
+
+
+def test_what_is_no_json_is_said_beside_the_field(portal, scenes):
+    session = upload(portal("new", workflow="shapes"), "table")
+    session.text_area(key="field-extra").set_value("{nonsense").run()
+    session.button(key="start").click().run()
+    assert "This is not JSON" in problems(session)[0]
+    assert runs(scenes) == []
+
+
+def test_typed_fields_survive_another_page(portal):
+    session = portal("new", workflow="shapes")
+    session.text_input(key="field-label").set_value("kept").run()
+    form, session._page_hash = session._page_hash, portal()._page_hash
+    session.run()
+    assert session.title[0].value == "Runs"
+    session._page_hash = form
+    session.query_params["workflow"] = "shapes"
+    session.run()
+    assert session.text_input(key="field-label").value == "kept"
+
+
+def test_start_submits_what_the_form_holds(portal, scenes):
+    session = upload(portal("new", workflow="shapes"), "table")
+    session.selectbox(key="field-mode").set_value("slow")
+    session.number_input(key="field-share").set_value(0.5)
+    session.toggle(key="field-strict").set_value(False)
+    session.text_area(key="field-extra").set_value('{"depth": [1, 2]}')
+    session.text_input(key="run-name").set_value("my *run*")
+    session.button(key="start").click().run()
+    assert not session.exception
+    (run,) = runs(scenes)
+    assert run.name == "my *run*"
+    assert run.params == {
+        "table": run.inputs[0].file,
+        "mode": "slow",
+        "count": 3,
+        "share": 0.5,
+        "strict": False,
+        "sizes": [21, 33],
+        "colours": ["red"],
+        "extra": {"depth": [1, 2]},
+    }
+    assert session.title[0].value == "my \\*run\\*"
+
+
+def test_example_button_of_the_form_submits_the_example(portal, scenes):
+    session = portal("new", workflow="shapes")
+    session.button(key="example-form-shapes").click().run()
+    (run,) = runs(scenes)
+    assert [entry.name for entry in run.inputs] == ["table.tsv"]
+    assert session.query_params["id"] == run.id
+
+
+def test_same_form_sent_twice_makes_one_run(portal, scenes):
+    def twice():
+        from ui import submission
+
+        for _ in range(2):
+            submission.submit(workflow="shapes", example=True)
+
+    assert portal("new").title
+    assert not AppTest.from_function(twice, default_timeout=30).run().exception
+    assert len(runs(scenes)) == 1
+
+
+def test_changed_form_makes_another_run(portal, scenes):
+    def changed():
+        from ui import submission
+
+        for name in ("one", "two"):
+            submission.submit(workflow="shapes", example=True, name=name)
+
+    assert portal("new").title
+    assert not AppTest.from_function(changed, default_timeout=30).run().exception
+    assert [run.name for run in runs(scenes)] == ["two", "one"]
+
+
+def test_run_again_fills_the_form_from_that_run(portal, scenes, services, actor):
+    with (services.settings.workflows[0] / "shapes/example/table.tsv").open("rb") as stream:
+        file = services.files.register(actor, "mine.tsv", stream)
+    params = {"table": file.id, "count": 8, "sizes": [55], "mode": "slow"}
+    run = scenes.waiting(workflow="shapes", params=params, name="first", tags=["pilot"])
+    session = portal("new", **{"from": run.id})
+    assert session.selectbox(key="field-table").value == file.id
+    assert session.number_input(key="field-count").value == 8
+    assert session.multiselect(key="field-sizes").value == ["55"]
+    assert session.text_input(key="run-name").value == "first"
+    assert session.multiselect(key="run-tags").value == ["pilot"]
+    session.button(key="start").click().run()
+    assert len(runs(scenes)) == 2
+    assert runs(scenes)[0].params == run.params
+
+
+@pytest.mark.parametrize("query", [{"workflow": "../../etc"}, {"from": "0" * 24}, {"from": "x"}])
+def test_unknown_workflow_or_run_is_said_in_words(portal, query):
+    session = portal("new", **query)
+    assert not session.exception
+    assert len(session.warning) == 1

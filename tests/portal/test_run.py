@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import pytest
+
+from services.models import Cause, CauseKind, State
+from services.rundir import RunDir
+
+pytestmark = pytest.mark.usefixtures("services")
+
+HOSTILE = "![x](http://evil.example/x.png) <script>alert(1)</script> :material/delete: $x$ [a](b)"
+
+
+def texts(session):
+    return [text.value for text in (*session.title, *session.markdown, *session.caption)]
+
+
+def keys(session):
+    return {button.key for button in session.button}
+
+
+def table(session, column):
+    """The table that has that column."""
+    return next(found.value for found in session.dataframe if column in found.value)
+
+
+@pytest.mark.parametrize(
+    ("scene", "word", "actions"),
+    [
+        ("waiting", "Waiting", {"cancel"}),
+        ("starting", "Starting", {"cancel"}),
+        ("running", "Running", {"cancel"}),
+        ("canceling", "Stopping", {"cancel"}),
+        ("complete", "Done", {"see-results"}),
+        ("failed", "Failed", {"resume", "failed-job"}),
+        ("lost", "Desk failed", {"resume"}),
+        ("canceled", "Canceled", {"resume"}),
+    ],
+)
+def test_page_of_a_run_in_every_state(portal, scenes, scene, word, actions):
+    run = getattr(scenes, scene)(name="my run")
+    session = portal("run", id=run.id)
+    assert not session.exception
+    assert session.title[0].value == "my run"
+    assert session.markdown[0].value.endswith(f": {word}]")
+    assert keys(session) == {"again", *actions}
+    assert [tab.label for tab in session.tabs] == ["Overview", "Jobs", "Log", "Results", "Settings"]
+
+
+def test_failure_is_told_first_with_what_to_do_next(portal, scenes):
+    session = portal("run", id=scenes.failed().id)
+    shown = texts(session)
+    assert "#### :red[:material/error:] A job of the rule search failed\\." in shown
+    assert "Look into the log of the job\\, mend the input and run it again\\." in shown
+    assert session.code[0].value == "reading part 1\nno sequence in line 7"
+    session.button(key="failed-job").click().run()
+    assert session.session_state["tab"] == "Jobs"
+    assert session.query_params["job"] == "1-2"
+    assert "search --part 1" in [code.value for code in session.code]
+
+
+def test_overview_counts_the_jobs_of_each_step(portal, scenes):
+    session = portal("run", id=scenes.running().id)
+    steps = table(session, "Mean time")
+    assert list(steps["Step"]) == ["prepare", "search", "report"]
+    assert list(steps["Jobs"]) == ["1 / 1", "1 / 2", "0 / 1"]
+    assert [cell[0] for cell in steps["State"]] == ["Done", "Running", "Waiting"]
+    (bar,) = session.get("progress")
+    assert bar.value == 50
+    assert "2 of 4 jobs" in bar.proto.text
+
+
+def test_page_is_drawn_anew_when_the_state_changes(portal, scenes):
+    run = scenes.running()
+    session = portal("run", id=run.id)
+    scenes.services.runs.cancel(scenes.actor, run.id)
+    session.run()
+    assert session.markdown[0].value.endswith(": Stopping]")
+    assert session.button(key="cancel").disabled
+
+
+def test_cancel_asks_first_and_then_cancels(portal, scenes):
+    run = scenes.running()
+    session = portal("run", id=run.id)
+    session.button(key="cancel").click().run()
+    assert scenes.services.runs.get(scenes.actor, run.id).state is State.RUNNING
+    session.button(key="cancel-yes").click().run()
+    assert scenes.services.runs.get(scenes.actor, run.id).state is State.CANCELING
+
+
+def test_refused_action_is_told(portal, scenes):
+    run = scenes.failed()
+    session = portal("run", id=run.id)
+    scenes.services.runs.resume(scenes.actor, run.id)
+    session.button(key="resume").click().run()
+    (toast,) = session.toast
+    assert "Only a run that failed or was canceled can be resumed" in toast.value
+
+
+def test_resume_queues_the_run_again(portal, scenes):
+    run = scenes.failed()
+    session = portal("run", id=run.id)
+    session.button(key="resume").click().run()
+    assert scenes.services.runs.get(scenes.actor, run.id).state is State.QUEUED
+    assert session.markdown[0].value.endswith(": Waiting]")
+
+
+def test_log_shows_its_end_without_control_characters(portal, scenes):
+    run = scenes.running(console="\x1b[33mrule a:\x1b[0m\n" + "x" * 70_000 + "\nlast <b>line</b>\n")
+    session = portal("run", id=run.id, tab="Log")
+    assert session.code[0].value == "last <b>line</b>"
+    (link,) = session.get("link_button")
+    assert f"/api/v1/runs/{run.id}/log?" in link.proto.url
+    assert "signature=" in link.proto.url
+
+
+def test_results_show_highlights_first_and_list_every_file(portal, scenes):
+    files = {
+        "report.html": "<h1>hello</h1>",
+        "hits.tsv": "query\tevalue\nq1\t3e-120\n",
+        "notes.txt": "x",
+    }
+    run = scenes.complete(files)
+    session = portal("run", id=run.id, tab="Results")
+    assert [heading.value for heading in session.subheader] == ["Report", "Hits", "All files"]
+    (frame,) = session.get("iframe")
+    address = f"http://127.0.0.1:{scenes.services.settings.api_port}/api/v1/runs/{run.id}/results/"
+    assert frame.proto.src.startswith(f"{address}results/report.html?inline=1&")
+    hits = session.dataframe[0].value
+    assert list(hits["evalue"]) == [3e-120]
+    listed = table(session, "Download")
+    assert list(listed["File"]) == ["results/report.html", "results/hits.tsv", "results/notes.txt"]
+    assert all(len(value) == 64 for value in listed["sha256"])
+    assert all("signature=" in url for url in listed["Download"])
+    again = session.run()
+    assert again.get("iframe")[0].proto.src == frame.proto.src  # a poll does not load it again
+
+
+def test_table_that_is_none_is_shown_as_text(portal, scenes):
+    run = scenes.complete({"hits.tsv": 'a\tb\n"c\n'})
+    session = portal("run", id=run.id, tab="Results")
+    assert not session.exception
+    assert session.code[0].value.startswith("a\tb")
+
+
+def test_settings_show_parameters_by_title_and_files_by_name(portal, scenes):
+    run = scenes.complete()
+    session = portal("run", id=run.id, tab="Settings")
+    given = dict(table(session, "Parameter").values)
+    assert given["Queries"] == "queries.fasta.gz"
+    assert given["E-value threshold"] == "1e-05"
+    assert list(table(session, "sha256")["sha256"]) == [entry.sha256 for entry in run.inputs]
+    assert run.digest in list(session.dataframe[1].value["Value"])
+
+
+@pytest.mark.parametrize("run_id", ["", "nonsense", "0" * 24])
+def test_missing_run_is_a_friendly_page(portal, run_id):
+    session = portal("run", id=run_id)
+    assert not session.exception
+    assert "There is no such run" in session.markdown[0].value
+    session.button(key="all-runs").click().run()
+    assert session.title[0].value == "Runs"
+
+
+def test_hostile_text_stays_text(portal, scenes):
+    cause = Cause(
+        kind=CauseKind.RULE_FAILED, message=HOSTILE, rule=HOSTILE, log=HOSTILE, hint=HOSTILE
+    )
+    failed = scenes.failed(cause, name=HOSTILE, tags=[HOSTILE[:60]])
+    done = scenes.complete({"<img src=x>.txt": HOSTILE, "hits.tsv": f"{HOSTILE}\n1\n"}, name="x")
+    sessions = [portal(), portal("run", id=failed.id)]
+    sessions += [
+        portal("run", id=done.id, tab=tab) for tab in ("Jobs", "Log", "Results", "Settings")
+    ]
+    sessions.append(portal("new", **{"from": failed.id}))
+    for session in sessions:
+        assert not session.exception
+        for text in texts(session):
+            for active in ("![", "](", "<script", ":material/delete", "$x$"):
+                assert active not in text.replace("\\<", "")
+    assert HOSTILE in list(table(sessions[0], "Name")["Name"])
+    assert sessions[1].code[0].value == HOSTILE
+
+
+def test_what_belongs_to_somebody_else_is_not_there(portal, scenes, settings, monkeypatch):
+    run = scenes.complete()
+    monkeypatch.setenv("RUNDESK_REMOTE_USER_HEADER", "X-Remote-User")
+    monkeypatch.setenv("RUNDESK_REMOTE_USER_SECRET", "0123456789abcdef")
+    session = portal("run", id=run.id)
+    assert not session.exception
+    assert "Sign in first" in session.warning[0].value
+    assert run.name not in " ".join(texts(session))
+
+
+def test_log_of_a_job_is_shown_with_its_files(portal, scenes):
+    run = scenes.failed()
+    home = RunDir.of(scenes.services.settings.data, run.id).root
+    (home / "logs" / "search.log").write_text("it was line 7\n")
+    session = portal("run", id=run.id, tab="Jobs", job="1-2")
+    assert list(table(session, "Rule")["Rule"]) == ["prepare", "search"]
+    shown = [code.value for code in session.code]
+    assert "it was line 7" in shown
+    assert "results/search1.tsv" in shown

@@ -1,0 +1,1 @@
+"""The portal's views: all that imports streamlit. They parse, call one service and draw."""

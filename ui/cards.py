@@ -1,0 +1,63 @@
+"""A workflow as a card: what goes in, what comes out, and the ways to start it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+
+import streamlit as st
+
+from services.models import Workflow
+from ui import desk, submission
+from ui.look import plain
+
+WIDTH = 400  # px
+
+
+def by_category(workflows: Iterable[Workflow], place: str) -> None:
+    """All workflows as cards, under the headings of their categories."""
+    ordered = sorted(workflows, key=_place)
+    for category, members in groupby(ordered, key=lambda one: one.category):
+        st.subheader(plain(category), anchor=False)
+        shelf(members, place)
+
+
+def shelf(workflows: Iterable[Workflow], place: str) -> None:
+    """Cards side by side, as many as fit."""
+    with st.container(horizontal=True, gap="medium"):
+        for workflow in workflows:
+            with st.container(
+                border=True, width=WIDTH, gap="xsmall", key=f"card-{place}-{workflow.name}"
+            ):
+                _card(workflow, place)
+
+
+def _place(workflow: Workflow) -> tuple[bool, str, bool, str]:
+    """By category with Other last; what cannot run here after what can."""
+    category = workflow.category
+    return category == "Other", category, not workflow.available, workflow.title.lower()
+
+
+def _card(workflow: Workflow, place: str) -> None:
+    st.markdown(f"#### {plain(workflow.title)}", anchors=False)
+    if workflow.summary:
+        st.caption(plain(workflow.summary))
+    for label, icon, text in (
+        ("In", "login", workflow.takes),
+        ("Out", "logout", workflow.gives),
+    ):
+        if text:
+            st.markdown(f":gray[:material/{icon}: {label}] {plain(text)}")
+    if not workflow.available:
+        _why_not(workflow)
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        submission.example_button(workflow, place, primary=place == "welcome")
+        if st.button("Set up a run", key=f"setup-{place}-{workflow.name}", icon=":material/tune:"):
+            desk.go("new", workflow=workflow.name)
+
+
+def _why_not(workflow: Workflow) -> None:
+    st.markdown(":orange-badge[:material/block: Not available here]")
+    for problem in workflow.problems:
+        st.markdown(f":small[{plain(problem)}]")

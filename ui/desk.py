@@ -1,0 +1,72 @@
+"""What a view needs of its surroundings: the services, who looks at it, pages, links."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, tzinfo
+from typing import NoReturn
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from services.access import actor_of
+from services.bootstrap import Services, build
+from services.models import Actor
+from services.settings import Settings
+
+FRESH = 1800  # s that a signed link is shown again before a new one is made
+
+
+@st.cache_resource(show_spinner=False)
+def services() -> Services:
+    """The services of this process, built once."""
+    return build(Settings.load())
+
+
+def actor() -> Actor:
+    """Who looks at the page. Raises NotSignedIn."""
+    return actor_of(services().settings, st.context.headers)
+
+
+def pages() -> dict[str, StreamlitPage]:
+    """The pages by name; portal.py fills them in."""
+    found: dict[str, StreamlitPage] = st.session_state.setdefault("pages", {})
+    return found
+
+
+def go(name: str, **query: str) -> NoReturn:
+    """Open another page."""
+    st.switch_page(pages()[name], query_params=query)
+
+
+def link(path: str, **query: str) -> str:
+    """A signed address of `path` at the API.
+
+    The same for a while: a new one at each poll would make the browser load a frame again.
+    """
+    made: dict[str, tuple[float, str]] = st.session_state.setdefault("links", {})
+    key, now = f"{path}?{sorted(query.items())}", time.monotonic()
+    if key not in made or now - made[key][0] > FRESH:
+        address = services().links.make(actor(), path, seconds=4 * FRESH, **query)
+        made[key] = (now, address)
+    return made[key][1]
+
+
+def local(time: datetime) -> str:
+    """A time in the reader's zone, as text."""
+    try:
+        zone: tzinfo = ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        zone = UTC
+    return f"{time.astimezone(zone):%d %b %Y %H:%M:%S}"
+
+
+def flash(text: str) -> None:
+    """Say something after the page has been drawn again."""
+    st.session_state["flash"] = text
+
+
+def show_flash() -> None:
+    if text := st.session_state.pop("flash", None):
+        st.toast(text, icon=":material/info:")

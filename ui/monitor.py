@@ -1,0 +1,209 @@
+"""The list of runs, kept up to date while it is open."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from services.errors import Invalid
+from services.models import FINAL, Page, Run, RunFilter, State
+from ui import cards, desk, errors
+from ui.look import LOOKS, amount, chip, chip_column, clock, taken, title
+
+LIMIT = 50  # runs on a page
+LIVELY, CALM = 2.0, 15.0  # s between polls, with and without something that moves
+STATES = {  # what a filter is called, and the states it stands for
+    "Waiting": [State.QUEUED],
+    "Running": [State.INITIALIZING, State.RUNNING, State.CANCELING],
+    "Done": [State.COMPLETE],
+    "Failed": [State.EXECUTOR_ERROR, State.SYSTEM_ERROR],
+    "Canceled": [State.CANCELED],
+}
+Seen = tuple[Page[Run], dict[State, int]]
+
+
+def page() -> None:
+    st.query_params.pop("id", None)  # of a run's page, left in the browser's history
+    with st.container(horizontal=True, vertical_alignment="center", key="head"):
+        st.title("Runs", anchor=False, width="content")
+        st.space("stretch")
+        if st.button("New run", type="primary", icon=":material/add:", key="new"):
+            desk.go("new")
+    wanted = _filters()
+    lively = st.session_state.setdefault("lively", True)
+    st.fragment(_board, run_every=LIVELY if lively else CALM)(wanted)
+
+
+def _filters() -> RunFilter:
+    """The filters, which the URL keeps."""
+    common = {"bind": "query-params", "label_visibility": "collapsed", "on_change": _newest}
+    titles = {one.name: one.title for one in desk.services().workflows.list(desk.actor())}
+    with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
+        states = st.pills("State", list(STATES), selection_mode="multi", key="state", **common)
+        st.space("stretch")
+        workflow = st.selectbox(
+            "Workflow",
+            list(titles),
+            index=None,
+            format_func=lambda name: titles.get(name, name),
+            placeholder="Any workflow",
+            key="flow",  # `workflow` in the URL is the new run's
+            width=220,
+            **common,
+        )
+        words = st.text_input(
+            "Search",
+            key="q",
+            type="search",
+            max_chars=200,
+            placeholder="Search name, tag or workflow",
+            icon=":material/search:",
+            width=300,
+            **common,
+        )
+    return RunFilter(
+        state=[state for name in states for state in STATES[name]],
+        workflow=workflow,
+        text=(words or "").strip()[:200] or None,
+        after=st.query_params.get("after", "")[:200] or None,
+        limit=LIMIT,
+    )
+
+
+def _newest() -> None:
+    """Another filter starts at the newest run."""
+    st.query_params.pop("after", None)
+
+
+@errors.guarded
+def _board(wanted: RunFilter) -> None:
+    """Counters and table; drawn again at each poll."""
+    try:
+        found, counts = errors.latest(f"runs {wanted.model_dump_json()}", lambda: _ask(wanted))
+    except Invalid:  # a token of another desk, or of another time
+        _newest()
+        st.rerun()
+    filtered = bool(wanted.state or wanted.workflow or wanted.text or wanted.after)
+    if not filtered and not any(counts.values()):
+        _welcome()
+    else:
+        _counters(counts)
+        _table(found.items)
+        _pager(found, wanted)
+    lively = any(count for state, count in counts.items() if state not in FINAL)
+    if lively != st.session_state.get("lively"):
+        st.session_state["lively"] = lively
+        st.rerun()
+
+
+def _ask(wanted: RunFilter) -> Seen:
+    runs, actor = desk.services().runs, desk.actor()
+    return runs.list(actor, wanted), runs.counts(actor)
+
+
+def _counters(counts: dict[State, int]) -> None:
+    icons = {"Waiting": State.QUEUED, "Running": State.RUNNING, "Done": State.COMPLETE}
+    with st.container(horizontal=True, gap="small", key="counters"):
+        for name in ("Running", "Waiting", "Done", "Failed"):
+            look = LOOKS[icons.get(name, State.EXECUTOR_ERROR)]
+            number = sum(counts.get(state, 0) for state in STATES[name])
+            st.metric(f":{look.color}[:material/{look.icon}:] {name}", f"{number:,}", border=True)
+
+
+def _table(runs: list[Run]) -> None:
+    _open_chosen()
+    st.session_state["listed"] = [run.id for run in runs]
+    if not runs:
+        with st.container(border=True, horizontal_alignment="center", key="no-match"):
+            st.markdown("#### :material/search_off: No run matches", anchors=False)
+            st.caption("Clear the search or the filters, or start a new run.")
+        return
+    now = datetime.now(UTC)
+    st.dataframe(
+        pd.DataFrame([_row(run, now) for run in runs]),
+        key="runs",
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-cell",
+        height="content",
+        row_height=38,
+        alt="Runs, newest first",
+        column_order=_columns(runs),
+        column_config={
+            "State": chip_column(),
+            "Name": st.column_config.TextColumn(width=280),
+            "Workflow": st.column_config.TextColumn(width=190),
+            "Progress": st.column_config.ProgressColumn(
+                format="percent", min_value=0, max_value=1, width=160
+            ),
+            "Time": st.column_config.TextColumn(width=110),
+            "Submitted": st.column_config.DatetimeColumn(format="distance", width=130),
+            "Tags": st.column_config.ListColumn(width=160),
+            "Owner": st.column_config.TextColumn(width=120),
+        },
+    )
+
+
+def _open_chosen() -> None:
+    """Open the run whose row was clicked: the one that was drawn there, whatever came in since."""
+    cells = st.session_state.get("runs", {}).get("selection", {}).get("cells", [])
+    listed = st.session_state.get("listed", [])
+    if cells and cells[0][0] < len(listed):
+        desk.go("run", id=listed[cells[0][0]])
+
+
+def _row(run: Run, now: datetime) -> dict[str, Any]:
+    done = run.progress.done / run.progress.total if run.progress.total else None
+    return {
+        "State": chip(run.state),
+        "Name": title(run),
+        "Workflow": run.workflow_title,
+        "Progress": 1.0 if run.state is State.COMPLETE else done,
+        "Time": clock(taken(run, now)),
+        "Submitted": run.created,
+        "Tags": run.tags,
+        "Owner": run.owner,
+    }
+
+
+def _columns(runs: list[Run]) -> list[str]:
+    columns = ["State", "Name", "Workflow", "Progress", "Time", "Submitted"]
+    if any(run.tags for run in runs):
+        columns.append("Tags")
+    if desk.services().settings.sign_in:
+        columns.append("Owner")
+    return columns
+
+
+def _pager(found: Page[Run], wanted: RunFilter) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="pager"):
+        if found.items:
+            st.caption(f"{amount(len(found.items), 'run')}. Click one to open it.", width="content")
+        st.space("stretch")
+        if wanted.after and st.button("Newest", icon=":material/first_page:", key="newest"):
+            _newest()
+            st.rerun()
+        if found.next and st.button(
+            "Older", icon=":material/chevron_right:", icon_position="right", key="older"
+        ):
+            st.query_params["after"] = found.next
+            st.rerun()
+
+
+def _welcome() -> None:
+    """What a desk without runs shows: the examples."""
+    with st.container(border=True, gap="small", key="welcome"):
+        st.markdown("#### :material/waving_hand: Welcome. Nothing has run here yet", anchors=False)
+        st.markdown(
+            "Start with an example: it brings its own data and is done within a minute. "
+            "You see how a run goes, and what its results look like."
+        )
+        workflows = desk.services().workflows.list(desk.actor())
+        ready = [one for one in workflows if one.available and one.example]
+        if ready:
+            cards.shelf(ready, "welcome")
+        else:
+            st.info("No workflow with an example is available on this desk yet.")

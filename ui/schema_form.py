@@ -1,0 +1,219 @@
+"""Draws a form for a workflow's JSON Schema and reads the parameters it holds.
+
+Which groups and fields there are, and whether values fit, is the business of `services.params`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from services import params
+from services.errors import Problem
+from ui import uploads
+from ui.look import plain
+from ui.typed import begin, keep
+
+Schema = dict[str, Any]
+PREFIX = "field-"  # of the keys of all fields
+SAFE_INTEGER = 2**53 - 1  # larger ones do not survive the way through the browser
+
+
+@dataclass
+class Form:
+    """What a drawn form holds."""
+
+    values: dict[str, Any] = field(default_factory=dict)  # empty ones left out
+    problems: list[Problem] = field(default_factory=list)  # what could not be read at all
+    slots: dict[str, DeltaGenerator] = field(default_factory=dict)  # place for the errors of each
+
+
+def draw(schema: Schema, given: Mapping[str, Any], *, unfold: bool = False) -> Form:
+    """Draw every group, then the hidden fields folded under Advanced (`unfold`: open).
+
+    `given` are the values to begin with, before the schema's defaults.
+    """
+    form = Form()
+    groups = params.groups(schema)
+    for number, group in enumerate(groups):
+        if shown := {n: f for n, f in group.fields.items() if not f.get("hidden")}:
+            with st.container(border=True, key=f"group-{number}"):
+                _heading(group)
+                _grid(shown, group.required, given, form)
+                if any(_holds_files(field) for field in shown.values()):
+                    uploads.note()
+    if any(f.get("hidden") for group in groups for f in group.fields.values()):
+        with st.expander("Advanced", expanded=unfold, icon=":material/tune:", key="advanced"):
+            for group in groups:
+                if folded := {n: f for n, f in group.fields.items() if f.get("hidden")}:
+                    st.markdown(f"**{plain(group.title)}**")
+                    _grid(folded, group.required, given, form)
+    return form
+
+
+def hidden(schema: Schema, name: str) -> bool:
+    """Whether a field is folded under Advanced."""
+    return any(group.fields.get(name, {}).get("hidden") for group in params.groups(schema))
+
+
+def label_of(schema: Schema, name: str) -> str:
+    """A field's title."""
+    for group in params.groups(schema):
+        if name in group.fields:
+            return str(group.fields[name].get("title", name))
+    return name
+
+
+def _heading(group: params.Group) -> None:
+    if group.title:
+        st.subheader(plain(group.title), anchor=False)
+    if group.description:
+        st.caption(plain(group.description))
+
+
+def _grid(
+    fields: Mapping[str, Schema], required: frozenset[str], given: Mapping[str, Any], form: Form
+) -> None:
+    """Fields side by side in rows of two, each with a place for its errors below."""
+    names = list(fields)
+    for start in range(0, len(names), 2):
+        for column, name in zip(
+            st.columns(2, gap="medium"), names[start : start + 2], strict=False
+        ):
+            with column:
+                value = given.get(name, fields[name].get("default"))
+                _field(name, fields[name], name in required, value, form)
+
+
+def _field(name: str, schema: Schema, required: bool, initial: Any, form: Form) -> None:
+    label = plain(schema.get("title", name)) + (f" ({unit})" if (unit := _unit(schema)) else "")
+    common = {
+        "label": label + (" *" if required else ""),
+        "key": PREFIX + name,
+        "help": plain(_help(schema)) or None,
+    }
+    value = _value(name, schema, initial, common, form)
+    keep(common["key"])
+    if value not in (None, "", []) or (value == "" and schema.get("default")):
+        form.values[name] = value
+    form.slots[name] = st.container(gap="xxsmall", key=f"problems-{name}")
+
+
+def _value(name: str, schema: Schema, initial: Any, common: dict[str, Any], form: Form) -> Any:
+    """Draw the widget that suits a field, and read it."""
+    kind, items = _kind(schema), schema.get("items") or {}
+    if _holds_files(schema) and kind != "array":
+        return uploads.one(initial, schema.get("pattern"), common)
+    if _holds_files(schema):
+        return uploads.several(initial, items.get("pattern"), common)
+    if "enum" in schema:
+        return _choice(schema, initial, common)
+    if kind == "boolean":
+        begin(common["key"], bool(initial))
+        return st.toggle(**common)
+    if kind in ("integer", "number"):
+        return _number(schema, kind, initial, common)
+    if kind == "array" and _kind(items) in ("string", "integer", "number"):
+        return _several(items, initial, common)
+    if kind in ("array", "object"):
+        return _json(name, initial, common, form)
+    begin(common["key"], "" if initial is None else str(initial))
+    return st.text_input(max_chars=schema.get("maxLength"), **common)
+
+
+def _holds_files(schema: Schema) -> bool:
+    """Whether a field is a file, or an array of files."""
+    return params.is_file(schema) or params.is_file(schema.get("items") or {})
+
+
+def _choice(schema: Schema, initial: Any, common: dict[str, Any]) -> Any:
+    options = schema["enum"]
+    begin(common["key"], initial if initial in options else None)
+    return st.selectbox(options=options, index=None, required="default" in schema, **common)
+
+
+def _number(schema: Schema, kind: str, initial: Any, common: dict[str, Any]) -> Any:
+    cast = int if kind == "integer" else float
+    low, high = (None if (b := schema.get(k)) is None else cast(b) for k in ("minimum", "maximum"))
+    if kind == "integer":
+        low = -SAFE_INTEGER if low is None else max(int(low), -SAFE_INTEGER)
+        high = SAFE_INTEGER if high is None else min(int(high), SAFE_INTEGER)
+    fits = isinstance(initial, int | float) and (low is None or low <= initial)
+    begin(common["key"], cast(initial) if fits and (high is None or initial <= high) else None)
+    return st.number_input(
+        min_value=low,
+        max_value=high,
+        value=None,
+        step=cast(schema.get("multipleOf") or _step(kind, initial)),
+        format=None if kind == "integer" else "%g",
+        required="default" in schema,
+        **common,
+    )
+
+
+def _step(kind: str, initial: Any) -> float:
+    """What + and - add: a tenth of the size of the first value."""
+    if kind == "integer" or not initial:
+        return 1
+    return float(10 ** (math.floor(math.log10(abs(initial))) - 1))
+
+
+def _several(items: Schema, initial: Any, common: dict[str, Any]) -> list[Any]:
+    """Values of an array: chosen where the schema names them, else typed one by one."""
+    begun = [str(value) if "enum" not in items else value for value in initial or []]
+    begin(common["key"], begun)
+    if "enum" in items:
+        return st.multiselect(options=items["enum"], **common)
+    typed = st.multiselect(
+        options=st.session_state.get(common["key"], begun),
+        accept_new_options=True,
+        placeholder="Type a value, then Enter",
+        **common,
+    )
+    return [_read(value, _kind(items)) for value in typed]
+
+
+def _json(name: str, initial: Any, common: dict[str, Any], form: Form) -> Any:
+    begin(common["key"], "" if initial is None else json.dumps(initial, indent=2))
+    text = st.text_area(placeholder="JSON", height=120, **common)
+    try:
+        return json.loads(text) if text.strip() else None
+    except ValueError as error:
+        form.problems.append(Problem(f"params.{name}", f"This is not JSON: {error}."))
+        return None
+
+
+def _read(text: str, kind: str) -> Any:
+    """A typed value as its type; what does not fit stays text, which the check will name."""
+    try:
+        return {"integer": int, "number": float}.get(kind, str)(text)
+    except ValueError:
+        return text
+
+
+def _kind(schema: Schema) -> str:
+    kind = schema.get("type", "string")
+    return str(kind if isinstance(kind, str) else next((k for k in kind if k != "null"), "string"))
+
+
+def _unit(schema: Schema) -> str:
+    return plain(str(schema.get("unit") or schema.get("units") or ""))
+
+
+def _help(schema: Schema) -> str:
+    """Description, help and limits of a field in one text."""
+    limits = {
+        "minimum": "at least {}",
+        "exclusiveMinimum": "more than {}",
+        "maximum": "at most {}",
+        "exclusiveMaximum": "less than {}",
+    }
+    bounds = [text.format(schema[key]) for key, text in limits.items() if key in schema]
+    parts = [schema.get("description", ""), schema.get("help_text", "")]
+    return " ".join(filter(None, [*parts, f"Allowed: {', '.join(bounds)}." if bounds else ""]))

@@ -1,0 +1,62 @@
+"""Submitting a run from the page, so that a double click gives one run."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Any
+
+import streamlit as st
+from pydantic import ValidationError
+
+from services.errors import Invalid, Problem, RundeskError
+from services.models import Run, RunRequest, Workflow
+from ui import desk, errors
+
+
+def submit(**fields: Any) -> Run:
+    """Submit what a form holds (the fields of a RunRequest). Raises what `runs.submit` raises.
+
+    The idempotency key is the visit to the form and what it holds: the same again is the same run,
+    anything changed is another one.
+    """
+    try:
+        request = RunRequest(**fields)
+    except ValidationError as error:
+        raise Invalid("The form has errors.", problems=_problems(error)) from error
+    visit = st.session_state.setdefault("visit", secrets.token_hex(8))
+    body = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
+    return desk.services().runs.submit(
+        desk.actor(), request, idempotency_key=f"portal-{visit}-{body[:32]}"
+    )
+
+
+def settle() -> None:
+    """The run is open: what is submitted from now on is meant to be another one."""
+    st.session_state.pop("visit", None)
+
+
+def example_button(workflow: Workflow, place: str, *, primary: bool = False) -> None:
+    """A button that runs the workflow's own example and opens that run."""
+    if workflow.example is None or not workflow.available:
+        return
+    clicked = st.button(
+        "Try it with example data",
+        key=f"example-{place}-{workflow.name}",
+        icon=":material/science:",
+        type="primary" if primary else "secondary",
+    )
+    if not clicked:
+        return
+    try:
+        run = submit(workflow=workflow.name, example=True)
+    except RundeskError as error:
+        errors.tell(error)
+    else:
+        desk.go("run", id=run.id)
+
+
+def _problems(error: ValidationError) -> list[Problem]:
+    return [
+        Problem(".".join(map(str, found["loc"])), f"{found['msg']}.") for found in error.errors()
+    ]

@@ -1,0 +1,129 @@
+"""The jobs of a run, and one of them in detail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from services.errors import NotFound
+from services.models import Job, Run
+from services.runs import tail
+from ui import desk, errors
+from ui.look import amount, badge, chip, chip_column, clock, plain, printable, taken
+
+
+def draw(run: Run) -> None:
+    jobs = errors.latest(f"jobs {run.id}", lambda: desk.services().runs.jobs(desk.actor(), run.id))
+    if not jobs:
+        st.caption("No job was started." if run.state.final else "No job has started yet.")
+        return
+    _table(jobs)
+    chosen = st.query_params.get("job", "")
+    job = next((job for job in jobs if job.id == chosen), None)
+    if job is None:
+        st.caption(f"{amount(len(jobs), 'job')}. Click one to see its log, command and files.")
+    else:
+        _detail(run, job)
+
+
+def _table(jobs: Sequence[Job]) -> None:
+    now = datetime.now(UTC)
+    rows = [_row(job, now) for job in jobs]
+    retried = any(job.tries > 1 for job in jobs)
+    st.session_state["listed-jobs"] = [job.id for job in jobs]
+    st.dataframe(
+        pd.DataFrame(rows),
+        key="jobs",
+        hide_index=True,
+        on_select=_choose,
+        selection_mode="single-cell",
+        height="content" if len(rows) <= 12 else 460,
+        row_height=36,
+        alt="Jobs in the order they started",
+        column_order=[name for name in rows[0] if retried or name != "Tries"],
+        column_config={
+            "State": chip_column(),
+            "Job": st.column_config.TextColumn(width=60),
+            "Rule": st.column_config.TextColumn(width=180),
+            "Wildcards": st.column_config.TextColumn(width=260),
+            "Time": st.column_config.TextColumn(width=100),
+            "Started": st.column_config.DatetimeColumn(
+                format="HH:mm:ss", timezone=st.context.timezone, width=90
+            ),
+            "Threads": st.column_config.NumberColumn(width=70),
+            "Tries": st.column_config.NumberColumn(width=60),
+        },
+    )
+
+
+def _row(job: Job, now: datetime) -> dict[str, Any]:
+    return {
+        "State": chip(job.state),
+        "Job": job.id.partition("-")[2],
+        "Rule": job.rule,
+        "Wildcards": ", ".join(f"{key}={value}" for key, value in job.wildcards.items()),
+        "Time": clock(taken(job, now)),
+        "Started": job.started,
+        "Threads": job.threads,
+        "Tries": job.tries,
+    }
+
+
+def _choose() -> None:
+    """Keep the job that was clicked in the URL."""
+    cells = st.session_state["jobs"]["selection"]["cells"]
+    listed = st.session_state.get("listed-jobs", [])
+    if cells and cells[0][0] < len(listed):
+        st.query_params["job"] = listed[cells[0][0]]
+
+
+def _detail(run: Run, job: Job) -> None:
+    with st.container(border=True, key="job"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"#### {plain(job.rule)}", anchors=False, width="content")
+            st.markdown(badge(job.state), width="content")
+            st.space("stretch")
+            _log_link(run, job)
+        facts = [f"{plain(name)} = {plain(value)}" for name, value in job.wildcards.items()]
+        facts.append(clock(taken(job, datetime.now(UTC))))
+        facts.append(amount(job.threads, "thread"))
+        st.caption("  ·  ".join(facts))
+        if job.reason:
+            st.caption(f"Why it ran: {plain(job.reason)}")
+        _log(run, job)
+        if job.command:
+            st.markdown("**Command**")
+            st.code(printable(job.command.strip()), language="bash", wrap_lines=True)
+        left, right = st.columns(2, gap="medium")
+        _files(left, "Reads", job.input)
+        _files(right, "Writes", job.output)
+
+
+def _log(run: Run, job: Job) -> None:
+    st.markdown("**Log**")
+    try:
+        text = tail(desk.services().runs.job_log(desk.actor(), run.id, job.id))
+    except NotFound as error:
+        st.caption(errors.words(error))
+        return
+    if not text.strip():
+        st.caption("The log is empty.")
+        return
+    height = 320 if text.count("\n") > 16 else "content"
+    st.code(printable(text), language=None, wrap_lines=True, height=height)
+
+
+def _log_link(run: Run, job: Job) -> None:
+    if job.log:
+        url = desk.link(f"/api/v1/runs/{run.id}/jobs/{job.id}/log")
+        st.link_button("Whole log", url, icon=":material/open_in_new:", type="tertiary")
+
+
+def _files(place: st.delta_generator.DeltaGenerator, title: str, paths: Sequence[str]) -> None:
+    with place:
+        st.markdown(f"**{title}**")
+        st.code(printable("\n".join(paths)) or "–", language=None, wrap_lines=True)
