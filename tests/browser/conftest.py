@@ -1,0 +1,91 @@
+"""A whole desk, and a Chromium before it that notices what it should not see."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from services.settings import Settings
+from tests.servers import Servers, serving
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
+    " --disable-background-networking --disable-component-update --disable-sync"
+).split()
+PATIENCE = 60_000  # ms; far more than any step takes on an idle machine
+#: Streamlit's client asks for these below a page's own address first, then below the root.
+BASE_PATH_PROBES = ("/_stcore/health", "/_stcore/host-config")
+
+
+@dataclass
+class Window:
+    """A page, and what went wrong in it."""
+
+    page: Page
+    home: str
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, path: str = "/") -> Page:
+        self.page.goto(self.home + path)
+        return self.page
+
+    def watch(self) -> None:
+        """Note console errors, and requests that leave this machine."""
+        self.page.on("request", lambda request: self._asked(request.url))
+        self.page.on("response", lambda reply: self._answered(reply.status, reply.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
+        self.page.on(
+            "console",
+            lambda line: line.type == "error"
+            and not line.text.startswith("Failed to load resource")  # see _answered
+            and self.complaints.append(f"console: {line.text}"),
+        )
+
+    def _asked(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("data", "blob", "about") and parts.hostname != "127.0.0.1":
+            self.complaints.append(f"request to another host: {url}")
+
+    def _answered(self, status: int, url: str) -> None:
+        if status >= 400 and not urlsplit(url).path.endswith(BASE_PATH_PROBES):
+            self.complaints.append(f"answer {status}: {url}")
+
+
+@pytest.fixture
+def desk(settings: Settings, tmp_path: Path) -> Iterator[Servers]:
+    """API, portal and runner over one database."""
+    with serving(settings, tmp_path, "api", "portal", "runner") as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    program = os.environ.get("RUNDESK_CHROMIUM") or shutil.which("chromium")
+    assert program, "RUNDESK_CHROMIUM or a chromium on the PATH is needed"
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=FLAGS, downloads_path=tempfile.mkdtemp()
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def window(chromium: Browser, desk: Servers) -> Iterator[Window]:
+    """A window on the desk's portal; the test fails on anything it should not have seen."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(PATIENCE)
+    window = Window(page, desk.settings.public_portal_url)
+    window.watch()
+    yield window
+    page.close()
+    assert window.complaints == []
