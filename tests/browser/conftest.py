@@ -16,10 +16,16 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from services.settings import Settings
 from tests.servers import Servers, serving
 
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
-    " --disable-background-networking --disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 PATIENCE = 60_000  # ms; far more than any step takes on an idle machine
 #: Streamlit's client asks for these below a page's own address first, then below the root.
 BASE_PATH_PROBES = ("/_stcore/health", "/_stcore/host-config")

@@ -14,7 +14,8 @@ def test_first_visit_example_watch_report(window):
     expect(page.get_by_text("Nothing has run here yet")).to_be_visible()
     page.locator(".st-key-example-welcome-sequence-search button").click()
 
-    expect(page.get_by_role("heading", name=re.compile("Sequence search.* example"))).to_be_visible()
+    title = re.compile("Sequence search.* example")
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
     expect(page).to_have_url(re.compile(r"/run\?id=[0-9a-f]{24}"))
     expect(page.get_by_role("region", name="Steps of the run")).to_be_visible()
     expect(page.locator(".st-key-head").get_by_text("Done")).to_be_visible(timeout=PATIENCE)
