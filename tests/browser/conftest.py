@@ -50,9 +50,11 @@ class Window:
         self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
         self.page.on(
             "console",
-            lambda line: line.type == "error"
-            and not line.text.startswith("Failed to load resource")  # see _answered
-            and self.complaints.append(f"console: {line.text}"),
+            lambda line: (
+                line.type == "error"
+                and not line.text.startswith("Failed to load resource")  # see _answered
+                and self.complaints.append(f"console: {line.text}")
+            ),
         )
 
     def _asked(self, url: str) -> None:
