@@ -206,7 +206,8 @@ def _body(request: RunRequest) -> str:
 def _checked_key(key: str | None) -> str | None:
     if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,200}", key):
         raise Invalid(
-            "An idempotency key has 1 to 200 visible ASCII characters.", field="header.Idempotency-Key"
+            "An idempotency key has 1 to 200 visible ASCII characters.",
+            field="header.Idempotency-Key",
         )
     return key
 
