@@ -11,7 +11,10 @@ from services.files import Files
 from services.links import Links
 from services.results import Results
 from services.runs import Runs
+from services.searches import Searches
 from services.settings import Settings
+from services.uploads import Uploads
+from services.views import Views
 from services.workflows import Catalogue
 
 
@@ -22,9 +25,12 @@ class Services:
     settings: Settings
     database: Database
     files: Files
+    uploads: Uploads
     workflows: Catalogue
     runs: Runs
+    views: Views
     results: Results
+    searches: Searches
     links: Links
 
     def close(self) -> None:
@@ -39,12 +45,17 @@ def build(settings: Settings, *, patience: float = PATIENCE) -> Services:
     database = Database(settings.uri, settings.database, patience=patience)
     files = Files(settings, database)
     workflows = Catalogue(settings)
+    runs = Runs(settings, database, files, workflows)
+    results = Results(settings, database)
     return Services(
         settings=settings,
         database=database,
         files=files,
+        uploads=Uploads(settings, database, files),
         workflows=workflows,
-        runs=Runs(settings, database, files, workflows),
-        results=Results(settings, database),
+        runs=runs,
+        views=Views(database, runs),
+        results=results,
+        searches=Searches(files, workflows, runs, results),
         links=Links(settings),
     )

@@ -83,6 +83,18 @@ class DatabaseUnavailable(RundeskError):
     """The database does not answer at the moment."""
 
 
+class WrongOffset(Conflict):
+    """The upload stands at another byte."""
+
+
+class WrongChecksum(RundeskError):
+    """What arrived does not have the checksum that was sent with it."""
+
+
+class Locked(RundeskError):
+    """Another request is at work on it."""
+
+
 class TransitionRefused(Conflict):
     """The run is not in a state from which that is allowed, or somebody else holds it now."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import os
@@ -15,7 +14,8 @@ from typing import BinaryIO
 
 from services.access import scope
 from services.database import Database
-from services.errors import Conflict, DiskFull, Invalid, NotFound, TooLarge
+from services.disk import told_when_full
+from services.errors import Conflict, Invalid, NotFound, TooLarge
 from services.models import Actor, File, Page
 from services.settings import MIB, Settings
 
@@ -64,20 +64,35 @@ class Files:
         that is there. Raises Invalid (name, or fewer bytes than announced), TooLarge, DiskFull;
         nothing stays behind then.
         """
-        name = _checked_name(name)
-        limit = self._settings.max_upload * MIB
-        if size is not None and size > limit:
-            raise _too_large(limit)
+        self.check(name, size)
         with self._incoming() as draft:
-            sha256, read = _receive(stream, draft, limit)
+            sha256, read = _receive(stream, draft, self.largest)
             if size is not None and read < size:
                 raise Invalid(
                     f"The upload ended after {read} of {size} bytes.",
                     field="body",
                     hint="Send the file again.",
                 )
-            with self.unchanging():
-                return self._keep(actor, name, draft, sha256, read)
+            return self.adopt(actor, name, draft, sha256=sha256, size=read)
+
+    @property
+    def largest(self) -> int:
+        """The largest file taken, in bytes."""
+        return self._settings.max_upload * MIB
+
+    def check(self, name: str, size: int | None) -> None:
+        """Whether a file of that name and size may come. Raises Invalid (name), TooLarge."""
+        _check_name(name)
+        if size is not None and size > self.largest:
+            raise _too_large(self.largest)
+
+    def adopt(self, actor: Actor, name: str, draft: Path, *, sha256: str, size: int) -> File:
+        """Register what lies at `draft` in our folder, without copying it.
+
+        Nothing may be written there any more; the caller removes that name of it.
+        """
+        with self.unchanging():
+            return self._keep(actor, name, draft, sha256, size)
 
     def get(self, actor: Actor, file_id: str) -> File:
         file = self._store.get(file_id, scope(actor))
@@ -96,6 +111,10 @@ class Files:
     ) -> Page[File]:
         """Newest first; `text` is part of the name, `kind` as in File."""
         return self._store.page(scope(actor), text=text, kind=kind, after=after, limit=limit)
+
+    def uses(self, actor: Actor, file_id: str) -> int:
+        """How many runs that the actor may see use it; 1000 at most."""
+        return self._runs.uses(file_id, scope(actor))
 
     def path(self, actor: Actor, file_id: str) -> Path:
         """The bytes on disk, to be read only."""
@@ -116,7 +135,7 @@ class Files:
 
     def blob(self, sha256: str) -> Path:
         """Where content lies."""
-        return self._root / "content" / sha256[:2] / sha256
+        return content(self._settings.data, sha256)
 
     @contextlib.contextmanager
     def unchanging(self) -> Iterator[None]:
@@ -131,7 +150,7 @@ class Files:
         blob.parent.mkdir(parents=True, exist_ok=True)
         ours = not blob.exists()
         if ours:
-            draft.rename(blob)
+            os.link(draft, blob)
         try:
             return self._store.add(
                 owner=actor.id,
@@ -157,25 +176,25 @@ class Files:
             draft.unlink(missing_ok=True)
 
 
+def content(data: Path, sha256: str) -> Path:
+    """Where the bytes with that checksum lie in a data folder."""
+    return data / "files" / "content" / sha256[:2] / sha256
+
+
 def _receive(stream: BinaryIO, draft: Path, limit: int) -> tuple[str, int]:
     """Copy a stream to a read-only file; its sha256 and size in bytes."""
     digest = hashlib.sha256()
     read = 0
-    try:
-        with draft.open("xb") as file:
-            while block := stream.read(BLOCK):
-                read += len(block)
-                if read > limit:
-                    raise _too_large(limit)
-                digest.update(block)
-                file.write(block)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.chmod(0o444)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(hint="Tell the operators of this desk.") from error
-        raise
+    with told_when_full(), draft.open("xb") as file:
+        while block := stream.read(BLOCK):
+            read += len(block)
+            if read > limit:
+                raise _too_large(limit)
+            digest.update(block)
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+        os.fchmod(file.fileno(), 0o444)
     return digest.hexdigest(), read
 
 
@@ -187,7 +206,7 @@ def _too_large(limit: int) -> TooLarge:
     )
 
 
-def _checked_name(name: str) -> str:
+def _check_name(name: str) -> None:
     if not name.strip() or len(name) > 255:
         raise Invalid(
             "A file needs a name of 1 to 255 characters.",
@@ -196,4 +215,3 @@ def _checked_name(name: str) -> str:
         )
     if not name.isprintable():
         raise Invalid("A file's name must not contain control characters.", field="name")
-    return name

@@ -17,6 +17,9 @@ from services.models import Actor
 from services.settings import Settings
 
 HOUR = 3600  # s
+#: A link to this address counts for all below it, and for sending too: the portal's uploader
+#: creates, continues and ends the uploads of its user with it.
+UPLOADS = "/uploads/"
 
 
 class Links:
@@ -32,7 +35,7 @@ class Links:
         signed = {
             "actor": actor.id,
             "expires": expires,
-            "signature": self._sign(path, actor.id, expires),
+            "signature": self._sign(_covered(path), actor.id, expires),
         }
         return f"{self._settings.public_api_url}{quote(path)}?{urlencode({**query, **signed})}"
 
@@ -45,7 +48,7 @@ class Links:
             return None
         actor, expires = query.get("actor", ""), query.get("expires", "")
         good = hmac.compare_digest(
-            self._sign(path, actor, expires).encode(), query["signature"].encode()
+            self._sign(_covered(path), actor, expires).encode(), query["signature"].encode()
         )
         if not good or not expires.isdecimal() or int(expires) < time.time():
             raise NotSignedIn("This link has expired.", hint="Open it from the portal again.")
@@ -54,6 +57,11 @@ class Links:
     def _sign(self, path: str, actor: str, expires: str) -> str:
         text = f"{path}\0{actor}\0{expires}".encode("utf-8", "surrogatepass")
         return hmac.new(self._key, text, hashlib.sha256).hexdigest()
+
+
+def _covered(path: str) -> str:
+    """What a link to `path` counts for."""
+    return UPLOADS if path.startswith(UPLOADS) else path
 
 
 def _secret(path: Path) -> bytes:

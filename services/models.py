@@ -121,6 +121,30 @@ class File(Model):
     created: datetime
 
 
+UploadId = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-f]{32}$",
+        description="Identifier of an upload",
+        examples=["0c1d2e3f405162738495a6b7c8d9eafb"],
+    ),
+]
+
+
+class Upload(Model):
+    """A file on its way: it may arrive in pieces, and be resumed where it was cut."""
+
+    id: UploadId
+    name: str
+    size: int = Field(description="bytes of the whole file")
+    offset: int = Field(description="bytes that have arrived")
+    metadata: str = Field(description="Upload-Metadata as it was sent")
+    owner: str
+    created: datetime
+    expires: datetime = Field(description="When it is forgotten, unless more of it arrives")
+    file: FileId | None = Field(description="The registered file, once all has arrived")
+
+
 # ---- workflows -------------------------------------------------------------------------------
 
 
@@ -138,6 +162,14 @@ class Highlight(Model):
     title: str = ""
 
 
+class Need(Model):
+    """Something a workflow expects of the host."""
+
+    name: str
+    kind: str = Field(description="program, or Python package")
+    met: bool = Field(description="Whether this host has it")
+
+
 class Workflow(Model):
     """A workflow of the catalogue, as it is on disk now."""
 
@@ -151,6 +183,7 @@ class Workflow(Model):
     gives: str = Field("", description="What comes out, in short")
     available: bool = Field(description="False when it is broken or this host lacks what it needs")
     problems: list[str] = Field([], description="Why it is not available, in words")
+    needs: list[Need] = Field([], description="What it expects of the host")
     params_schema: dict[str, Any] = Field({}, description="JSON Schema of the parameters")
     readme: str = Field("", description="Markdown")
     example: Example | None = None
@@ -172,6 +205,25 @@ class RunRequest(Model):
     example: bool = Field(False, description="Run the workflow's own example")
     name: str = Field("", max_length=200, description="What the run is for")
     tags: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field([], max_length=20)
+    priority: int = Field(
+        0, ge=-10, le=10, description="Higher is served first; above 0 only for an administrator"
+    )
+    retries: int = Field(
+        0, ge=0, le=5, description="How often to start it again when a job of the workflow failed"
+    )
+
+
+class RunChanges(Model):
+    """What may be changed of a run at any time; what is left out stays."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: str | None = Field(
+        None, max_length=200, description="What the run is for; empty: the workflow's title"
+    )
+    tags: list[Annotated[str, Field(min_length=1, max_length=64)]] | None = Field(
+        None, max_length=20
+    )
 
 
 class Input(Model):
@@ -229,8 +281,16 @@ class Attempt(Model):
     host: str
     started: datetime
     ended: datetime | None = None
+    state: State | None = Field(
+        None, description="How it ended: EXECUTOR_ERROR by the workflow, SYSTEM_ERROR by the desk"
+    )
     exit_code: int | None = Field(None, description="Negative: the signal that ended Snakemake")
     cause: Cause | None = None
+    failures: int | None = Field(
+        None,
+        description="Attempts that failed so since it was submitted or resumed",
+    )
+    limit: int | None = Field(None, description="At how many of these the run is given up")
 
 
 class Change(Model):
@@ -248,6 +308,7 @@ class Waiting(Model):
     seconds: float | None = Field(
         description="Until it starts, judged by earlier runs; null when there were none"
     )
+    reason: str = Field("", description="What keeps it from starting; empty: only its turn")
 
 
 class Submission(Model):
@@ -263,6 +324,8 @@ class Submission(Model):
     params: dict[str, Any]
     inputs: list[Input]
     cores: int = Field(description="Cores it may use at once")
+    priority: int = Field(0, description="Higher is served first")
+    retries: int = Field(0, description="How often it is started again when a job of it failed")
 
 
 class Run(Submission):
@@ -271,6 +334,9 @@ class Run(Submission):
     id: RunId
     state: State
     queue: Waiting | None = Field(None, description="Its place while it is QUEUED")
+    unreachable: datetime | None = Field(
+        None, description="Since when its host gives no sign of life; null: it does"
+    )
     progress: Progress
     created: datetime
     started: datetime | None
@@ -289,6 +355,7 @@ class RunFilter(Model):
     state: list[State] = Field([], description="Any of these states")
     workflow: str | None = Field(None, max_length=64, description="Name of the workflow")
     owner: str | None = Field(None, max_length=200, description="Who submitted it")
+    file: FileId | None = Field(None, description="A file that is among its inputs")
     text: str | None = Field(None, max_length=200, description="Part of name, tag, workflow or id")
     after: str | None = Field(None, max_length=200, description="Token of the page before")
     limit: int = Field(50, ge=1, le=200, description="How many at most")
@@ -311,6 +378,15 @@ class Job(Model):
     reason: str = ""
     command: str = ""
     tries: int = Field(1, description="How often Snakemake started it")
+
+
+class JobFilter(Model):
+    """Which jobs of a run to show."""
+
+    state: list[State] = Field([], description="Any of these states")
+    rule: str | None = Field(None, description="Name of the rule")
+    skip: int = Field(0, ge=0, description="How many to pass over, in order of start")
+    limit: int = Field(200, ge=1, le=1000, description="How many at most")
 
 
 class Step(Model):

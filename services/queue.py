@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from services import disk
 from services.database import Database
+from services.database.queue import Place
 from services.models import Run, State, Waiting
 from services.settings import Settings
 
@@ -19,19 +22,25 @@ class Queue:
     """Tells waiting runs their place."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
         self._slots = min(settings.max_runs, settings.shared_cores // settings.cores_per_run)
-        self._store = database.runs
+        self._store = database.queue
         self._usual: dict[str, tuple[float, float | None]] = {}
 
     def placed(self, runs: Sequence[Run]) -> list[Run]:
         """The same runs; those that wait know their place."""
         if not any(run.state is State.QUEUED for run in runs):
             return list(runs)
-        line = self._store.line(LONGEST)
-        starts = self._starts([workflow for _, workflow in line])
+        line, working = self._store.line(LONGEST), self._store.working()
+        full = disk.too_full(self._settings)
+        starts = [None] * len(line) if full else self._starts(line, working)
         places = {
-            run_id: Waiting(position=place, seconds=seconds)
-            for place, ((run_id, _), seconds) in enumerate(zip(line, starts, strict=True), 1)
+            place.run_id: Waiting(
+                position=position,
+                seconds=seconds,
+                reason=self._reason(place, working, full),
+            )
+            for position, (place, seconds) in enumerate(zip(line, starts, strict=True), 1)
         }
         return [
             run.model_copy(update={"queue": places.get(run.id)})
@@ -40,40 +49,62 @@ class Queue:
             for run in runs
         ]
 
-    def _starts(self, workflows: Iterable[str]) -> list[float | None]:
+    def _reason(self, place: Place, working: Sequence[Place], full: bool) -> str:
+        """What keeps a run from starting, by the rules of the dispatcher."""
+        settings, most = self._settings, self._settings.max_runs_per_owner
+        taken = sum(min(other.cores, settings.shared_cores) for other in working)
+        if full:
+            return "This desk is short of disk space: no run starts until there is room."
+        if most and sum(other.owner == place.owner for other in working) >= most:
+            return f"Its owner has as many runs at work as one may have here: {most}."
+        if len(working) >= settings.max_runs:
+            return f"All places are taken: {len(working)} of {settings.max_runs} runs are at work."
+        if working and settings.shared_cores - taken < place.cores:
+            return f"It needs {place.cores} cores; {taken} of {settings.shared_cores} are taken."
+        return ""
+
+    def _starts(self, line: Sequence[Place], working: Sequence[Place]) -> list[float | None]:
         """Seconds until each run of a line starts; None behind one that nothing is known of."""
-        left = [self._seconds_left(*working) for working in self._store.working()]
-        left += [0.0] * (self._slots - len(left))
-        known = [seconds for seconds in left if seconds is not None]
-        free = known if len(known) == len(left) else None
-        return list(_served(free, map(self._usual_seconds, workflows)))
+        ends: defaultdict[str, list[float]] = defaultdict(list)
+        free = [0.0] * (self._slots - len(working))
+        for place in working:
+            left = self._seconds_left(place)
+            if left is None:
+                return [None] * len(line)
+            free.append(left)
+            ends[place.owner].append(left)
+        heapq.heapify(free)
+        known = list(self._served(line, free, ends))
+        return [*known, *[None] * (len(line) - len(known))]
 
-    def _seconds_left(self, workflow: str, since: datetime) -> float | None:
-        usual = self._usual_seconds(workflow)
-        return (
-            None if usual is None else max(0.0, usual - (datetime.now(UTC) - since).total_seconds())
-        )
+    def _served(
+        self, line: Sequence[Place], free: list[float], ends: defaultdict[str, list[float]]
+    ) -> Iterator[float]:
+        """Start times of a line of runs, as far as the times of those before are known.
 
-    def _usual_seconds(self, workflow: str) -> float | None:
+        `free` is when each slot gets free, a heap; `ends` when the runs of each owner are over.
+        """
+        most = self._settings.max_runs_per_owner
+        for place in line:
+            own = sorted(ends[place.owner])
+            start = max(free[0], own[-most]) if 0 < most <= len(own) else free[0]
+            yield start
+            seconds = self.usual_seconds(place.workflow)
+            if seconds is None:
+                return
+            heapq.heapreplace(free, start + seconds)
+            ends[place.owner].append(start + seconds)
+
+    def _seconds_left(self, place: Place) -> float | None:
+        usual = self.usual_seconds(place.workflow)
+        if usual is None or place.since is None:
+            return None
+        return max(0.0, usual - (datetime.now(UTC) - place.since).total_seconds())
+
+    def usual_seconds(self, workflow: str) -> float | None:
         """Median time of the last completed runs of a workflow, in seconds."""
         asked, seconds = self._usual.get(workflow, (0.0, None))
         if seconds is None or time.monotonic() - asked >= HISTORY:
             seconds = self._store.usual_seconds(workflow)
             self._usual[workflow] = (time.monotonic(), seconds)
         return seconds
-
-
-def _served(free: list[float] | None, usual: Iterable[float | None]) -> Iterable[float | None]:
-    """Start times of a line of runs on slots that get free in `free` seconds; None: unknown."""
-    if free is not None:
-        heapq.heapify(free)
-    for seconds in usual:
-        if free is None:
-            yield None
-            continue
-        start = free[0]
-        yield start
-        if seconds is None:
-            free = None
-        else:
-            heapq.heapreplace(free, start + seconds)

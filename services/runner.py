@@ -18,6 +18,9 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from apscheduler.events import EVENT_JOB_EXECUTED, JobEvent
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
 
 from services.bootstrap import Services, build
@@ -29,8 +32,9 @@ from services.settings import Settings
 
 log = logging.getLogger("rundesk.runner")
 
-DISPATCH = 0.05  # s between two looks at the queue
+DISPATCH = 1.0  # s between two looks at the queue when no change of it was heard
 RECONCILE = 2.0  # s
+SWEEP = 600.0  # s between two looks at uploads that nobody finished
 AWAY = 1.0  # s between two looks while the database is away
 
 
@@ -64,23 +68,70 @@ class Patient:
             log.warning("the database does not answer" if away else "the database is back")
 
 
+class Bell:
+    """Has a job of a scheduler done at once.
+
+    The scheduler never does a job twice at a time. If it is being done when the bell rings, it may
+    have looked already at what changed since: it is done again right after.
+    """
+
+    def __init__(self, scheduler: BaseScheduler, job: str) -> None:
+        self._scheduler = scheduler
+        self._job = job
+        self._rung = threading.Event()
+        scheduler.add_listener(self._done, EVENT_JOB_EXECUTED)
+
+    def heard_by(self, tick: Callable[[], None]) -> Callable[[], None]:
+        """`tick` as the job to be done when this rings."""
+
+        def done_when_rung() -> None:
+            self._rung.clear()
+            tick()
+
+        return done_when_rung
+
+    def ring(self) -> None:
+        """From any thread."""
+        if not self._rung.is_set():  # else the job is yet to begin
+            self._rung.set()
+            self._at_once()
+
+    def _done(self, event: JobEvent) -> None:
+        if event.job_id == self._job and self._rung.is_set():
+            self._at_once()
+
+    def _at_once(self) -> None:
+        with contextlib.suppress(JobLookupError):  # the scheduler was shut down
+            self._scheduler.modify_job(self._job, next_run_time=datetime.now(UTC))
+
+
 def run(services: Services, nursery: Nursery, host: str) -> None:
     """Tick until SIGTERM or SIGINT."""
     claiming = threading.Lock()
     wire = partial(Dispatcher, services.settings, services.database, nursery, host=host)
-    dispatcher = wire(blob=services.files.blob, claiming=claiming)
+    dispatcher = wire(claiming=claiming)
     reconciler = Reconciler(services.settings, services.database, host=host, claiming=claiming)
     scheduler = BlockingScheduler(
         timezone=UTC,
         job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
     )
-    for tick, seconds in ((reconciler.tick, RECONCILE), (dispatcher.tick, DISPATCH)):
-        scheduler.add_job(
-            Patient(tick), "interval", seconds=seconds, next_run_time=datetime.now(UTC)
-        )
+    bell = Bell(scheduler, "dispatch")
+    dispatch = bell.heard_by(Patient(dispatcher.tick))
+    for name, tick, seconds in (
+        ("reconcile", Patient(reconciler.tick), RECONCILE),
+        ("dispatch", dispatch, DISPATCH),
+        ("sweep", Patient(services.uploads.sweep), SWEEP),
+    ):
+        now = datetime.now(UTC)
+        scheduler.add_job(tick, "interval", id=name, seconds=seconds, next_run_time=now)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: _shut_down(scheduler))
-    scheduler.start()
+    changes = services.database.queue_changes(bell.ring)
+    changes.start()
+    try:
+        scheduler.start()
+    finally:
+        changes.stop()
 
 
 def main() -> int:

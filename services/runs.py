@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -9,6 +10,7 @@ import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from services.access import scope
 from services.database import Database
@@ -22,15 +24,16 @@ from services.models import (
     Job,
     Page,
     Run,
+    RunChanges,
     RunFilter,
     RunRequest,
     State,
-    Step,
 )
 from services.queue import Queue
 from services.rundir import RunDir
 from services.settings import Settings
-from services.submission import Intake
+from services.steps import graph_of
+from services.submission import Intake, distinct
 from services.workflows import Catalogue
 
 CANCELED = Cause(kind=CauseKind.CANCELED, message="Canceled on request.")
@@ -53,8 +56,8 @@ class Runs:
     ) -> Run:
         """Check a submission and queue it.
 
-        The same key again returns the same run. Raises Invalid with every problem, Conflict when
-        the key was used for another body.
+        The same key again returns the same run. Raises Invalid with every problem, Forbidden for
+        a priority that is not the actor's, Conflict when the key was used for another body.
         """
         body = _body(request)
         key = _checked_key(idempotency_key)
@@ -79,6 +82,10 @@ class Runs:
         """How many runs are in each state."""
         return self._store.counts(scope(actor))
 
+    def usual_seconds(self, workflow: str) -> float | None:
+        """Median time of the last completed runs of a workflow here; None when there is none."""
+        return self._queue.usual_seconds(workflow)
+
     def jobs(self, actor: Actor, run_id: str) -> Sequence[Job]:
         """The jobs of the present attempt that have started, in that order."""
         self.get(actor, run_id)
@@ -98,30 +105,34 @@ class Runs:
         plan = self._store.plan(run_id)
         if plan is None:
             raise NotFound("There is no such run.")
-        jobs = self._jobs.list(run_id, plan.attempt)
-        rules = dict.fromkeys([*(job.rule for job in jobs), *plan.jobs])
-        steps = [
-            _step(rule, [job for job in jobs if job.rule == rule], plan.jobs.get(rule, 0), run)
-            for rule in rules
-        ]
-        return Graph(steps=steps, links=plan.links)
+        return graph_of(run, plan, self._jobs.count(run_id, plan.attempt))
+
+    def update(self, actor: Actor, run_id: str, changes: RunChanges) -> Run:
+        """Change what people call a run: its name and its tags."""
+        run = self.get(actor, run_id)
+        fields: dict[str, Any] = {}
+        if changes.name is not None:
+            fields["name"] = changes.name.strip() or run.workflow_title
+        if changes.tags is not None:
+            fields["tags"] = distinct(changes.tags)
+        if not fields:
+            return run
+        changed = self._store.describe(run_id, **fields)
+        if changed is None:
+            raise NotFound("There is no such run.")
+        return self._queue.placed([changed])[0]
 
     def cancel(self, actor: Actor, run_id: str) -> Run:
         """Stop a run: at once while it waits, else by ending its processes. Conflict when over."""
-        self.get(actor, run_id)
-        now = datetime.now(UTC)
-        try:
-            return self._store.transition(
-                run_id, State.CANCELED, now=now, only_from=[State.QUEUED], cause=CANCELED
-            )
-        except TransitionRefused:
-            pass
-        try:
-            return self._store.transition(run_id, State.CANCELING, now=now)
-        except TransitionRefused:
-            run = self.get(actor, run_id)
-        if run.state is State.CANCELING:
-            return run
+        while not (run := self.get(actor, run_id)).state.final:
+            if run.state is State.CANCELING:
+                return run
+            waits = run.state is State.QUEUED
+            target, cause = (State.CANCELED, CANCELED) if waits else (State.CANCELING, None)
+            with contextlib.suppress(TransitionRefused):  # it has just moved on: look again
+                return self._store.transition(
+                    run_id, target, now=datetime.now(UTC), only_from=[run.state], cause=cause
+                )
         raise Conflict(f"The run is over: it is {run.state}.")
 
     def resume(self, actor: Actor, run_id: str) -> Run:
@@ -168,33 +179,6 @@ def tail(path: Path, size: int = 65536) -> str:
         file.seek(start)
         text = file.read(size).decode("utf-8", "replace")
     return text.partition("\n")[2] if start else text
-
-
-def _step(rule: str, jobs: Sequence[Job], planned: int, run: Run) -> Step:
-    count = {state: sum(job.state is state for job in jobs) for state in State}
-    seconds = [
-        (job.ended - job.started).total_seconds()
-        for job in jobs
-        if job.state is State.COMPLETE and job.started and job.ended
-    ]
-    total = max(planned, len(jobs))
-    if count[State.EXECUTOR_ERROR]:
-        state = State.EXECUTOR_ERROR
-    elif total and count[State.COMPLETE] == total:
-        state = State.COMPLETE
-    elif run.state.final:
-        state = State.SYSTEM_ERROR if count[State.SYSTEM_ERROR] else State.CANCELED
-    else:
-        state = State.RUNNING if jobs else State.QUEUED
-    return Step(
-        rule=rule,
-        state=state,
-        total=total,
-        done=count[State.COMPLETE],
-        failed=count[State.EXECUTOR_ERROR],
-        running=count[State.RUNNING],
-        mean_seconds=sum(seconds) / len(seconds) if seconds else None,
-    )
 
 
 def _body(request: RunRequest) -> str:

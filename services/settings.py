@@ -52,10 +52,22 @@ class Settings:
         "Cores one run gets; 0: an equal share of RUNDESK_MAX_RUNS, at least 2",
     )
     max_runs: int = setting("RUNDESK_MAX_RUNS", 4, "Runs at once")
+    max_runs_per_owner: int = setting(
+        "RUNDESK_MAX_RUNS_PER_OWNER", 0, "Runs at once of one owner; 0: as many as there may be"
+    )
+    walltime: float = setting(
+        "RUNDESK_WALLTIME", 0.0, "Longest time of an attempt; 0: no limit", "min"
+    )
+    max_console: int = setting(
+        "RUNDESK_MAX_CONSOLE", 64, "Longest log of a run; of more only the end is kept", "MiB"
+    )
+    disk_floor: int = setting(
+        "RUNDESK_DISK_FLOOR", 512, "Free disk below which no run starts", "MiB"
+    )
     max_upload: int = setting("RUNDESK_MAX_UPLOAD", 51200, "Largest file taken", "MiB")
     max_body: int = setting("RUNDESK_MAX_BODY", 1, "Largest JSON body taken", "MiB")
     attempts: int = setting(
-        "RUNDESK_ATTEMPTS", 3, "Attempts of a run when the desk or its host fails"
+        "RUNDESK_ATTEMPTS", 3, "Failures of the desk or its host after which a run is given up"
     )
     cancel_grace: float = setting(
         "RUNDESK_CANCEL_GRACE", 5.0, "Time for a canceled run to end by itself", "s"
@@ -92,6 +104,10 @@ class Settings:
         """Refuse what must not start. Raises Misconfigured."""
         for name, value, least in (
             ("RUNDESK_MAX_RUNS", self.max_runs, 1),
+            ("RUNDESK_MAX_RUNS_PER_OWNER", self.max_runs_per_owner, 0),
+            ("RUNDESK_WALLTIME", self.walltime, 0),
+            ("RUNDESK_MAX_CONSOLE", self.max_console, 1),
+            ("RUNDESK_DISK_FLOOR", self.disk_floor, 0),
             ("RUNDESK_ATTEMPTS", self.attempts, 1),
             ("RUNDESK_CORES", self.cores, 0),
             ("RUNDESK_RUN_CORES", self.run_cores, 0),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from services import params
-from services.errors import Invalid, NotFound, Problem
+from services.errors import Forbidden, Invalid, NotFound, Problem
 from services.files import Files
 from services.models import Actor, File, Input, RunRequest, Submission, Workflow
 from services.settings import Settings
@@ -31,8 +31,14 @@ class Intake:
     def accepting(self, actor: Actor, request: RunRequest) -> Iterator[Submission]:
         """The checked submission; while it is being stored, none of its files can be deleted.
 
-        Raises Invalid with every problem.
+        Raises Invalid with every problem, Forbidden for a priority that is not the actor's.
         """
+        if request.priority > 0 and not actor.admin:
+            raise Forbidden(
+                "Only an administrator may put a run before those of others.",
+                field="priority",
+                hint="Use a priority of 0 or below.",
+            )
         workflow = self._available(actor, request.workflow)
         given = self._given(actor, workflow, request)
         checked = params.check(workflow.params_schema, given)
@@ -45,10 +51,12 @@ class Intake:
                 workflow_version=workflow.version,
                 digest=workflow.digest,
                 owner=actor.id,
-                tags=list(dict.fromkeys(tag.strip() for tag in request.tags if tag.strip())),
+                tags=distinct(request.tags),
                 params=checked,
                 inputs=self._inputs(actor, workflow, checked),
                 cores=self._settings.cores_per_run,
+                priority=request.priority,
+                retries=request.retries,
             )
 
     def _available(self, actor: Actor, name: str) -> Workflow:
@@ -118,6 +126,11 @@ class Intake:
         if problems:
             raise Invalid("The parameters do not fit the workflow.", problems=problems)
         return list(inputs.values())
+
+
+def distinct(tags: Iterable[str]) -> list[str]:
+    """Tags without blanks around them, each once."""
+    return list(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
 
 
 def _staged_path(field: str, file: File, taken: Mapping[str, Input]) -> str:

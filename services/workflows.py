@@ -26,8 +26,9 @@ from jsonschema.exceptions import SchemaError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services import params
+from services.disk import told_when_full
 from services.errors import Conflict, NotFound
-from services.models import Actor, Example, Highlight, Workflow
+from services.models import Actor, Example, Highlight, Need, Workflow
 from services.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -53,16 +54,22 @@ class Needs(BaseModel):
     executables: list[str] = []
     modules: list[str] = []
 
-    def missing(self) -> Iterator[str]:
-        """What this host lacks, one sentence each."""
+    def looked_up(self) -> list[Need]:
+        """Each with whether this host has it now."""
         beside = str(Path(sys.executable).parent)
         path = os.pathsep.join([beside, os.environ.get("PATH", "")])
-        for name in self.executables:
-            if not shutil.which(name, path=path):
-                yield f"The program {name} is not installed on this host."
-        for name in self.modules:
-            if importlib.util.find_spec(name.partition(".")[0]) is None:
-                yield f"The Python package {name} is not installed on this host."
+        programs = [
+            Need(name=name, kind="program", met=shutil.which(name, path=path) is not None)
+            for name in self.executables
+        ]
+        packages = [
+            Need(name=name, kind="Python package", met=_importable(name)) for name in self.modules
+        ]
+        return programs + packages
+
+
+def _importable(name: str) -> bool:
+    return importlib.util.find_spec(name.partition(".")[0]) is not None
 
 
 class Manifest(BaseModel):
@@ -100,7 +107,7 @@ class Catalogue:
 
     def __init__(self, settings: Settings) -> None:
         self._folders = settings.workflow_folders
-        self._snapshots = settings.data / "workflows"
+        self._data = settings.data
         self._known: dict[Path, _Read] = {}
 
     def list(self, actor: Actor) -> Sequence[Workflow]:  # noqa: ARG002 - the same for everybody
@@ -120,26 +127,28 @@ class Catalogue:
         return place
 
     def snapshot(self, workflow: Workflow) -> Path:
-        """The frozen copy of a workflow's files, made when it is not there yet."""
-        kept = self.kept(workflow.digest)
-        if not kept.exists():
-            draft = self._snapshots / f".{secrets.token_hex(8)}"
-            self._snapshots.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(
-                self.folder(workflow.name), draft, ignore=shutil.ignore_patterns(*NOT_WORKFLOW)
-            )
-            if digest(draft) != workflow.digest:
-                shutil.rmtree(draft)
-                raise Conflict("The workflow is being changed.", hint="Try again in a moment.")
-            try:
-                draft.rename(kept)
-            except OSError:  # another process was first
-                shutil.rmtree(draft)
-        return kept
+        """The frozen copy of a workflow's files, made when it is not there yet.
 
-    def kept(self, digest: str) -> Path:
-        """Where the frozen copy with that digest lies."""
-        return self._snapshots / digest
+        Raises DiskFull, Conflict when the files change meanwhile; then nothing is left behind.
+        """
+        copy = kept(self._data, workflow.digest)
+        if copy.exists():
+            return copy
+        draft = copy.with_name(f".{secrets.token_hex(8)}")
+        ignored = shutil.ignore_patterns(*NOT_WORKFLOW)
+        try:
+            with told_when_full():
+                draft.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copytree(self.folder(workflow.name), draft, ignore=ignored)
+                if digest(draft) != workflow.digest:
+                    raise Conflict("The workflow is being changed.", hint="Try again in a moment.")
+                draft.rename(copy)
+        except OSError:
+            if not copy.exists():  # else another process was first
+                raise
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return copy
 
     def _places(self) -> dict[str, Path]:
         places: dict[str, Path] = {}
@@ -155,14 +164,26 @@ class Catalogue:
         if known is None or known.fingerprint != fingerprint:
             known = _Read(fingerprint, *_parsed(folder))
             self._known[folder] = known
-        if known.workflow.available and (missing := list(known.needs.missing())):
-            return known.workflow.model_copy(update={"available": False, "problems": missing})
-        return known.workflow
+        needs = known.needs.looked_up()
+        changed: dict[str, Any] = {"needs": needs}
+        if known.workflow.available and not all(need.met for need in needs):
+            changed["available"] = False
+            changed["problems"] = [
+                f"The {need.kind} {need.name} is not installed on this host."
+                for need in needs
+                if not need.met
+            ]
+        return known.workflow.model_copy(update=changed)
 
 
-def read(folder: Path) -> Workflow:
-    """The workflow in a folder; a broken one comes with its problems."""
-    return _parsed(folder)[0]
+def kept(data: Path, digest: str) -> Path:
+    """Where the frozen copy of the workflow with that digest lies."""
+    return data / "workflows" / digest
+
+
+def highlights(folder: Path) -> list[Highlight]:
+    """Which results of the workflow in a folder come first. Raises Broken."""
+    return _manifest(folder).highlights
 
 
 def _parsed(folder: Path) -> tuple[Workflow, Needs]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from services.database.runs import Claim, RunStore
+from services.database.queue import Claim, QueueStore
+from services.database.runs import RunStore
 from services.models import File, Input, Run, Submission
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -19,6 +21,8 @@ def add_run(
     owner: str = "ann",
     cores: int = 1,
     inputs: Sequence[File] = (),
+    priority: int = 0,
+    retries: int = 0,
     **key: str,
 ) -> Run:
     """A queued run of no particular workflow."""
@@ -33,6 +37,8 @@ def add_run(
         params={"$where": 1, "a.b": 2**70},
         inputs=[_input(file) for file in inputs],
         cores=cores,
+        priority=priority,
+        retries=retries,
     )
     run, _ = store.add(accepted, now=NOW, **key)
     return run
@@ -44,6 +50,6 @@ def _input(file: File) -> Input:
     )
 
 
-def claim_run(store: RunStore, **limits: int) -> Claim | None:
+def claim_run(queue: QueueStore, **limits: Any) -> Claim | None:
     """Take the next queued run, as a dispatcher of the host "host" does."""
-    return store.claim(host="host", now=NOW, lease=LEASE, **limits)
+    return queue.claim(host="host", now=NOW, lease=LEASE, **limits)

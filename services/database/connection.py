@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
@@ -11,10 +12,13 @@ from bson.codec_options import CodecOptions
 from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
 
+from services.database.changes import QueueChanges
 from services.database.files import FileStore
 from services.database.guard import translated
 from services.database.jobs import JobStore
+from services.database.queue import QueueStore
 from services.database.runs import RunStore
+from services.database.uploads import UploadStore
 from services.errors import DatabaseUnavailable
 
 log = logging.getLogger(__name__)
@@ -35,13 +39,16 @@ class Database:
             timeoutMS=int(patience * 1000),
             serverSelectionTimeoutMS=int(patience * 1000),
             connectTimeoutMS=int(min(patience, 5) * 1000),
+            serverMonitoringMode="poll",  # a thread and a connection less for each run
         )
         self._database: MongoDatabase[dict[str, Any]] = self._client.get_database(
             name, codec_options=options
         )
         self.runs = RunStore(self._database)
+        self.queue = QueueStore(self._database)
         self.jobs = JobStore(self._database)
         self.files = FileStore(self._database)
+        self.uploads = UploadStore(self._database)
 
     @translated
     def ping(self) -> None:
@@ -68,8 +75,12 @@ class Database:
     @translated
     def create_indexes(self) -> None:
         """Make every index; those that exist are left alone."""
-        for store in (self.runs, self.jobs, self.files):
+        for store in (self.runs, self.queue, self.jobs, self.files, self.uploads):
             store.create_indexes()
+
+    def queue_changes(self, heard: Callable[[], None]) -> QueueChanges:
+        """What calls `heard` when runs were queued or came to their end; not started yet."""
+        return QueueChanges(self._database["runs"], heard)
 
     def close(self) -> None:
         self._client.close()

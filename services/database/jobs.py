@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,10 +12,25 @@ from pymongo.database import Database
 
 from services.database.guard import guarded
 from services.database.runs import RunStore
-from services.models import Job, State
+from services.models import Job, JobFilter, State
 
 Record = dict[str, Any]
 DESCRIPTION = ("rule", "wildcards", "input", "output", "log", "threads", "resources", "reason")
+
+
+@dataclass(frozen=True)
+class RuleCounts:
+    """How many jobs of a rule have started, by state."""
+
+    states: Mapping[State, int] = field(default_factory=dict)
+    mean_seconds: float | None = None  # of those that are done
+
+    def __getitem__(self, state: State) -> int:
+        return self.states.get(state, 0)
+
+    @property
+    def total(self) -> int:
+        return sum(self.states.values())
 
 
 @guarded
@@ -51,6 +67,37 @@ class JobStore:
         found = self._jobs.find(_prefix(run_id, attempt))
         return [_job(document) for document in found.sort([("started", ASCENDING), ("_id", 1)])]
 
+    def page(self, run_id: str, attempt: int, wanted: JobFilter) -> tuple[Sequence[Job], int]:
+        """Some jobs of an attempt in the order they started, and how many fit in all."""
+        query = _prefix(run_id, attempt)
+        if wanted.state:
+            query["state"] = {"$in": [state.value for state in wanted.state]}
+        if wanted.rule is not None:
+            query["rule"] = {"$eq": wanted.rule}
+        found = self._jobs.find(query).sort([("started", ASCENDING), ("_id", 1)])
+        jobs = [_job(document) for document in found.skip(wanted.skip).limit(wanted.limit)]
+        return jobs, self._jobs.count_documents(query)
+
+    def count(self, run_id: str, attempt: int) -> dict[str, RuleCounts]:
+        """The jobs of an attempt counted by rule, in the order in which the rules first ran."""
+        states = {
+            state.value: {"$sum": {"$cond": [{"$eq": ["$state", state.value]}, 1, 0]}}
+            for state in State
+        }
+        took = {"$subtract": ["$ended", "$started"]}  # ms
+        done = {"$eq": ["$state", State.COMPLETE.value]}
+        group = {
+            "_id": "$rule",
+            "first": {"$min": "$started"},
+            "took": {"$avg": {"$cond": [done, took, None]}},
+            **states,
+        }
+        order = {"$sort": {"first": 1, "_id": 1}}
+        found = self._jobs.aggregate(
+            [{"$match": _prefix(run_id, attempt)}, {"$group": group}, order]
+        )
+        return {str(document["_id"] or ""): _counted(document) for document in found}
+
     def get(self, run_id: str, job_id: str) -> Job | None:
         """A job by its public id, "<attempt>-<job>"."""
         attempt, _, number = str(job_id).partition("-")
@@ -71,6 +118,12 @@ class JobStore:
     def _failed(self, run_id: str, attempt: int) -> int:
         failed = {"state": State.EXECUTOR_ERROR.value}
         return self._jobs.count_documents({**_prefix(run_id, attempt), **failed})
+
+
+def _counted(document: dict[str, Any]) -> RuleCounts:
+    took = document["took"]
+    states = {state: document[state.value] for state in State if document[state.value]}
+    return RuleCounts(states, None if took is None else took / 1000)
 
 
 def _write(prefix: str, record: Record) -> UpdateOne | None:

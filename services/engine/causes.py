@@ -8,13 +8,16 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+from services.disk import no_room
 from services.models import Cause, CauseKind
 
 LOG_LINES = 40  # lines of a log that go with a cause
 LONGEST_LINE = 300  # characters of a line quoted in a message
+LESS = "Use smaller inputs or fewer threads, or a host with more memory."
+TELL = "Tell the operators of this desk; then run it again."
 
 DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|\bENOSPC\b", re.I)
 NO_MEMORY = re.compile(
@@ -24,11 +27,15 @@ NO_MEMORY = re.compile(
 )
 MISSING_OUTPUT = "completed successfully, but some output files are missing"
 DIED = re.compile(r"died with <Signals\.(SIG[A-Z0-9]+)|exit status (1(?:29|3\d|4\d|5\d))\b")
+#: What a shell says of a child that a signal ended: no more than its exit status does.
+OF_SHELL = re.compile(r"^.*\bline \d+: +\d+ (Killed|Terminated|Aborted|Segmentation|Bus).*$", re.M)
 SAYS_WHY = re.compile(
     r"error|exception|fatal|fail|cannot|can't|could not|unable|not found|no such|invalid|denied"
     r"|missing|killed|abort",
     re.I,
 )
+#: The command of a job in Snakemake's words; what stands in it did not happen for that.
+COMMAND = re.compile(r"Command '.*' (?=returned |died )", re.S)
 LOCATION = re.compile(r'in file "([^"]+)", line (\d+)')
 #: Some syntax errors make Snakemake itself fail: then there is only Python's traceback.
 CRASHED = re.compile(r'File "([^"]+)", line (\d+)\n(?:.*\n){0,3}?((?:Syntax|Indentation)Error: .+)')
@@ -53,24 +60,27 @@ class Evidence:
     exit_code: int | None = None
     signal: int | None = None  # that ended Snakemake itself
     canceled: bool = False
+    overtime: float = 0.0  # min; the limit, when the desk ended it because of that
     shutdown: bool = False  # the host, or somebody on it, asked the supervisor to end
+    oom: bool = False  # meanwhile the system ended some process for want of memory
     records: Sequence[Mapping[str, Any]] = ()  # of errors.jsonl
     console: str = ""  # its end
     logs: Mapping[str, str] = field(default_factory=dict)  # ends of log files of failed jobs
-
-    def ended(
-        self, *, exit_code: int | None, signal: int | None, canceled: bool, shutdown: bool
-    ) -> Evidence:
-        """The same with how Snakemake ended."""
-        return replace(
-            self, exit_code=exit_code, signal=signal, canceled=canceled, shutdown=shutdown
-        )
 
 
 def explain(evidence: Evidence) -> Cause | None:
     """The cause; None when Snakemake ended well."""
     if evidence.canceled:
         return Cause(kind=CauseKind.CANCELED, message="Canceled on request.")
+    if evidence.exit_code == 0:
+        return None
+    if evidence.overtime:
+        return Cause(
+            kind=CauseKind.WALLTIME,
+            message=f"It took longer than {evidence.overtime:g} minutes, the limit of this desk.",
+            log=last_lines(evidence.console),
+            hint="Resume it: what its jobs finished is kept, and its time begins anew.",
+        )
     if evidence.shutdown:
         return Cause(
             kind=CauseKind.HOST_LOST,
@@ -79,8 +89,6 @@ def explain(evidence: Evidence) -> Cause | None:
         )
     if evidence.signal is not None:
         return _killed(evidence)
-    if evidence.exit_code == 0:
-        return None
     if failure := first_failure(evidence.records):
         return _job_failed(evidence, failure)
     return _workflow_failed(evidence)
@@ -106,6 +114,22 @@ def lost(evidence: Evidence) -> Cause:
     )
 
 
+def unstarted(message: str) -> Cause:
+    """For an attempt whose Snakemake was never started."""
+    return Cause(kind=CauseKind.STAGING_FAILED, message=message, hint=TELL)
+
+
+def unprepared(error: Exception) -> Cause:
+    """The same, by what went wrong."""
+    if no_room(error):
+        return disk_full("The disk is full: the run could not be prepared.")
+    return unstarted(f"The run could not be prepared: {error}")
+
+
+def disk_full(message: str, log: str = "") -> Cause:
+    return Cause(kind=CauseKind.DISK_FULL, message=message, log=log, hint=TELL)
+
+
 def last_lines(text: str) -> str:
     return "\n".join(text.rstrip().splitlines()[-LOG_LINES:])
 
@@ -122,6 +146,13 @@ def telling_line(text: str) -> str:
 
 def _killed(evidence: Evidence) -> Cause:
     name = _signal_name(evidence.signal or 0)
+    if evidence.signal == signal.SIGKILL and evidence.oom:
+        return Cause(
+            kind=CauseKind.OUT_OF_MEMORY,
+            message=f"Snakemake was ended by {name} while this host was out of memory.",
+            log=last_lines(evidence.console),
+            hint=LESS,
+        )
     hint = "On a busy host the system ends processes when memory runs out: see its system log."
     return Cause(
         kind=CauseKind.KILLED,
@@ -135,8 +166,8 @@ def _job_failed(evidence: Evidence, failure: Mapping[str, Any]) -> Cause:
     rule, job = str(failure.get("rule") or "?"), int(failure["job"])
     log = next((evidence.logs[name] for name in failure["log"] if evidence.logs.get(name)), "")
     said = log or _around(evidence.console, rule)
-    told = _told_of(evidence.records, failure)
-    kind, why, hint = _reason(said, told)
+    told = COMMAND.sub("Its command ", _told_of(evidence.records, failure))
+    kind, why, hint = _reason(said, told, evidence.oom)
     what = ", ".join([f"job {job}", *(f"{k}={v}" for k, v in failure["wildcards"].items())])
     return Cause(
         kind=kind,
@@ -148,15 +179,13 @@ def _job_failed(evidence: Evidence, failure: Mapping[str, Any]) -> Cause:
     )
 
 
-def _reason(said: str, told: str) -> tuple[CauseKind, str, str]:
+def _reason(said: str, told: str, oom: bool) -> tuple[CauseKind, str, str]:
     """Kind, sentence and hint for a failed job; `said` by the job, `told` by Snakemake."""
     both = f"{said}\n{told}"
     if found := DISK_FULL.search(both):
-        hint = "Tell the operators of this desk; then run it again."
-        return CauseKind.DISK_FULL, f"the disk is full ({found[0]}).", hint
+        return CauseKind.DISK_FULL, f"the disk is full ({found[0]}).", TELL
     if found := NO_MEMORY.search(both):
-        hint = "Use smaller inputs or fewer threads, or a host with more memory."
-        return CauseKind.OUT_OF_MEMORY, f"memory ran out ({found[0]}).", hint
+        return CauseKind.OUT_OF_MEMORY, f"memory ran out ({found[0]}).", LESS
     if MISSING_OUTPUT in told:
         files = _missing_files(told)
         return (
@@ -164,12 +193,21 @@ def _reason(said: str, told: str) -> tuple[CauseKind, str, str]:
             f"it ended without making {files or 'all its outputs'}.",
             "The command ended well without writing what the rule promises: see its log.",
         )
-    if (found := DIED.search(told)) and not SAYS_WHY.search(said):
-        name = found[1] or _signal_name(int(found[2]) - 128)
-        hint = "Most often because memory ran out." if name == "SIGKILL" else ""
+    name = _died_of(told)
+    if name == "SIGKILL" and oom:
+        words = f"its command was ended by {name} while this host was out of memory."
+        return CauseKind.OUT_OF_MEMORY, words, LESS
+    if name and not SAYS_WHY.search(OF_SHELL.sub("", said)):
+        hint = "If memory ran out, the system's log says so." if name == "SIGKILL" else ""
         return CauseKind.KILLED, f"its command was ended by {name}.", hint
     line = telling_line(said) or _status(told)
     return CauseKind.RULE_FAILED, line, ""
+
+
+def _died_of(told: str) -> str:
+    """The signal that ended a job's command; "" when none did."""
+    found = DIED.search(told)
+    return (found[1] or _signal_name(int(found[2]) - 128)) if found else ""
 
 
 def _workflow_failed(evidence: Evidence) -> Cause:
@@ -179,9 +217,7 @@ def _workflow_failed(evidence: Evidence) -> Cause:
     text = errors[0] if errors else evidence.console
     tail = last_lines(evidence.console or text)
     if found := DISK_FULL.search(text):
-        message = f"The disk is full ({found[0]})."
-        hint = "Tell the operators of this desk; then run it again."
-        return Cause(kind=CauseKind.DISK_FULL, message=message, log=tail, hint=hint)
+        return disk_full(f"The disk is full ({found[0]}).", tail)
     if found := NO_MEMORY.search(text):
         message = f"Memory ran out ({found[0]})."
         return Cause(kind=CauseKind.OUT_OF_MEMORY, message=message, log=tail)
@@ -205,7 +241,7 @@ def _workflow_failed(evidence: Evidence) -> Cause:
 
 def _sentence(text: str) -> str:
     """An error of Snakemake's in one line: its kind and the first lines that say something."""
-    first, *rest = text.strip().splitlines()
+    first, *rest = text.strip().splitlines() or [""]
     kind = first.split(" in ")[0].split(":")[0].strip()
     said = [first.partition(": ")[2].strip()] if ": " in first else []
     said += [line.strip() for line in rest if not line.startswith('  File "') and line != "None"]

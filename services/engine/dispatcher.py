@@ -1,24 +1,24 @@
-"""Takes queued runs, prepares them and hands them to the nursery, within the desk's limits."""
+"""Takes queued runs and hands them to the nursery, within the desk's limits."""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
-import shutil
 import threading
-from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
+from services import disk
 from services.database import Database
-from services.database.runs import Claim, Usage
+from services.database.queue import Claim, Usage
+from services.engine import causes
 from services.engine.execution import Order
 from services.engine.nursery import Nursery, NurseryFailed
-from services.engine.staging import StagingFailed, stage
+from services.engine.settling import Attempt, Ended, settle
 from services.engine.supervisor import LEASE
-from services.errors import DiskFull, TransitionRefused
-from services.models import Cause, CauseKind, State
+from services.errors import TransitionRefused
+from services.models import Cause
 from services.rundir import AttemptDir, RunDir
 from services.settings import Settings
 
@@ -39,90 +39,113 @@ class Dispatcher:
         nursery: Nursery,
         *,
         host: str,
-        blob: Callable[[str], Path],
         claiming: threading.Lock,
     ) -> None:
         self._settings = settings
         self._database = database
         self._nursery = nursery
         self._host = host
-        self._blob = blob
         self._claiming = claiming
         self._idle = False  # nothing was live at the last look, and only this process starts runs
+        self._full = False  # the disk was
 
     def tick(self, now: datetime) -> int:
         """Start queued runs until the queue or the room is at its end; how many."""
         started = 0
-        while self._nursery.ready() and (taken := self._take(now)):
-            claim, lock, cores = taken
-            try:
-                self._start(claim, lock, cores, now)
-            finally:
-                os.close(lock)  # the supervisor has it too
+        while self._nursery.ready() and self._has_disk() and self._start_one(now):
             started += 1
+        if words := self._nursery.trouble():
+            self._fail_one(words, now)
         return started
 
-    def _take(self, now: datetime) -> tuple[Claim, int, int] | None:
-        """The next run with its lock, and the cores it gets."""
-        usage = Usage(0, 0) if self._idle else self._database.runs.usage()
-        free = self._settings.shared_cores - usage.cores
-        if usage.runs >= self._settings.max_runs or (usage.runs and free < 1):
-            return None
-        # Alone, a run may want more than there is: the setting was lowered since it was submitted.
-        wanted = free if usage.runs else None
+    def _has_disk(self) -> bool:
+        full = disk.too_full(self._settings)
+        if full != self._full:
+            self._full = full
+            least = self._settings.disk_floor
+            if full:
+                log.warning("less than %d MiB of disk are free: no run starts", least)
+            else:
+                log.warning("%d MiB of disk are free again: runs start", least)
+        return not full
+
+    def _start_one(self, now: datetime) -> bool:
+        """Whether a run was taken and started."""
+        if (taken := self._take(now)) is None:
+            return False
+        claim, lock = taken
+        run, cores = claim.run, min(claim.run.cores, self._settings.shared_cores)
+        try:
+            self._nursery.order(Order(self._settings, run, claim.attempt, cores), lock)
+        except NurseryFailed as error:
+            os.close(lock)
+            self._give_back(claim, error.message, now)
+            return False
+        os.close(lock)  # the supervisor has it too
+        log.info("run %s started, attempt %d, %d cores", run.id, claim.attempt, cores)
+        return True
+
+    def _take(self, now: datetime) -> tuple[Claim, int] | None:
+        """The next run that the limits allow, with the lock of its attempt."""
         with self._claiming:
-            self._idle = False
-            claim = self._database.runs.claim(host=self._host, now=now, lease=LEASE, cores=wanted)
-            if claim is None:
-                self._idle = usage.runs == 0
+            if (claim := self._claim(now)) is None:
                 return None
-            lock = acquire(RunDir.of(self._settings.data, claim.run.id).attempt(claim.attempt))
+            try:
+                lock = acquire(self._place(claim))
+            except OSError as error:
+                self._fail(claim, causes.unprepared(error), now)
+                return None
         if lock is None:
             raise RuntimeError(f"attempt {claim.attempt} of run {claim.run.id} is locked already")
-        return claim, lock, min(claim.run.cores, self._settings.shared_cores)
+        return claim, lock
 
-    def _start(self, claim: Claim, lock: int, cores: int, now: datetime) -> None:
-        run, rundir = claim.run, RunDir.of(self._settings.data, claim.run.id)
-        workflow = self._settings.data / "workflows" / run.digest
-        try:
-            if claim.attempt > 1:  # of a Snakemake that is proven dead: it could not remove them
-                shutil.rmtree(rundir.root / ".snakemake" / "locks", ignore_errors=True)
-            snakefile = stage(run, rundir, workflow, self._blob)
-            order = Order(self._settings, run.id, claim.attempt, snakefile, cores)
-            self._nursery.order(order, lock)
-        except (StagingFailed, DiskFull) as error:
-            self._give_up(claim, error, now)
-        except NurseryFailed as error:
-            log.warning("run %s could not be started: %s", run.id, error.message)
-            self._move(claim, State.QUEUED, now, note=error.message)
-        else:
-            log.info("run %s started, attempt %d, %d cores", run.id, claim.attempt, cores)
-
-    def _give_up(self, claim: Claim, error: StagingFailed | DiskFull, now: datetime) -> None:
-        full = isinstance(error, DiskFull)
-        cause = Cause(
-            kind=CauseKind.DISK_FULL if full else CauseKind.STAGING_FAILED,
-            message=error.message,
-            hint="Tell the operators of this desk; then run it again." if full else error.hint,
+    def _claim(self, now: datetime) -> Claim | None:
+        """The next run that the limits allow."""
+        settings, most = self._settings, self._settings.max_runs_per_owner
+        usage = Usage() if self._idle else self._database.queue.usage(host=self._host)
+        free = settings.shared_cores - usage.cores
+        if usage.runs >= settings.max_runs or (usage.runs and free < 1):
+            return None
+        self._idle = False
+        claim = self._database.queue.claim(
+            host=self._host,
+            now=now,
+            lease=LEASE,
+            # Alone, a run may want more than there is: it was lowered since the run was submitted.
+            cores=free if usage.runs else None,
+            passing=[owner for owner, runs in usage.owners.items() if 0 < most <= runs],
         )
-        log.error("run %s could not be prepared: %s", claim.run.id, error.message)
-        self._move(claim, State.SYSTEM_ERROR, now, cause=cause)
+        self._idle = claim is None and usage.runs == 0
+        return claim
 
-    def _move(
-        self,
-        claim: Claim,
-        target: State,
-        now: datetime,
-        *,
-        note: str = "",
-        cause: Cause | None = None,
-    ) -> None:
+    def _give_back(self, claim: Claim, words: str, now: datetime) -> None:
+        """After an order that failed, unless its supervisor is at work all the same."""
+        if lock := acquire(self._place(claim)):
+            try:
+                self._fail(claim, causes.unstarted(words), now)
+            finally:
+                os.close(lock)
+
+    def _fail_one(self, words: str, now: datetime) -> None:
+        """No run can start: the next one does not wait in vain for ever."""
+        if (taken := self._take(now)) is not None:
+            claim, lock = taken
+            os.close(lock)
+            self._give_back(claim, words, now)
+
+    def _fail(self, claim: Claim, cause: Cause, now: datetime) -> None:
+        """Settle an attempt that never started."""
+        log.warning("run %s could not be started: %s", claim.run.id, cause.message)
+        ended = Ended(ended=now, cause=cause)
+        with contextlib.suppress(OSError):  # for the reconciler, should the database go away now
+            ended.write(self._place(claim).exit)
         try:
-            self._database.runs.transition(
-                claim.run.id, target, attempt=claim.attempt, now=now, note=note, cause=cause
-            )
+            settle(Attempt(self._settings, claim.run.id, claim.attempt), self._database, ended)
         except TransitionRefused:  # canceled meanwhile: the reconciler finds it with a free lock
             log.info("run %s is no longer ours to move", claim.run.id)
+
+    def _place(self, claim: Claim) -> AttemptDir:
+        return RunDir.of(self._settings.data, claim.run.id).attempt(claim.attempt)
 
 
 def acquire(place: AttemptDir) -> int | None:

@@ -1,15 +1,18 @@
 """An attempt's Snakemake: the process just forked becomes it.
 
-Everything that was imported before the fork is there already; nothing of the desk is visible in its
-arguments or its environment but the tag of the run.
+It prepares the run directory first: copying large inputs may take its time, and here nobody waits
+for that. Everything that was imported before the fork is there already; nothing of the desk is
+visible in its arguments or its environment but the tag of the run.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import random
+import shutil
 import signal
 import sys
 import traceback
@@ -21,11 +24,19 @@ from typing import NoReturn
 
 from services.database import Database
 from services.database.leaving import leave_quickly
-from services.engine import processes, reporter
-from services.engine.settling import Attempt
+from services.engine import causes, processes, reporter
+from services.engine.console import Console
+from services.engine.settling import Attempt, Unstarted
+from services.engine.staging import StagingFailed, stage
+from services.files import content
+from services.models import Run
 from services.settings import Settings
+from services.workflows import kept
 
 PATIENCE = 2.0  # s that one write of reports may take
+SWEEPING = 10.0  # s to end what an earlier attempt left behind
+READY = b"ready"
+WORD = 65536  # bytes of the longest word; what a pipe takes in one piece
 
 
 @dataclass(frozen=True)
@@ -33,23 +44,71 @@ class Order:
     """What the runner wants executed."""
 
     settings: Settings
-    run_id: str
+    run: Run
     attempt: int
-    snakefile: Path
     cores: int
 
     @property
     def target(self) -> Attempt:
-        return Attempt(self.settings, self.run_id, self.attempt)
+        return Attempt(self.settings, self.run.id, self.attempt)
 
 
-def execute(order: Order, parent: int) -> NoReturn:
+class Preparation:
+    """How far what becomes Snakemake has come: one word through a pipe. Make it before the fork."""
+
+    def __init__(self) -> None:
+        self._out, self._in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._word = b""
+
+    def tell(self, word: bytes) -> None:
+        """In the child, once."""
+        os.write(self._in, word)
+        os.close(self._in)
+        os.close(self._out)
+
+    def listen(self) -> None:
+        """In the parent."""
+        os.close(self._in)
+
+    def fileno(self) -> int:
+        return self._out
+
+    @property
+    def over(self) -> bool:
+        return bool(self._word)
+
+    @property
+    def ready(self) -> bool:
+        return self._word == READY
+
+    @property
+    def failure(self) -> Unstarted | None:
+        """Why it did not get ready, if it could say so."""
+        with contextlib.suppress(ValueError):
+            return Unstarted.model_validate_json(self._word)
+        return None
+
+    def hear(self) -> None:
+        """Take the word if it is there; the end of the child is one too."""
+        if not self.over:
+            with contextlib.suppress(BlockingIOError):
+                self._word = os.read(self._out, WORD) or b"-"
+
+
+def execute(order: Order, parent: int, console: Console, preparation: Preparation) -> NoReturn:
     """Become the Snakemake of an attempt, in a process just forked. Ends with its exit code."""
     code = 1
     try:
         os.setpgid(0, 0)
-        _prepare(order, parent)
-        _main(order)
+        try:
+            _settle_in(order, parent, console)
+            words = _prepare(order)
+        except Exception as error:
+            traceback.print_exc()
+            preparation.tell(_unstarted(error).model_dump_json().encode())
+        else:
+            preparation.tell(READY)
+            _main(words)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(bool(end.code))
     except BaseException:
@@ -58,36 +117,51 @@ def execute(order: Order, parent: int) -> NoReturn:
         _leave(code)
 
 
-def _prepare(order: Order, parent: int) -> None:
+def _settle_in(order: Order, parent: int, console: Console) -> None:
     processes.die_with_parent(parent)
     processes.rename("snakemake")
     for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    logging.getLogger().handlers.clear()  # those of the nursery
-    place = order.target.rundir.attempt(order.attempt)
-    console = os.open(place.console, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    logging.getLogger().handlers.clear()  # those of the supervisor
     nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, stream in ((nothing, 0), (console, 1), (console, 2)):
-        os.dup2(source, stream)
-    os.close(console)
+    os.dup2(nothing, 0)
     os.close(nothing)
-    os.environ[processes.TAG] = f"{order.run_id}:{order.attempt}"
-    os.chdir(order.target.rundir.root)
+    console.become(1, 2)
+    os.environ[processes.TAG] = f"{order.run.id}:{order.attempt}"
     random.seed()
 
 
-def _main(order: Order) -> None:
+def _prepare(order: Order) -> list[str]:
+    """Stage the run; returns Snakemake's arguments."""
+    run, rundir = order.run, order.target.rundir
+    if order.attempt > 1:
+        if not processes.end(lambda: processes.tagged(run.id), patience=SWEEPING):
+            raise OSError("processes of an earlier attempt cannot be ended")
+        # of a Snakemake that is proven dead: it could not remove them
+        shutil.rmtree(rundir.root / ".snakemake" / "locks", ignore_errors=True)
+    data = order.settings.data
+    snakefile = stage(run, rundir, kept(data, run.digest), partial(content, data))
+    os.chdir(rundir.root)
+    place = rundir.attempt(order.attempt)
+    reporter.hand_over(reporter.Reporter(place, partial(_sink, order), supervised=True))
+    return arguments(order, snakefile)
+
+
+def _unstarted(error: Exception) -> Unstarted:
+    if isinstance(error, StagingFailed):
+        return Unstarted(cause=causes.unstarted(error.message), hopeless=True)
+    return Unstarted(cause=causes.unprepared(error))
+
+
+def _main(words: list[str]) -> None:
     from snakemake.cli import main  # imported long before, in the nursery
 
-    place = order.target.rundir.attempt(order.attempt)
-    reporter.hand_over(reporter.Reporter(place, partial(_sink, order)))
-    words = arguments(order)
     sys.argv = ["snakemake", *words]
     main(words)
 
 
-def arguments(order: Order) -> list[str]:
+def arguments(order: Order, snakefile: Path) -> list[str]:
     """Snakemake's command line. Anybody on the host may read it: parameters are in the config file.
 
     Never `--quiet progress`: it silences the end of jobs at the source. Profiles are the
@@ -95,7 +169,7 @@ def arguments(order: Order) -> list[str]:
     """
     rundir = order.target.rundir
     return [
-        *("--snakefile", str(order.snakefile)),
+        *("--snakefile", str(snakefile)),
         *("--directory", str(rundir.root)),
         *("--configfile", str(rundir.config)),
         *("--cores", str(order.cores)),
@@ -111,7 +185,7 @@ def arguments(order: Order) -> list[str]:
 def _sink(order: Order) -> Callable[..., None]:
     settings = order.settings
     database = Database(settings.uri, settings.database, patience=PATIENCE)
-    return partial(database.jobs.apply, order.run_id, order.attempt)
+    return partial(database.jobs.apply, order.run.id, order.attempt)
 
 
 def _leave(code: int) -> NoReturn:

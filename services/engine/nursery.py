@@ -1,8 +1,9 @@
 """The fork server: Snakemake is imported once, each attempt is a fork of that.
 
-A forked Snakemake reaches its first job in a twentieth of the time of a new one. What makes forking
-safe: this process has one thread, opens no connection, and does nothing but fork. It ends when the
-runner does; what it forked goes on.
+A forked Snakemake reaches its first job in a twentieth of the time of a new one, and one fork is
+always made ahead: it waits for the next order. What makes forking safe: this process has one
+thread, opens no connection, and does nothing but fork. It ends when the runner does, and the fork
+that waits with it; those at work go on.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import importlib
 import logging
 import os
 import pickle
+import platform
+import select
 import signal
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from services.engine import processes, supervisor
 from services.engine.execution import Order
@@ -45,11 +49,15 @@ LAZY = (
     "services.database",
     "snakemake_logger_plugin_rundesk",
 )
-MESSAGE = 1 << 17  # bytes of the largest message
-READY, STARTED = b"ready", b"started"
+MESSAGE = 1 << 12  # bytes of the largest message
+ORDER, READY, STARTED = b"order", b"ready", b"started"
+FILES = 2  # that go with an order: the lock of its attempt, and the order itself
 PATIENCE = 5.0  # s that a fork may take
+AFTER = 0.15  # s from an order to the next fork made ahead: the start of that run goes first
 BACK_OFF = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)  # s before a further start
-STABLE = 60.0  # s after which a nursery counts as healthy again
+STABLE = 60.0  # s after which a nursery counts as healthy
+SLOWEST = 120.0  # s that it may take to be ready
+TOO_OFTEN = 5  # failures in a row after which runs need not wait for better times
 OURS = ("RUNDESK_", "SNAKEMAKE_", "MONGODB_URI", "MONGOD")
 
 
@@ -65,8 +73,9 @@ class Nursery:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._ready = False
-        self._started = 0.0
-        self._failures = 0
+        self._started = 0.0  # monotonic
+        self._failures = 0  # in a row
+        self._trouble = ""
 
     @property
     def pid(self) -> int | None:
@@ -74,14 +83,13 @@ class Nursery:
 
     def ready(self) -> bool:
         """Whether it takes orders now; starts it when it is time to. Never waits."""
+        since = time.monotonic() - self._started
         if self._process is not None and self._process.poll() is not None:
-            log.warning("the nursery ended with code %s", self._process.returncode)
-            self._discard()
+            self._failed(f"ended with code {self._process.returncode}")
+        elif self._process is not None and not self._ready and since > SLOWEST:
+            self._failed(f"was not ready after {SLOWEST:.0f} s")
         if self._process is None:
-            healthy = time.monotonic() - self._started > STABLE
-            self._failures = 0 if healthy else self._failures
-            pause = BACK_OFF[min(self._failures, len(BACK_OFF) - 1)]
-            if time.monotonic() - self._started >= pause or healthy:
+            if since >= BACK_OFF[min(self._failures, len(BACK_OFF) - 1)] or not self._started:
                 self._start()
         elif not self._ready and self._socket is not None:
             try:
@@ -89,31 +97,47 @@ class Nursery:
             except BlockingIOError:
                 pass
             except OSError:
-                self._discard()
+                self._failed("does not answer")
         return self._ready
+
+    def trouble(self) -> str:
+        """Why runs cannot start, once for each failure after too many in a row; else empty."""
+        words, self._trouble = self._trouble, ""
+        return words
 
     def order(self, order: Order, lock: int) -> None:
         """Have an attempt executed; its lock goes with it. Raises NurseryFailed."""
         if self._socket is None:
             raise NurseryFailed
         try:
-            self._socket.settimeout(PATIENCE)
-            socket.send_fds(self._socket, [pickle.dumps(order)], [lock])
+            with open(os.memfd_create("order"), "wb") as file:  # noqa: PTH123 - it has no path
+                pickle.dump(order, file)
+                file.flush()
+                self._socket.settimeout(PATIENCE)
+                socket.send_fds(self._socket, [ORDER], [lock, file.fileno()])
             answer = self._socket.recv(MESSAGE)
         except OSError as error:
-            self._discard()
-            raise NurseryFailed from error
+            self._failed("does not answer")
+            raise NurseryFailed(f"The process that starts runs failed: {error}") from error
         if answer != STARTED:
-            self._discard()
-            raise NurseryFailed(f"The nursery could not start the run: {answer.decode()}")
+            self._failed("cannot start runs")
+            raise NurseryFailed(f"The process that starts runs failed: {answer.decode()}")
 
     def stop(self) -> None:
         """End the process; runs go on."""
         self._discard()
 
+    def _failed(self, how: str) -> None:
+        healthy = self._ready and time.monotonic() - self._started > STABLE
+        self._discard()
+        self._failures = 1 if healthy else self._failures + 1
+        log.warning("the nursery %s, failure %d in a row", how, self._failures)
+        if self._failures > TOO_OFTEN:
+            words = f"The process that starts runs {how}, {self._failures} times in a row."
+            self._trouble = f"{words} Its last words are in the log of the runner."
+
     def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._failures += 1
         self._started = time.monotonic()
         command = [sys.executable, "-m", "services.engine.nursery", str(theirs.fileno())]
         with theirs:
@@ -145,33 +169,65 @@ def environment(of: os._Environ[str] | dict[str, str]) -> dict[str, str]:
 
 
 def serve(control: socket.socket) -> None:
-    """Fork an attempt for each order, until the runner is gone."""
+    """Have an attempt executed for each order, until the runner is gone."""
     while True:
-        message, locks, _, _ = socket.recv_fds(control, MESSAGE, 1)
-        if not message:
-            return
-        try:
-            fork(pickle.loads(message), locks[0], control)
-            answer = STARTED
-        except Exception as error:
-            log.exception("an attempt could not be started")
-            answer = repr(error).encode()[:MESSAGE]
-        for lock in locks:
-            os.close(lock)
-        control.send(answer)
+        select.select([control], [], [], AFTER)
+        with hatched(control) as waiting:
+            message, files, _, _ = socket.recv_fds(control, MESSAGE, FILES)
+            if not message:
+                return
+            try:
+                hand_on(files, waiting, control)
+                answer = STARTED
+            except Exception as error:
+                log.exception("an attempt could not be started")
+                answer = repr(error).encode()[:MESSAGE]
+            for file in files:
+                os.close(file)
+            control.send(answer)
 
 
-def fork(order: Order, lock: int, control: socket.socket) -> None:
-    """A supervisor that is nobody's child: the process between it and us ends at once."""
-    between = os.fork()
-    if between == 0:
-        try:
-            if os.fork() == 0:
-                control.close()
-                supervisor.supervise(order, lock)
-        finally:
-            os._exit(0)
+def hand_on(files: list[int], to: socket.socket, control: socket.socket) -> None:
+    """Pass an order on to the fork that waits for it. Raises OSError when none can be made."""
+    try:
+        socket.send_fds(to, [ORDER], files)
+    except OSError:  # it was killed while it waited
+        with hatched(control) as another:
+            socket.send_fds(another, [ORDER], files)
+
+
+def hatched(control: socket.socket) -> socket.socket:
+    """Where a new fork waits for its order; it ends when this is closed without one.
+
+    It is nobody's child: the process between it and us ends at once.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        between = os.fork()
+        if between == 0:
+            try:
+                if os.fork() == 0:
+                    control.close()
+                    ours.close()
+                    await_order(theirs)
+            finally:
+                os._exit(0)
     os.waitpid(between, 0)
+    return ours
+
+
+def await_order(source: socket.socket) -> NoReturn:
+    """The life of a fork: in a session of its own, where it becomes parent of all it starts."""
+    os.setsid()
+    processes.become_subreaper()
+    with source:
+        message, files, _, _ = socket.recv_fds(source, MESSAGE, FILES)
+    if not message:
+        os._exit(0)
+    lock, order = files
+    with open(order, "rb") as file:  # noqa: PTH123 - it has no path
+        file.seek(0)
+        supervisor.supervise(pickle.load(file), lock)
 
 
 def main() -> None:
@@ -185,12 +241,13 @@ def main() -> None:
         except ImportError as error:
             log.info("%s is not here: %s", name, error)
     register_plugins()
+    platform.platform()  # starts a process, once; Snakemake prints it at each start
     gc.collect()
     gc.freeze()
     try:
         control.send(READY)
         serve(control)
-    except OSError:  # the runner is gone
+    except ConnectionError:  # the runner is gone
         return
 
 

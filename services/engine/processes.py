@@ -75,6 +75,15 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
+def out_of_memory_kills() -> int:
+    """Processes that the kernel ended for want of memory since the host started."""
+    with contextlib.suppress(OSError), open("/proc/vmstat", encoding="ascii") as file:  # noqa: PTH123
+        for line in file:
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
 def descendants(root: int) -> list[Process]:
     """All living processes below `root`."""
     stats = {pid: stat for pid in _pids() if (stat := _stat(pid))}
@@ -140,6 +149,15 @@ def reap() -> Iterator[tuple[int, int]]:
     with contextlib.suppress(ChildProcessError):
         while (gone := os.waitpid(-1, os.WNOHANG))[0]:
             yield gone
+
+
+def childless() -> bool:
+    """Whether this process has no child, dead or alive; then a subreaper has no descendant."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return True
+    return False
 
 
 def become_subreaper() -> None:

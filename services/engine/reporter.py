@@ -26,7 +26,8 @@ Sink = Callable[[Sequence[Record]], None]
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 0.1  # s between two writes
+INTERVAL = 0.1  # s that records wait for others
+FIRST = 0.2  # s that the first ones wait: connecting takes from Snakemake what its start needs
 RETRY = 2.0  # s between two tries while the database is away
 HOLD = 1.0  # s that a failed job waits for the news that Snakemake starts it again
 CLOSING = 5.0  # s that Snakemake's end waits for the last write
@@ -72,8 +73,12 @@ class Reporter:
     spool. Nothing in here raises towards the caller: failures are counted and told at the end.
     """
 
-    def __init__(self, attempt: AttemptDir, connect: Callable[[], Sink] | None) -> None:
+    def __init__(
+        self, attempt: AttemptDir, connect: Callable[[], Sink] | None, *, supervised: bool = False
+    ) -> None:
+        """`supervised`: somebody replays the spool when this is closed."""
         self._attempt = attempt
+        self._supervised = supervised
         self._spool = Spool(attempt.spool)
         self._connect = connect
         self._sink: Sink | None = None
@@ -82,7 +87,7 @@ class Reporter:
         self._sending: list[Record] = []
         self._held: dict[int, tuple[Record, float]] = {}
         self._thread: threading.Thread | None = None
-        self._closing = False
+        self._closing = threading.Event()
         self._retry_at = 0.0
         self.failures = 0
         self.last_failure = ""
@@ -116,7 +121,8 @@ class Reporter:
     def close(self) -> None:
         """Deliver what is there, or leave it in the spool; takes CLOSING seconds at most."""
         with self._changed:
-            first, self._closing = not self._closing, True
+            first = not self._closing.is_set()
+            self._closing.set()
             self._changed.notify()
         if not first:
             return
@@ -142,11 +148,13 @@ class Reporter:
     def _work(self) -> None:
         while True:
             with self._changed:
-                if not self._waiting and not self._closing:
+                if not self._waiting and not self._closing.is_set():
                     self._changed.wait(self._patience())
+            self._closing.wait(INTERVAL if self._sink else FIRST)
+            with self._changed:
                 self._sending = [*self._waiting, *self._due(time.monotonic())]
                 self._waiting = []
-                last = self._closing
+                last = self._closing.is_set()
             try:
                 self._deliver(last)
             except Exception as error:  # an observer never breaks what it observes
@@ -155,8 +163,6 @@ class Reporter:
                 self._sending = []
                 if last:
                     return
-                if not self._closing:
-                    self._changed.wait_for(lambda: self._closing, INTERVAL)
 
     def _patience(self) -> float | None:
         """Seconds until there is something to do even if no record comes."""
@@ -166,8 +172,8 @@ class Reporter:
 
     def _deliver(self, last: bool) -> None:
         """Write what is being sent; what the database does not take is in the spool after that."""
-        if self._connect is None:
-            self._keep()
+        if self._connect is None or (last and self._sink is None and self._supervised):
+            self._keep()  # not worth connecting any more
         elif self._spool.pending:
             self._keep()
             if not last and time.monotonic() >= self._retry_at:
@@ -201,7 +207,8 @@ class Reporter:
             self._held[record["job"]] = (record, time.monotonic() + HOLD)
 
     def _due(self, now: float) -> list[Record]:
-        over = [job for job, (_, until) in self._held.items() if self._closing or until <= now]
+        everything = self._closing.is_set()
+        over = [job for job, (_, until) in self._held.items() if everything or until <= now]
         return [self._held.pop(job)[0] for job in over]
 
 

@@ -6,16 +6,19 @@ The supervisor settles its attempt; when it is gone too, the reconciler does it 
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 from base64 import urlsafe_b64decode
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from services.database import Database
+from services.database.runs import Outcome
+from services.disk import no_room
 from services.engine import causes, reporter
 from services.errors import DatabaseUnavailable, TransitionRefused
 from services.models import Cause, CauseKind, Model, State
@@ -23,12 +26,18 @@ from services.results import publish
 from services.rundir import RunDir
 from services.runs import tail
 from services.settings import Settings
-from services.workflows import read as read_workflow
+from services.workflows import highlights, kept
 
 log = logging.getLogger("rundesk.settling")
 
 END_OF_LOG = 16_384  # bytes of a log that are looked at
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Unstarted(Model):
+    """Why Snakemake was never started."""
+
+    cause: Cause
+    hopeless: bool = False  # it would be the same another time
 
 
 class Ended(Model):
@@ -37,10 +46,22 @@ class Ended(Model):
     exit_code: int | None = None  # None: ended by a signal, or nobody knows
     signal: int | None = None
     canceled: bool = False
+    overtime: bool = False  # ended by the desk because it took too long
     shutdown: bool = False
-    started: datetime | None = None
+    started: datetime | None = None  # None: Snakemake never was
     ended: datetime
     cause: Cause | None = None
+    hopeless: bool = False  # another attempt would end the same way
+
+    @property
+    def state(self) -> State:
+        """What the attempt itself came to."""
+        if self.canceled:
+            return State.CANCELED
+        if self.exit_code == 0:
+            return State.COMPLETE
+        own = self.overtime or self.exit_code is not None
+        return State.EXECUTOR_ERROR if own else State.SYSTEM_ERROR
 
     def write(self, path: Path) -> None:
         """Whole or not at all, and still there after a power cut."""
@@ -90,14 +111,26 @@ class Attempt:
         )
 
 
+def why(
+    attempt: Attempt, tell: Callable[[causes.Evidence], Cause | None] = causes.explain, **how: Any
+) -> Cause | None:
+    """The cause of an end that went `how`. Whatever lies about, a run is settled all the same."""
+    try:
+        return tell(replace(attempt.evidence(), **how))
+    except Exception:
+        log.exception("what the attempt left behind could not be understood")
+        message = "It failed, and this desk could not find out why: see its log."
+        return Cause(kind=CauseKind.UNKNOWN, message=message)
+
+
 def settle(attempt: Attempt, database: Database, ended: Ended) -> State:
     """Replay what was spooled, publish, close the jobs and move the run on; returns where to.
 
     Raises DatabaseUnavailable: then do it again. Raises TransitionRefused when the attempt is not
     the run's present one any more.
     """
-    target = verdict(ended, attempt)
-    if target is State.COMPLETE:
+    state = ended.state
+    if state is State.COMPLETE:
         try:
             _publish(attempt, database)
         except DatabaseUnavailable:
@@ -105,25 +138,28 @@ def settle(attempt: Attempt, database: Database, ended: Ended) -> State:
         except Exception as error:
             log.exception("the results could not be listed")
             ended = ended.model_copy(update={"cause": _unpublished(error)})
-            target = State.SYSTEM_ERROR
+            state = State.SYSTEM_ERROR
     apply = partial(database.jobs.apply, attempt.run_id, attempt.number)
     spool = reporter.Spool(attempt.rundir.attempt(attempt.number).spool)
     spool.drain(reporter.tolerant(apply, lambda error: log.error("not stored: %s", error)))
-    jobs = State.SYSTEM_ERROR if target is State.QUEUED else target
-    database.jobs.close(attempt.run_id, attempt.number, jobs, now=ended.ended)
-    return _move(attempt, database, ended, target)
+    database.jobs.close(attempt.run_id, attempt.number, state, now=ended.ended)
+    return _move(attempt, database, ended, _outcome(attempt, database, ended, state))
 
 
-def verdict(ended: Ended, attempt: Attempt) -> State:
-    """What becomes of the run. Only what was not the workflow's fault is tried again."""
-    if ended.canceled:
-        return State.CANCELED
-    if ended.exit_code == 0:
-        return State.COMPLETE
-    if ended.exit_code is not None:
-        return State.EXECUTOR_ERROR
-    again = attempt.number < attempt.settings.attempts
-    return State.QUEUED if again else State.SYSTEM_ERROR
+def _outcome(attempt: Attempt, database: Database, ended: Ended, state: State) -> Outcome:
+    """What an attempt counts for. Failures by the workflow and by the desk are counted apart.
+
+    Both only since the run was submitted or resumed. What would fail the same way again is given
+    up at once, and the workflow's own failures unless more attempts were asked for.
+    """
+    code = -ended.signal if ended.signal is not None else ended.exit_code
+    if state not in (State.EXECUTOR_ERROR, State.SYSTEM_ERROR):
+        return Outcome(state, code)
+    run = database.runs.get(attempt.run_id, None)
+    failures = database.runs.failures(attempt.run_id, attempt.number)[state] + 1
+    own = 1 + (run.retries if run else 0)
+    limit = own if state is State.EXECUTOR_ERROR else attempt.settings.attempts
+    return Outcome(state, code, failures, failures if ended.hopeless else limit)
 
 
 def produced(rundir: RunDir) -> list[str]:
@@ -145,36 +181,34 @@ def produced(rundir: RunDir) -> list[str]:
 
 def _publish(attempt: Attempt, database: Database) -> None:
     run = database.runs.get(attempt.run_id, None)
-    folder = attempt.settings.data / "workflows" / (run.digest if run else "")
-    publish(attempt.rundir, produced(attempt.rundir), read_workflow(folder).highlights)
+    folder = kept(attempt.settings.data, run.digest if run else "")
+    publish(attempt.rundir, produced(attempt.rundir), highlights(folder))
 
 
-def _move(attempt: Attempt, database: Database, ended: Ended, target: State) -> State:
+def _move(attempt: Attempt, database: Database, ended: Ended, outcome: Outcome) -> State:
     transition = partial(database.runs.transition, attempt.run_id, attempt=attempt.number)
     if ended.started is not None:  # the database may have been away when it began
         with contextlib.suppress(TransitionRefused):
             transition(State.RUNNING, now=ended.started)
-    code = -ended.signal if ended.signal is not None else ended.exit_code
-    note = f"attempt {attempt.number} ended" if target is State.QUEUED else ""
-    cause = ended.cause
-    try:
-        transition(target, now=ended.ended, note=note, cause=cause, exit_code=code)
-    except TransitionRefused:
-        if target is not State.QUEUED:
-            raise
-        target = State.CANCELED  # asked for since
+    if outcome.failures is not None and outcome.failures < (outcome.limit or 0):
+        note = f"Attempt {attempt.number} failed ({outcome.failures} of {outcome.limit})."
+        with contextlib.suppress(TransitionRefused):
+            return transition(
+                State.QUEUED, now=ended.ended, note=note, cause=ended.cause, outcome=outcome
+            ).state
+        asked = [State.CANCELING]  # since; never a run that is back in the queue already
         cause = causes.explain(causes.Evidence(attempt.number, canceled=True))
-        asked = [State.CANCELING]  # never a run that is back in the queue already
-        transition(target, now=ended.ended, only_from=asked, cause=cause, exit_code=code)
-    return target
+        outcome = Outcome(State.CANCELED, outcome.exit_code)
+        return transition(
+            State.CANCELED, now=ended.ended, only_from=asked, cause=cause, outcome=outcome
+        ).state
+    return transition(outcome.state, now=ended.ended, cause=ended.cause, outcome=outcome).state
 
 
 def _unpublished(error: Exception) -> Cause:
-    if isinstance(error, OSError) and error.errno in NO_SPACE:
-        return Cause(
-            kind=CauseKind.DISK_FULL,
-            message="The run ended well, but the disk is full: its results could not be listed.",
-            hint="Tell the operators of this desk; then run it again.",
+    if no_room(error):
+        return causes.disk_full(
+            "The run ended well, but the disk is full: its results could not be listed."
         )
     return Cause(
         kind=CauseKind.UNKNOWN,

@@ -7,7 +7,6 @@ would make Snakemake run finished jobs again.
 from __future__ import annotations
 
 import copy
-import errno
 import fcntl
 import json
 import os
@@ -16,24 +15,25 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from services.errors import DiskFull, RundeskError
+from services.disk import no_room
+from services.errors import RundeskError
 from services.models import Input, Run
 from services.rundir import RunDir
 from services.workflows import Broken, default_config, snakefile
 
 FICLONE = 0x40049409  # linux/fs.h; shares the blocks of a file until one of both is written to
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class StagingFailed(RundeskError):
-    """The run could not be prepared."""
+    """The run cannot be prepared, now or later."""
 
 
 def stage(run: Run, rundir: RunDir, workflow: Path, blob: Callable[[str], Path]) -> Path:
     """Prepare `rundir` for `run`; returns the Snakefile to run.
 
     `workflow` is the frozen copy of its files; `blob` tells where content with a sha256 lies.
-    Raises StagingFailed with one sentence; what happened here before may be repeated.
+    Raises StagingFailed when it cannot succeed, OSError when it may another time; what happened
+    here before may be repeated.
     """
     try:
         found = snakefile(workflow)
@@ -46,10 +46,6 @@ def stage(run: Run, rundir: RunDir, workflow: Path, blob: Callable[[str], Path])
         _write(rundir.config, json.dumps(content, indent=1, ensure_ascii=False))
     except Broken as error:
         raise StagingFailed(f"The workflow's files cannot be read: {error}") from error
-    except OSError as error:
-        if error.errno in NO_SPACE:
-            raise DiskFull from error
-        raise StagingFailed(f"The run could not be prepared: {error}") from error
     return found
 
 
@@ -105,7 +101,7 @@ def _cloned(source: Path, target: Path) -> bool:
         try:
             fcntl.ioctl(new.fileno(), FICLONE, old.fileno())
         except OSError as error:
-            if error.errno in NO_SPACE:
+            if no_room(error):
                 raise
         else:
             return True

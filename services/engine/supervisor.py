@@ -8,33 +8,42 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import select
 import signal
+import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 from services.database import Database
 from services.engine import causes, processes
-from services.engine.execution import Order, execute
+from services.engine.console import Console
+from services.engine.execution import Order, Preparation, execute
 from services.engine.processes import Identity
-from services.engine.settling import Ended, settle
+from services.engine.settling import Ended, settle, why
 from services.errors import DatabaseUnavailable, TransitionRefused
-from services.models import State
+from services.models import CauseKind, State
+from services.settings import MIB
 
 log = logging.getLogger("rundesk.supervisor")
 
 LEASE = timedelta(seconds=15)
 BEAT = 1.0  # s between two renewals of the lease
+FIRST_BEAT = 0.1  # s; before it, connecting would take from Snakemake what it needs to start
 PATIENCE = 2.0  # s that one word with the database may take
 SWEEPING = 30.0  # s to end what a run left behind; longer only in uninterruptible sleep
 BETWEEN_TRIES = 1.0  # s between two tries to settle while the database is away
-HEARD = (signal.SIGTERM, signal.SIGCHLD)
+SAME_AGAIN = (CauseKind.WALLTIME, CauseKind.WORKFLOW_INVALID)  # however often it is tried
 
 
 def supervise(order: Order, lock: int) -> NoReturn:
-    """Execute an order in this process, which was forked for it alone and has one thread."""
+    """Execute an order in this process, which was forked for it alone and has one thread.
+
+    It leads a session and is a subreaper already.
+    """
     try:
         Supervisor(order, lock).run()
     except BaseException:
@@ -54,38 +63,46 @@ class Supervisor:
         self._place = self._attempt.rundir.attempt(order.attempt)
         self._database: Database | None = None
         self._told_running = False
-        self._canceled = self._shutdown = self._stale = False
+        self._canceled = self._overtime = self._shutdown = self._stale = False
         self._stop_until: float | None = None  # monotonic; after that SIGKILL
 
     def run(self) -> None:
-        os.setsid()
-        processes.become_subreaper()
         started = datetime.now(UTC)
-        snakemake = self._start()
+        try:
+            snakemake = self._start()
+        except OSError as error:
+            log.exception("the run could not be prepared")
+            self._say(Ended(ended=datetime.now(UTC), cause=causes.unprepared(error)))
+            return
+        kills = processes.out_of_memory_kills()
         processes.rename("rundesk-run")
-        self._settle_in()
+        self._console.start()
+        self._listen()
         status = self._watch(snakemake)
         self._sweep()
+        self._console.finish()
         if self._stale:
             log.info("another attempt has begun; this one says no more")
             return
-        ended = self._ended(status, started)
-        ended.write(self._place.exit)
-        self._settle(ended)
+        oom = processes.out_of_memory_kills() > kills
+        self._say(self._ended(status, started, oom))
+
+    def _say(self, ended: Ended) -> None:
+        """To the file first, which outlives us, then to the database."""
+        try:
+            ended.write(self._place.exit)
+        except OSError:  # a full disk; the database may take it all the same
+            log.exception("exit.json could not be written")
+        with self._renewing():
+            self._settle(ended)
 
     # ---- Snakemake ------------------------------------------------------------------------------
 
     def _start(self) -> int:
-        parent = os.getpid()
-        self._place.stopping.unlink(missing_ok=True)
-        if (child := os.fork()) == 0:
-            execute(self._order, parent)
-        with contextlib.suppress(OSError):
-            os.setpgid(child, child)
-        return child
+        """Fork what becomes Snakemake. Raises OSError when the disk takes not even our own files.
 
-    def _settle_in(self) -> None:
-        """Stand on our own: no stream of the runner, an identity in the lock, signals heard."""
+        From here on we have no stream of the runner, and our identity is in the lock.
+        """
         diary = os.open(self._place.diary, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         for stream in (1, 2):
             os.dup2(diary, stream)
@@ -96,6 +113,19 @@ class Supervisor:
             force=True,
         )
         Identity.mine().write(self._lock)
+        self._place.stopping.unlink(missing_ok=True)
+        self._console = Console(self._place.console, self._order.settings.max_console * MIB)
+        self._preparation = Preparation()
+        parent = os.getpid()
+        if (child := os.fork()) == 0:
+            execute(self._order, parent, self._console, self._preparation)
+        self._preparation.listen()
+        with contextlib.suppress(OSError):
+            os.setpgid(child, child)
+        return child
+
+    def _listen(self) -> None:
+        """Have signals heard while we wait."""
         self._bell, bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -108,21 +138,37 @@ class Supervisor:
 
     def _watch(self, snakemake: int) -> int:
         """Until Snakemake has ended; its wait status."""
-        beat = 0.0
+        begun = time.monotonic()
+        until = begun + (self._order.settings.walltime * 60 or math.inf)
+        beat = first = begun + FIRST_BEAT
         while True:
+            self._preparation.hear()
             for pid, status in processes.reap():
                 if pid == snakemake:
+                    self._preparation.hear()
                     return status
-            if self._shutdown:
+            if time.monotonic() >= until and self._stop_until is None:
+                log.info("it took too long")
+                self._overtime = True
+            if self._shutdown or self._overtime:
                 self._stop(snakemake, self._order.settings.cancel_grace)
             if time.monotonic() >= beat:
                 self._beat(snakemake)
                 beat = time.monotonic() + BEAT
             if self._stop_until is not None and time.monotonic() >= self._stop_until:
                 self._kill(snakemake)
-            wait = max(0.0, min(beat, self._stop_until or beat) - time.monotonic())
-            if select.select([self._bell], [], [], wait)[0]:
-                os.read(self._bell, 4096)
+            if self._wait(min(beat, until if self._stop_until is None else self._stop_until)):
+                beat = first  # prepared: to be told at once
+
+    def _wait(self, until: float) -> bool:
+        """Until a signal arrives, or it is time; True when the preparation has come to its end."""
+        sources: list[int] = [self._bell]
+        if not self._preparation.over:
+            sources.append(self._preparation.fileno())
+        heard, _, _ = select.select(sources, [], [], max(0.0, until - time.monotonic()))
+        if self._bell in heard:
+            os.read(self._bell, 4096)
+        return self._preparation.fileno() in heard
 
     def _beat(self, snakemake: int) -> None:
         """Renew the lease and read the cancel flag; a missing database changes nothing."""
@@ -143,14 +189,13 @@ class Supervisor:
             self._stop(snakemake, self._order.settings.cancel_grace)
 
     def _renewed(self) -> State:
-        runs = self._opened().runs
-        now = datetime.now(UTC)
-        run, attempt = self._order.run_id, self._order.attempt
-        if not self._told_running:
+        database, now = self._opened(), datetime.now(UTC)
+        run, attempt = self._order.run.id, self._order.attempt
+        if self._preparation.ready and not self._told_running:
             with contextlib.suppress(TransitionRefused):  # canceled already, or not ours any more
-                runs.transition(run, State.RUNNING, attempt=attempt, now=now)
+                database.runs.transition(run, State.RUNNING, attempt=attempt, now=now)
             self._told_running = True
-        return runs.renew(run, attempt, until=now + LEASE)
+        return database.queue.renew(run, attempt, now=now, lease=LEASE)
 
     def _opened(self) -> Database:
         """The database, opened only now: a client must not be carried through a fork."""
@@ -164,7 +209,8 @@ class Supervisor:
     def _stop(self, snakemake: int, grace: float) -> None:
         """Ask the whole group to end; `grace` seconds later it has to."""
         if self._stop_until is None:
-            self._place.stopping.touch()
+            with contextlib.suppress(OSError):  # a full disk is no reason to go on
+                self._place.stopping.touch()
             self._stop_until = time.monotonic() + grace
             processes.send_group(snakemake, signal.SIGTERM)
 
@@ -181,29 +227,57 @@ class Supervisor:
         def left() -> list[processes.Process]:
             for _ in processes.reap():
                 pass
-            return [*processes.descendants(me), *processes.tagged(order.run_id, order.attempt)]
+            if processes.childless():  # what a run starts cannot escape a subreaper
+                return []
+            return [*processes.descendants(me), *processes.tagged(order.run.id, order.attempt)]
 
         if not processes.end(left, patience=SWEEPING):
             log.error("some processes of the run cannot be ended: %s", left())
 
-    def _ended(self, status: int, started: datetime) -> Ended:
+    def _ended(self, status: int, started: datetime, oom: bool) -> Ended:
         code = os.waitstatus_to_exitcode(status)
         shutdown = self._shutdown and not self._canceled and code != 0
+        ready, failure = self._preparation.ready, self._preparation.failure
         ended = Ended(
-            exit_code=code if code >= 0 and not shutdown else None,
+            exit_code=code if code >= 0 and ready and not shutdown else None,
             signal=-code if code < 0 else None,
             canceled=self._canceled,
+            overtime=self._overtime,
             shutdown=shutdown,
-            started=started,
+            started=started if ready else None,
             ended=datetime.now(UTC),
         )
-        evidence = self._attempt.evidence().ended(
+        if failure is not None and not ended.canceled:
+            told = {"cause": failure.cause, "hopeless": failure.hopeless}
+            return ended.model_copy(update=told)
+        cause = why(
+            self._attempt,
             exit_code=ended.exit_code,
             signal=ended.signal,
             canceled=ended.canceled,
+            overtime=self._order.settings.walltime if ended.overtime else 0.0,
             shutdown=ended.shutdown,
+            oom=oom,
         )
-        return ended.model_copy(update={"cause": causes.explain(evidence)})
+        hopeless = cause is not None and cause.kind in SAME_AGAIN
+        return ended.model_copy(update={"cause": cause, "hopeless": hopeless})
+
+    @contextlib.contextmanager
+    def _renewing(self) -> Iterator[None]:
+        """Keep the lease: listing large results takes its time. No more forks from here on."""
+        over = threading.Event()
+
+        def work() -> None:
+            while not over.wait(BEAT):
+                with contextlib.suppress(Exception):
+                    self._renewed()
+
+        thread = threading.Thread(target=work, name="lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
 
     def _settle(self, ended: Ended) -> None:
         """Bring it to the database, however long that is away. Without a folder there is no run."""

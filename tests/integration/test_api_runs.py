@@ -301,6 +301,24 @@ def test_result_flag_that_is_none_is_refused(client, run, flag):
 # ---- changing ---------------------------------------------------------------------------------
 
 
+def test_update_renames_and_tags_and_leaves_the_rest(client, run):
+    address = f"/api/v1/runs/{run.id}"
+    changed = data(client.patch(address, json={"name": " New *name* ", "tags": ["b", " a ", "b"]}))
+    assert (changed["name"], changed["tags"]) == ("New *name*", ["b", "a"])
+    assert data(client.get(address)) == changed
+    assert data(client.patch(address, json={"tags": []}))["name"] == "New *name*"
+    assert data(client.patch(address, json={})) == data(client.get(address))
+    assert data(client.patch(address, json={"name": ""}))["name"] == "Demo"
+    for body, field in (
+        ({"name": "x" * 201}, "name"),
+        ({"tags": [""]}, "tags.0"),
+        ({"tags": ["x" * 65]}, "tags.0"),
+        ({"state": "COMPLETE"}, "state"),
+    ):
+        assert field in refused(client.patch(address, json=body), 400, 40001)
+    refused(client.patch(f"/api/v1/runs/{'0' * 24}", json={"name": "x"}), 404, 40400)
+
+
 def test_cancel_resume_delete(client):
     run = data(submit(client, {"workflow": "demo", "example": True}))
     address = f"/api/v1/runs/{run['id']}"

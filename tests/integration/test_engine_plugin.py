@@ -14,7 +14,7 @@ from tests.support import add_run, claim_run
 
 def test_plain_snakemake_reports_to_a_run(settings, database, tmp_path):
     run = add_run(database.runs)
-    claim = claim_run(database.runs)
+    claim = claim_run(database.queue)
     assert claim is not None
     snakefile = str(WORKFLOWS / "pair/workflow/Snakefile")
     place = ["--snakefile", snakefile, "--directory", str(tmp_path), "--cores", "1"]

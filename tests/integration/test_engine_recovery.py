@@ -114,7 +114,7 @@ def test_claim_that_never_started_goes_back_to_the_queue(own_desk):
     run_id = own_desk.submit("slow", jobs=1, seconds=0)
     host = (own_desk.settings.data / "host").read_text()
     now = datetime.now(UTC)
-    assert own_desk.services.database.runs.claim(host=host, now=now, lease=now - now)
+    assert own_desk.services.database.queue.claim(host=host, now=now, lease=now - now)
     own_desk.runner.start()
     completed(own_desk, run_id, attempts=2)
 
@@ -160,7 +160,7 @@ def test_runs_of_another_host_are_left_alone(settings):
         desk.runner.stop()
         run_id = desk.submit("slow", jobs=1, seconds=0)
         now = datetime.now(UTC)
-        desk.services.database.runs.claim(host="elsewhere", now=now, lease=now - now)
+        desk.services.database.queue.claim(host="elsewhere", now=now, lease=now - now)
         desk.runner.start()
         assert desk.finished(desk.submit("pair")).state is State.COMPLETE
         assert desk.run(run_id).state is State.INITIALIZING

@@ -31,7 +31,7 @@ RECORDS = [
 @pytest.fixture
 def run(database):
     add_run(database.runs)
-    return claim_run(database.runs).run
+    return claim_run(database.queue).run
 
 
 def test_apply_makes_jobs_and_counters(database, run):
@@ -62,7 +62,7 @@ def test_apply_a_failure_that_is_retried_is_no_failure_yet(database, run):
 
 def test_apply_for_a_stale_attempt_leaves_the_run_alone(database, run):
     database.runs.transition(run.id, State.QUEUED, attempt=1, now=run.created)
-    claim_run(database.runs)
+    claim_run(database.queue)
     database.jobs.apply(run.id, 1, RECORDS)
     assert database.runs.get(run.id, None).progress.done == 0
     assert database.jobs.list(run.id, 2) == []

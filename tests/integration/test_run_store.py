@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from datetime import timedelta
-
 import pytest
 
+from services.database.runs import Outcome
 from services.errors import TransitionRefused
 from services.models import FINAL, Cause, CauseKind, RunFilter, State
 from tests.support import LEASE, NOW, add_run, claim_run
@@ -17,6 +15,11 @@ LOST = Cause(kind=CauseKind.HOST_LOST, message="The processes vanished.")
 @pytest.fixture
 def store(database):
     return database.runs
+
+
+@pytest.fixture
+def queue(database):
+    return database.queue
 
 
 def test_add_keeps_parameters_that_a_document_could_not_hold(store):
@@ -33,70 +36,13 @@ def test_add_same_key_gives_the_same_run_and_its_first_body(store):
     assert add_run(store, owner="ben", key="k").id != first.id
 
 
-def test_claim_takes_the_oldest_and_starts_attempt_one(store):
-    first, _ = add_run(store, "a"), add_run(store, "b")
-    taken = claim_run(store)
-    assert (taken.run.id, taken.attempt) == (first.id, 1)
-    assert taken.run.state is State.INITIALIZING
-    assert taken.run.attempts[0].host == "host"
-
-
-def test_claim_of_an_empty_queue_is_nothing(store):
-    assert claim_run(store) is None
-
-
-def test_claim_passes_over_what_needs_more_cores(store):
-    add_run(store, "wide", cores=8)
-    narrow = add_run(store, "narrow", cores=2)
-    assert claim_run(store, cores=4).run.id == narrow.id
-    assert claim_run(store, cores=4) is None
-
-
-def test_claim_by_many_at_once_gives_each_run_once(store):
-    for number in range(60):
-        add_run(store, str(number))
-    taken, lock = [], threading.Lock()
-
-    def work():
-        while mine := claim_run(store):
-            with lock:
-                taken.append(mine.run.id)
-
-    workers = [threading.Thread(target=work) for _ in range(6)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert len(taken) == len(set(taken)) == 60
-
-
-def test_usage_and_leases_count_live_runs_only(store):
-    for cores in (1, 2, 4):
-        add_run(store, cores=cores)
-    first, second = claim_run(store), claim_run(store)
-    store.transition(first.run.id, State.COMPLETE, attempt=1, now=NOW, exit_code=0)
-    assert (store.usage().runs, store.usage().cores) == (1, 2)
-    (lease,) = store.leases()
-    assert (lease.run_id, lease.host, lease.until) == (second.run.id, "host", NOW + LEASE)
-
-
-def test_renew_tells_that_the_run_should_stop(store):
+def test_stale_attempt_writes_nothing(store, queue):
     add_run(store)
-    taken = claim_run(store)
-    later = NOW + timedelta(minutes=1)
-    assert store.renew(taken.run.id, 1, until=later) is State.INITIALIZING
-    store.transition(taken.run.id, State.CANCELING, now=NOW)
-    assert store.renew(taken.run.id, 1, until=later) is State.CANCELING
-    assert store.leases()[0].until == later
-
-
-def test_stale_attempt_writes_nothing(store):
-    add_run(store)
-    run_id = claim_run(store).run.id
+    run_id = claim_run(queue).run.id
     store.transition(run_id, State.QUEUED, attempt=1, now=NOW, cause=LOST)
-    assert claim_run(store).attempt == 2
+    assert claim_run(queue).attempt == 2
     with pytest.raises(TransitionRefused):
-        store.renew(run_id, 1, until=NOW)
+        queue.renew(run_id, 1, now=NOW, lease=LEASE)
     with pytest.raises(TransitionRefused):
         store.transition(run_id, State.COMPLETE, attempt=1, now=NOW)
     store.report(run_id, 1, {"progress.done": 9})
@@ -104,12 +50,18 @@ def test_stale_attempt_writes_nothing(store):
     assert (run.state, run.progress.done) == (State.INITIALIZING, 0)
 
 
-def test_transition_to_an_end_closes_the_attempt_in_the_same_write(store):
+def test_transition_to_an_end_closes_the_attempt_in_the_same_write(store, queue):
     add_run(store)
-    run_id = claim_run(store).run.id
+    run_id = claim_run(queue).run.id
     store.transition(run_id, State.RUNNING, attempt=1, now=NOW)
     run = store.transition(
-        run_id, State.SYSTEM_ERROR, attempt=1, now=NOW, cause=LOST, exit_code=-9, note="n"
+        run_id,
+        State.SYSTEM_ERROR,
+        attempt=1,
+        now=NOW,
+        cause=LOST,
+        outcome=Outcome(State.SYSTEM_ERROR, -9, 3, 3),
+        note="n",
     )
     assert (run.state, run.started, run.ended) == (State.SYSTEM_ERROR, NOW, NOW)
     assert (run.error, run.cause) == ("The processes vanished.", LOST)
@@ -118,19 +70,31 @@ def test_transition_to_an_end_closes_the_attempt_in_the_same_write(store):
     assert [(c.state, c.note) for c in run.history][-1] == (State.SYSTEM_ERROR, "n")
 
 
-def test_transition_back_to_the_queue_forgets_the_end(store):
+def test_transition_back_to_the_queue_forgets_the_end(store, queue):
     add_run(store)
-    run_id = claim_run(store).run.id
+    run_id = claim_run(queue).run.id
     store.transition(run_id, State.SYSTEM_ERROR, attempt=1, now=NOW, cause=LOST)
     run = store.transition(run_id, State.QUEUED, now=NOW)
     assert (run.ended, run.error, run.cause) == (None, None, None)
-    assert claim_run(store).attempt == 2
+    assert claim_run(queue).attempt == 2
+
+
+@pytest.mark.parametrize("end", sorted(FINAL - {State.COMPLETE}))
+def test_transition_an_attempt_that_is_over_brings_nothing_back(store, queue, end):
+    """Its word that it is to be tried again can come late: after a cancel, and a second time."""
+    add_run(store)
+    run_id = claim_run(queue).run.id
+    over = store.transition(run_id, end, now=NOW, attempt=1)
+    for target in (State.QUEUED, State.RUNNING, State.CANCELED):
+        with pytest.raises(TransitionRefused):
+            store.transition(run_id, target, attempt=1, now=NOW)
+    assert store.get(run_id, None) == over
 
 
 @pytest.mark.parametrize("end", sorted(FINAL))
-def test_transition_two_ends_race_and_one_wins(store, end):
+def test_transition_two_ends_race_and_one_wins(store, queue, end):
     add_run(store)
-    run_id = claim_run(store).run.id
+    run_id = claim_run(queue).run.id
     store.transition(run_id, end, attempt=1, now=NOW)
     for target in FINAL:
         with pytest.raises(TransitionRefused):
@@ -138,9 +102,9 @@ def test_transition_two_ends_race_and_one_wins(store, end):
     assert store.get(run_id, None).state is end
 
 
-def test_page_filters_by_state_workflow_owner_and_text(store):
+def test_page_filters_by_state_workflow_owner_and_text(store, queue):
     a, b = add_run(store, "alpha (1)"), add_run(store, "beta", owner="ben")
-    claim_run(store)
+    claim_run(queue)
 
     def found(owner=None, **wanted):
         return {run.id for run in store.page(RunFilter(**wanted), owner).items}
@@ -172,47 +136,19 @@ def test_page_walks_through_runs_of_one_instant(store):
     assert seen == ids[::-1]
 
 
-def test_counts_has_every_state(store):
+def test_counts_has_every_state(store, queue):
     add_run(store), add_run(store, owner="ben")
-    claim_run(store)
+    claim_run(queue)
     assert store.counts("ben")[State.QUEUED] == 1
     assert store.counts(None)[State.INITIALIZING] == 1
     assert set(store.counts(None)) == set(State)
 
 
-def test_claim_serves_owners_in_turn(store):
-    for number in range(3):
-        add_run(store, f"a{number}", owner="ann")
-    for number in range(2):
-        add_run(store, f"b{number}", owner="ben")
-    order = [claim_run(store).run.name for _ in range(5)]
-    assert order == ["a0", "b0", "a1", "b1", "a2"]
-
-
-def test_claim_an_owner_who_comes_late_does_not_wait_for_the_whole_queue(store):
-    for number in range(5):
-        add_run(store, f"a{number}", owner="ann")
-    assert [claim_run(store).run.name for _ in range(3)] == ["a0", "a1", "a2"]
-    add_run(store, "b0", owner="ben")
-    add_run(store, "b1", owner="ben")
-    order = [claim_run(store).run.name for _ in range(4)]
-    assert order == ["a3", "b0", "a4", "b1"]
-
-
-def test_requeue_goes_behind_the_owners_others(store):
-    first = add_run(store, "a0")
-    claim_run(store)
-    store.transition(first.id, State.CANCELED, attempt=1, now=NOW)
-    add_run(store, "a1")
-    store.requeue(first, now=NOW, note="n")
-    assert [claim_run(store).run.name for _ in range(2)] == ["a1", "a0"]
-
-
-def test_requeue_of_a_complete_or_live_run_is_refused(store):
+def test_requeue_of_a_complete_or_live_run_is_refused(store, queue):
     run = add_run(store)
     with pytest.raises(TransitionRefused):
         store.requeue(run, now=NOW, note="")
-    claim_run(store)
+    claim_run(queue)
     with pytest.raises(TransitionRefused):
         store.requeue(run, now=NOW, note="")
     store.transition(run.id, State.COMPLETE, attempt=1, now=NOW)
@@ -226,3 +162,40 @@ def test_delete_only_what_is_over(store):
     store.transition(run.id, State.CANCELED, now=NOW)
     assert store.delete(run.id)
     assert store.get(run.id, None) is None
+
+
+def fail(store, queue, run_id: str, state: State, *, final: bool = False) -> int:
+    """Claim a run and have the attempt fail; how many such failures it has after that."""
+    claim = claim_run(queue)
+    assert claim.run.id == run_id
+    count = store.failures(run_id, claim.attempt)[state] + 1
+    target = state if final else State.QUEUED
+    outcome = Outcome(state, 1, count, 9)
+    store.transition(run_id, target, attempt=claim.attempt, now=NOW, outcome=outcome)
+    return count
+
+
+def test_failures_of_the_desk_and_of_the_workflow_are_counted_apart(store, queue):
+    run_id = add_run(store).id
+    assert fail(store, queue, run_id, State.SYSTEM_ERROR) == 1
+    assert fail(store, queue, run_id, State.EXECUTOR_ERROR) == 1
+    assert fail(store, queue, run_id, State.SYSTEM_ERROR) == 2
+    attempts = store.get(run_id, None).attempts
+    assert [attempt.failures for attempt in attempts] == [1, 1, 2]
+    assert {attempt.limit for attempt in attempts} == {9}
+
+
+def test_failures_are_counted_anew_after_a_resume(store, queue):
+    run_id = add_run(store).id
+    fail(store, queue, run_id, State.SYSTEM_ERROR)
+    assert fail(store, queue, run_id, State.SYSTEM_ERROR, final=True) == 2
+    store.requeue(store.get(run_id, None), now=NOW, note="")
+    assert fail(store, queue, run_id, State.SYSTEM_ERROR) == 1
+    assert fail(store, queue, run_id, State.SYSTEM_ERROR) == 2
+
+
+def test_failures_of_an_attempt_that_is_settled_twice_are_the_same(store, queue):
+    run_id = add_run(store).id
+    fail(store, queue, run_id, State.SYSTEM_ERROR)
+    assert store.failures(run_id, 1)[State.SYSTEM_ERROR] == 0
+    assert store.failures(run_id, 2)[State.SYSTEM_ERROR] == 1

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from services.bootstrap import build
-from services.errors import Conflict, Invalid, NotFound
+from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.models import Actor, RunFilter, RunRequest, State
+from services.queue import Queue
 from services.runs import tail
+from services.workflows import kept
 
 ANN, BEN, ROOT = Actor(id="ann"), Actor(id="ben"), Actor(id="root", admin=True)
 SCHEMA = r"""
@@ -66,7 +70,7 @@ def test_submit_freezes_version_parameters_and_inputs(services):
     (given,) = run.inputs
     assert (given.field, given.file, given.sha256) == ("reads.0", file.id, file.sha256)
     assert given.path == "inputs/reads/my_reads_rm_-rf_HOME.fastq"
-    assert (services.workflows.kept(run.digest) / "workflow/Snakefile").is_file()
+    assert (kept(services.settings.data, run.digest) / "workflow/Snakefile").is_file()
 
 
 def test_submit_same_names_are_staged_apart(services):
@@ -163,9 +167,38 @@ def test_cancel_of_a_waiting_run_is_at_once(services):
 
 def test_cancel_of_a_live_run_asks_it_to_stop(services):
     run = submit(services, example=True)
-    services.database.runs.claim(host="h", now=datetime.now(UTC), lease=timedelta(seconds=30))
+    services.database.queue.claim(host="h", now=datetime.now(UTC), lease=timedelta(seconds=30))
     assert services.runs.cancel(ANN, run.id).state is State.CANCELING
     assert services.runs.cancel(ANN, run.id).state is State.CANCELING
+
+
+class Meanwhile:
+    """A store to which something happens between the look at a run and the change of it."""
+
+    def __init__(self, store, *events):
+        self._store, self._events = store, list(events)
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def transition(self, *args, **named):
+        if self._events:
+            self._events.pop(0)()
+        return self._store.transition(*args, **named)
+
+
+def test_cancel_of_a_run_that_goes_to_and_fro_is_never_refused(services):
+    run, now = submit(services, example=True), datetime.now(UTC)
+    store, queue = services.database.runs, services.database.queue
+
+    def start() -> None:
+        queue.claim(host="h", now=now, lease=timedelta(seconds=30))
+
+    def put_back() -> None:
+        store.transition(run.id, State.QUEUED, attempt=1, now=now)
+
+    services.runs._store = Meanwhile(store, start, put_back, lambda: None)
+    assert services.runs.cancel(ANN, run.id).state is State.CANCELED
 
 
 def test_get_a_waiting_run_knows_its_place(services):
@@ -183,13 +216,66 @@ def test_get_waiting_time_is_judged_by_completed_runs(services, settings):
     ids = [submit(services, example=True).id for _ in range(4)]
     store = services.database.runs
     start = datetime.now(UTC)
-    store.claim(host="h", now=start, lease=timedelta(seconds=30))
+    services.database.queue.claim(host="h", now=start, lease=timedelta(seconds=30))
     store.transition(ids[0], State.RUNNING, attempt=1, now=start)
     end = start + timedelta(seconds=60)
     store.transition(ids[0], State.COMPLETE, attempt=1, now=end)
     slots = min(settings.max_runs, settings.shared_cores // settings.cores_per_run)
     waits = [services.runs.get(ANN, run_id).queue.seconds for run_id in ids[1:]]
     assert waits == [60.0 * (place // slots) for place in range(3)]
+
+
+def placed(services, run, **limits):
+    """The place of a waiting run on a desk with other limits."""
+    (found,) = Queue(replace(services.settings, **limits), services.database).placed([run])
+    return found.queue
+
+
+def test_waiting_run_is_told_what_keeps_it(services):
+    first, waiting = (submit(services, example=True) for _ in range(2))
+    assert placed(services, waiting).reason == ""
+    full = placed(services, waiting, disk_floor=2**40)
+    assert full.reason == "This desk is short of disk space: no run starts until there is room."
+    assert full.seconds is None
+    claimed = services.database.queue.claim(host="h", now=first.created, lease=timedelta(seconds=9))
+    assert claimed.run.id == first.id
+    for reason, limits in {
+        "Its owner has as many runs at work as one may have here: 1.": {"max_runs_per_owner": 1},
+        "All places are taken: 1 of 1 runs are at work.": {"max_runs": 1},
+        f"It needs {first.cores} cores; {first.cores} of {first.cores} are taken.": {
+            "max_runs": 9,
+            "cores": first.cores,
+        },
+    }.items():
+        assert placed(services, waiting, **limits).reason == reason
+
+
+def test_waiting_time_minds_the_limit_of_the_owner(services):
+    runs = [submit(services, example=True) for _ in range(3)]
+    other = submit(services, BEN, example=True)
+    store, start = services.database, datetime.now(UTC)
+    store.queue.claim(host="h", now=start, lease=timedelta(seconds=30))
+    store.runs.transition(runs[0].id, State.RUNNING, attempt=1, now=start)
+    end = start + timedelta(seconds=60)
+    store.runs.transition(runs[0].id, State.COMPLETE, attempt=1, now=end)
+    limits = {"max_runs": 4, "cores": 8, "run_cores": 1, "max_runs_per_owner": 1}
+    waits = [placed(services, run, **limits).seconds for run in [*runs[1:], other]]
+    assert waits == [0.0, 60.0, 0.0]
+
+
+def test_submit_before_others_is_for_administrators(services):
+    with pytest.raises(Forbidden) as caught:
+        submit(services, example=True, priority=1)
+    assert caught.value.field == "priority"
+    assert submit(services, example=True, priority=-3).priority == -3
+    first = submit(services, ROOT, example=True, priority=10)
+    assert services.runs.get(ROOT, first.id).queue.position == 1
+
+
+@pytest.mark.parametrize("fields", [{"priority": 11}, {"retries": 6}, {"retries": -1}])
+def test_request_beyond_the_limits_is_refused(fields):
+    with pytest.raises(ValidationError):
+        RunRequest(workflow="demo", **fields)
 
 
 def test_graph_before_the_start_is_empty(services):
@@ -205,7 +291,7 @@ def test_log_before_the_start_is_not_found(services):
 def test_job_log_outside_the_run_is_not_found(services, settings):
     run = submit(services, example=True)
     store = services.database
-    store.runs.claim(host="h", now=datetime.now(UTC), lease=timedelta(seconds=30))
+    store.queue.claim(host="h", now=datetime.now(UTC), lease=timedelta(seconds=30))
     record = {"type": "started", "job": 1, "rule": "r", "log": ["../../secret"], "at": 0.0}
     store.jobs.apply(run.id, 1, [record])
     assert (settings.data / "secret").is_file()

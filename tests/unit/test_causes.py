@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from services.engine.causes import Evidence, explain, lost, telling_line
+from services.engine.causes import Evidence, explain, lost, telling_line, unprepared, unstarted
 from services.models import CauseKind
 
 COMMAND = "align reads > out"
@@ -118,6 +119,27 @@ def test_killed_command_is_told_with_its_signal(told):
     assert "memory" in cause.hint
 
 
+def test_what_only_stands_in_the_command_did_not_happen():
+    command = "grep 'out of memory' log || echo 'No space left on device' > x"
+    failed, told = {**FAILED, "command": command}, status("returned non-zero exit status 2")
+    told["text"] = told["text"].replace(COMMAND, command)
+    cause = explain(replace(failure(), records=[told, failed, AT_LEAST]))
+    assert cause is not None
+    assert cause.kind is CauseKind.RULE_FAILED
+    assert cause.message.endswith(": its command returned non-zero exit status 2.")
+
+
+@pytest.mark.parametrize("told", ["died with <Signals.SIGKILL: 9>", "non-zero exit status 137"])
+def test_killed_command_is_out_of_memory_only_when_the_system_says_so(told):
+    log = "/usr/bin/bash: line 3:  4711 Killed                  align reads > out"
+    killed, starved = explain(failure(log, told)), explain(failure(log, told, oom=True))
+    assert killed is not None
+    assert killed.kind is CauseKind.KILLED
+    assert starved is not None
+    assert starved.kind is CauseKind.OUT_OF_MEMORY
+    assert starved.message.endswith("ended by SIGKILL while this host was out of memory.")
+
+
 def test_missing_output_names_the_files():
     text = (
         'MissingOutputException in rule align in file "/x/Snakefile", line 13:\n'
@@ -184,6 +206,35 @@ def test_killed_snakemake_is_told_with_the_signal():
     assert "SIGKILL" in cause.message
 
 
+def test_killed_snakemake_is_out_of_memory_when_the_system_says_so():
+    cause = explain(Evidence(attempt=1, signal=9, oom=True))
+    assert cause is not None
+    assert cause.kind is CauseKind.OUT_OF_MEMORY
+    other = explain(Evidence(attempt=1, signal=15, oom=True))
+    assert other is not None
+    assert other.kind is CauseKind.KILLED
+
+
+def test_walltime_is_told_with_its_limit_unless_the_run_made_it():
+    cause = explain(replace(failure(), overtime=90.0))
+    assert cause is not None
+    assert cause.kind is CauseKind.WALLTIME
+    assert cause.message == "It took longer than 90 minutes, the limit of this desk."
+    assert explain(Evidence(attempt=1, exit_code=0, overtime=90.0)) is None
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_preparation_that_fails_for_want_of_disk_says_so(number):
+    assert unprepared(OSError(number, "x")).kind is CauseKind.DISK_FULL
+
+
+def test_preparation_that_fails_otherwise_says_how():
+    cause = unprepared(OSError(errno.EACCES, "Permission denied", "/x"))
+    assert cause.kind is CauseKind.STAGING_FAILED
+    assert cause.message.endswith("Permission denied: '/x'")
+    assert unstarted("It is gone.").message == "It is gone."
+
+
 def test_cancel_and_shutdown_explain_everything_else():
     canceled = explain(replace(failure(), canceled=True))
     shutdown = explain(replace(failure(), shutdown=True))
@@ -191,6 +242,28 @@ def test_cancel_and_shutdown_explain_everything_else():
     assert canceled.kind is CauseKind.CANCELED
     assert shutdown is not None
     assert shutdown.kind is CauseKind.HOST_LOST
+
+
+def test_every_kind_of_cause_is_told():
+    text = 'SyntaxError in file "/x/Snakefile", line 2:\nexpected'
+    invalid = replace(failure(), records=[{"type": "error", "text": text}])
+    missing = {"type": "error", "text": "Job 7  completed successfully, but some output files are"}
+    missing["text"] += " missing."
+    told = [
+        explain(failure()),
+        explain(replace(failure(), records=[FAILED, missing])),
+        explain(invalid),
+        explain(failure("MemoryError")),
+        explain(failure("No space left on device")),
+        explain(replace(failure(), overtime=1.0)),
+        explain(failure(told="died with <Signals.SIGKILL: 9>")),
+        lost(failure()),
+        unstarted("It is gone."),
+        explain(replace(failure(), canceled=True)),
+        explain(Evidence(attempt=1, exit_code=4)),
+    ]
+    assert [cause.kind for cause in told if cause] == list(CauseKind)
+    assert all(cause.message for cause in told if cause)
 
 
 def test_lost_attempt_keeps_the_end_of_its_console():

@@ -13,6 +13,7 @@ import pytest
 
 from services.engine import processes
 from services.engine.processes import Identity, Process
+from services.settings import HERE
 from tests.host import until
 
 ESCAPE = "setsid sh -c 'trap \"\" TERM; (setsid sleep 60 &); sleep 60' & setsid sleep 60 & wait"
@@ -100,3 +101,21 @@ def test_descendants_include_grandchildren():
     assert {shell.pid, below[0].pid} <= {p.pid for p in processes.descendants(os.getpid())}
     processes.send(below[0], signal.SIGKILL)
     shell.wait(10)
+
+
+def test_kills_for_want_of_memory_are_those_of_the_kernel():
+    with open("/proc/vmstat") as file:  # noqa: PTH123
+        told = dict(line.split() for line in file)
+    assert processes.out_of_memory_kills() == int(told.get("oom_kill", 0))
+
+
+def test_childless_only_when_every_child_was_collected():
+    script = (
+        "import os; from services.engine.processes import childless; "
+        "assert childless(); read, write = os.pipe(); child = os.fork(); "
+        "child or (os.read(read, 1), os._exit(0)); "
+        "assert not childless(); os.write(write, b'x'); "
+        "os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT); "
+        "assert not childless(); os.waitpid(child, 0); assert childless()"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=HERE)

@@ -90,6 +90,25 @@ def test_records_are_delivered_while_the_run_goes_on(place, sink):
     taken.close()
 
 
+def test_short_supervised_run_leaves_its_records_to_the_supervisor(place, sink):
+    taken = Reporter(place, sink.connect, supervised=True)
+    taken.put(progress(1))
+    taken.close()
+    assert not sink.records
+    Spool(place.spool).drain(sink)
+    assert sink.numbers == [1]
+
+
+def test_long_supervised_run_delivers_the_rest_itself(place, sink):
+    taken = Reporter(place, sink.connect, supervised=True)
+    taken.put(progress(1))
+    until(lambda: sink.records)
+    taken.put(progress(2))
+    taken.close()
+    assert sink.numbers == [1, 2]
+    assert not place.spool.exists()
+
+
 def test_records_wait_in_the_spool_while_the_database_is_away(place, sink, quick):
     sink.away = True
     taken = Reporter(place, sink.connect)

@@ -9,7 +9,7 @@ import pytest
 from services.access import local_actor
 from services.errors import Conflict, NotFound
 from services.settings import Settings
-from services.workflows import Catalogue, infer
+from services.workflows import Catalogue, infer, kept
 
 ACTOR = local_actor()
 RULE = "rule all:\n    shell: 'true'\n"
@@ -119,13 +119,13 @@ def test_snapshot_keeps_the_version_that_was_read(catalogue, folder):
     assert catalogue.snapshot(workflow) == kept
 
 
-def test_snapshot_of_files_that_changed_meanwhile_is_refused(catalogue, folder):
+def test_snapshot_of_files_that_changed_meanwhile_is_refused(catalogue, folder, tmp_path):
     home = put(folder, "x")
     workflow = catalogue.get(ACTOR, "x")
     (home / "workflow/Snakefile").write_text("changed")
     with pytest.raises(Conflict):
         catalogue.snapshot(workflow)
-    assert not catalogue.kept(workflow.digest).exists()
+    assert not kept(tmp_path / "data", workflow.digest).exists()
 
 
 def test_infer_takes_the_values_of_a_configuration_as_defaults():

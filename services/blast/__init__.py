@@ -1,0 +1,1 @@
+"""The reports of BLAST, made of what the workflow `sequence-search` publishes."""

@@ -1,0 +1,34 @@
+"""The benches run, with small counts; what they measure is not judged here."""
+
+from __future__ import annotations
+
+import importlib
+import re
+
+import pytest
+
+SMALL = {
+    "latency": (["--runs", "1", "--warm-up", "0"], r"the desk is \d+\.\d times faster"),
+    "overhead": (
+        ["--jobs", "20", "--rounds", "1", "--calls", "2"],
+        r"desk +\d+\.\d s, \d\.\d+ of plain.*\n(?s:.*)in run: rules \(2 jobs\): \d+ ms a job",
+    ),
+    "throughput": (["--runs", "2", "--rounds", "1"], r"the desk takes \d+\.\d\d times as long"),
+    "claims": (
+        ["--queue", "40", "--seconds", "1", "--claimers", "1", "2"],
+        r" 2 claimers: +\d+ claims/s .*\n  claimed twice: 0",
+    ),
+    "idle": (
+        ["--seconds", "0.2", "--rest", "0"],
+        r"together \d+\.\d\d of what looking every 50 ms takes",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_bench_runs_and_tells_its_ratio(name, capsys):
+    arguments, line = SMALL[name]
+    importlib.import_module(f"bench.{name}").main(arguments)
+    said = capsys.readouterr().out
+    assert re.search(line, said), said
+    assert re.search(r"load average \d+\.\d before, \d+\.\d after", said)
