@@ -7,12 +7,15 @@ import threading
 from flask import Flask
 
 from routes import document, problems
+from routes.blast import blast
 from routes.context import attach
 from routes.files import files
 from routes.guard import Guard
 from routes.results import results
 from routes.runs import runs
 from routes.system import system
+from routes.uploads import uploads
+from routes.wes import wes
 from routes.workflows import workflows
 from services.bootstrap import Services, build
 from services.settings import Settings
@@ -32,7 +35,7 @@ def create_app(services: Services | None = None) -> Flask:
     attach(app, services)
     problems.register(app)
     Guard(services.settings).install(app)
-    for blueprint in (workflows, files, runs, results, system):
+    for blueprint in (workflows, files, uploads, runs, results, system, wes, blast):
         app.register_blueprint(blueprint)
     document.install(app)
     return app

@@ -55,6 +55,15 @@ class Signature:
 
 
 @dataclass(frozen=True)
+class Header:
+    """A header of a reply, made from what the view returned; an empty one is left out."""
+
+    name: str
+    description: str
+    value: Callable[[Any], str]
+
+
+@dataclass(frozen=True)
 class Extras:
     """What the document says beyond the signature."""
 
@@ -66,6 +75,7 @@ class Extras:
     media: str = ""  # type of a raw reply
     upload: Mapping[str, Spec] | None = None  # kinds of a body that the view reads itself
     location: bool = False  # the reply's Location names what was made
+    sends: tuple[Header, ...] = ()
 
 
 class Describer:
@@ -136,7 +146,12 @@ class Describer:
         headers: Spec = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
         if extras.location:
             headers["Location"] = {"$ref": "#/components/headers/Location"}
+        for header in extras.sends:
+            known = {"description": header.description, "schema": {"type": "string"}}
+            headers[header.name] = known
         done: Spec = {"description": summary, "headers": headers, "links": dict(extras.links)}
+        if extras.status == 204:
+            return {"204": done, **replies}
         if signature.raw:
             content: Spec = {extras.media: {"schema": {"type": "string"}}}
             replies["206"] = {"description": "The range asked for", "content": content}

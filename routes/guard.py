@@ -44,6 +44,7 @@ class Guard:
 
     def install(self, app: Flask) -> None:
         """Check every request before anything else, and give every reply its headers."""
+        app.extensions["rundesk.guard"] = self
         app.before_request(self.check_host)
         app.before_request(self.check_origin)
         app.after_request(_finish)

@@ -1,9 +1,10 @@
-"""One file out of a multipart/form-data body, as a stream: never whole in memory or on disk."""
+"""The parts of a multipart/form-data body, as streams: never whole in memory or on disk."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -38,12 +39,28 @@ class FilePart(io.RawIOBase):
         return found
 
 
+@dataclass(frozen=True)
+class Part:
+    """One part of a form: a file when it has a filename. Its blocks are read before the next."""
+
+    name: str
+    filename: str | None
+    blocks: Iterator[bytes]
+
+
+def parts() -> Iterator[Part]:
+    """The parts of this request's body, in order. Raises BodyCut, at the latest at its end."""
+    events = _events(_boundary())
+    for event in events:
+        if isinstance(event, multipart.File):
+            yield Part(event.name or "", event.filename, _blocks(events))
+        elif isinstance(event, multipart.Field):
+            yield Part(event.name or "", None, _blocks(events))
+
+
 def file_part() -> FilePart:
     """The file of this request's body, read up to the file's first byte. Raises BodyCut."""
-    boundary = request.mimetype_params.get("boundary", "")
-    if not boundary:
-        raise _wrong("The Content-Type names no boundary.", "Let the client set it by itself.")
-    events = _events(boundary.encode())
+    events = _events(_boundary())
     for event in events:
         if isinstance(event, multipart.File):
             return FilePart(event.filename, _data(events))
@@ -52,6 +69,21 @@ def file_part() -> FilePart:
                 f"The part {event.name!r} is not a file.", "Send one part, with a filename."
             )
     raise _wrong("The body holds no file.", "Send one part with a filename.")
+
+
+def _boundary() -> bytes:
+    boundary = request.mimetype_params.get("boundary", "")
+    if not boundary:
+        raise _wrong("The Content-Type names no boundary.", "Let the client set it by itself.")
+    return boundary.encode()
+
+
+def _blocks(events: Iterator[multipart.Event]) -> Iterator[bytes]:
+    for event in events:
+        if isinstance(event, multipart.Data):
+            yield event.data
+            if not event.more_data:
+                return
 
 
 def _data(events: Iterator[multipart.Event]) -> Iterator[bytes]:

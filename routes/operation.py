@@ -52,7 +52,7 @@ def operation(
                 raise
             if adapter is None:
                 return value  # type: ignore[no-any-return]
-            reply = Response(_envelope(adapter, value), said.status, mimetype="application/json")
+            reply = _reply(adapter, value, said)
             if location:
                 reply.headers["Location"] = location(value)
             return reply
@@ -75,6 +75,18 @@ def _given(signature: Signature, path: dict[str, str]) -> dict[str, Any]:
     if signature.body:
         given["body"] = reading.read_body(signature.body)
     return given
+
+
+def _reply(adapter: TypeAdapter[Any], value: Any, said: Extras) -> Response:
+    if said.status == 204:
+        reply = Response(status=204)
+        del reply.headers["Content-Type"]
+    else:
+        reply = Response(_envelope(adapter, value), said.status, mimetype="application/json")
+    for header in said.sends:
+        if text := header.value(value):
+            reply.headers[header.name] = text
+    return reply
 
 
 def _envelope(adapter: TypeAdapter[Any], value: Any) -> bytes:

@@ -24,6 +24,7 @@ Path = tuple[str | int, ...]  # keys and places that lead to a value
 
 DEEPEST = 32  # levels of objects and lists in a JSON body
 BLOCK = 64 * 1024  # bytes read at once
+SILENCE = 60.0  # s without a byte after which a connection counts as cut
 LEAST, MOST = -(2**63), 2**63 - 1  # what the database keeps as a whole number
 UNFIT = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of characters: no valid UTF-8
 NOT_TEXT = "Text must not contain NUL or halves of characters."
@@ -56,7 +57,7 @@ def read_query(kind: type[BaseModel] | None) -> BaseModel | None:
         listed = name in known and get_origin(known[name].annotation) is list
         if name not in known:
             hint = f"Known here: {', '.join(known)}." if known else "None is known here."
-            problems.append(Problem(_place("query", name), "This parameter is unknown.", hint))
+            problems.append(Problem(field_name("query", name), "This parameter is unknown.", hint))
         elif len(given) > 1 and not listed:
             problems.append(Problem(f"query.{name}", "This may be given only once."))
         elif any(UNFIT.search(value) for value in given):
@@ -67,14 +68,14 @@ def read_query(kind: type[BaseModel] | None) -> BaseModel | None:
             values[name] = ",".join(given).split(",") if listed else given[0]
     if problems:
         raise Invalid("The query does not fit.", problems=problems[:SHOWN])
-    return _fitted(kind, values, "query") if kind else None
+    return fitted(kind, values, "query") if kind else None
 
 
 def read_headers(kind: type[M]) -> M:
     """Headers, by the aliases of the fields."""
     names = [field.alias or name for name, field in kind.model_fields.items()]
     given = {name: request.headers[name] for name in names if name in request.headers}
-    return _fitted(kind, given, "header")
+    return fitted(kind, given, "header")
 
 
 def read_body(kind: type[M]) -> M:
@@ -83,7 +84,7 @@ def read_body(kind: type[M]) -> M:
         raise WrongType(
             "The body must be JSON.", field="header.Content-Type", hint="Send application/json."
         )
-    data = _limited_body(desk().settings.max_body)
+    data = limited_body(desk().settings.max_body)
     check_json(data)
     try:
         return kind.model_validate_json(data)
@@ -100,6 +101,8 @@ def raw_body() -> BinaryIO:
             field="body",
             hint="Send the bytes of the file; with a Content-Type it may be empty.",
         )
+    if (connection := request.environ.get("gunicorn.socket")) is not None:
+        connection.settimeout(SILENCE)  # its worker sets it anew for the next request
     return cast(BinaryIO, Arriving())
 
 
@@ -140,7 +143,7 @@ def check_json(data: bytes) -> None:
         raise NotJson("The body is not JSON.", field="body", hint=f"{error.msg}: {place}") from None
     # the path of each value starts with its place in the list that holds the body alone
     found = itertools.islice(_unfit(value), SHOWN)
-    if problems := [Problem(_place("", *path[1:]), message) for path, message in found]:
+    if problems := [Problem(field_name("", *path[1:]), message) for path, message in found]:
         raise Invalid("The body does not fit.", problems=problems)
 
 
@@ -156,9 +159,9 @@ def renamed(error: Invalid, query: type[BaseModel] | None) -> Invalid:
     return Invalid(error.message, hint=error.hint, problems=problems)
 
 
-def _limited_body(limit: int) -> bytes:
+def limited_body(limit: int) -> bytes:
     """The whole body, at most `limit` MiB, whether its length is announced or not."""
-    too_large = TooLarge(f"JSON of more than {limit} MiB is not taken.", field="body")
+    too_large = TooLarge(f"More than {limit} MiB are not taken here.", field="body")
     if (request.content_length or 0) > limit * MIB:
         raise too_large
     read = bytearray()
@@ -176,7 +179,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         counts = Counter(name for name, _ in pairs)
         twice = next(name for name, count in counts.items() if count > 1)
-        raise Invalid("A key is given twice in one object.", field=_place("", twice))
+        raise Invalid("A key is given twice in one object.", field=field_name("", twice))
     return found
 
 
@@ -213,7 +216,8 @@ def _complaint(value: Any) -> str:
     return ""
 
 
-def _fitted(kind: type[M], values: dict[str, Any], place: str) -> M:
+def fitted(kind: type[M], values: dict[str, Any], place: str) -> M:
+    """`values` as a model; `place` is where they come from. Raises Invalid with the fields."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:
@@ -223,13 +227,13 @@ def _fitted(kind: type[M], values: dict[str, Any], place: str) -> M:
 def _invalid(error: ValidationError, place: str) -> Invalid:
     found = error.errors(include_url=False, include_context=False, include_input=False)
     problems = [
-        Problem(_place(place, *item["loc"]), WORDS.get(item["type"], f"{item['msg']}."))
+        Problem(field_name(place, *item["loc"]), WORDS.get(item["type"], f"{item['msg']}."))
         for item in found
     ]
     return Invalid("The request does not fit.", problems=problems[:SHOWN])
 
 
-def _place(root: str, *path: str | int) -> str:
+def field_name(root: str, *path: str | int) -> str:
     """The name of a field in an error: short, and fit to be written anywhere."""
     name = ".".join([*([root] if root else []), *map(str, path)]) or "body"
     return UNFIT.sub("\N{REPLACEMENT CHARACTER}", name[:200])

@@ -13,7 +13,7 @@ from routes.context import desk
 from routes.operation import operation
 from services.models import Actor, Model, Result, RunId
 
-results = Blueprint("results", __name__, url_prefix="/api/v1/runs")
+results = Blueprint("results", __name__, url_prefix="/api/v1")
 
 ResultPath = Annotated[
     str,
@@ -35,7 +35,26 @@ class View(Model):
     )
 
 
-@results.get("/<run_id>/results")
+class Selection(Model):
+    """Which results to send."""
+
+    paths: str = Field(
+        "",
+        max_length=100_000,
+        description="Only these paths of the list, one a line; all when left out",
+        examples=["results/report.html"],
+    )
+
+
+class Runs(Model):
+    """Which runs' results to send."""
+
+    run: list[RunId] = Field(
+        min_length=1, max_length=200, description="Identifiers of runs; several times, or by comma"
+    )
+
+
+@results.get("/runs/<run_id>/results")
 @operation(
     example=[examples.RESULT],
     links={"get_result": {"operationId": "get_result", "parameters": FIRST}},
@@ -48,7 +67,25 @@ def list_results(actor: Actor, run_id: RunId) -> Sequence[Result]:
     return desk().results.list(actor, run_id)
 
 
-@results.get("/<run_id>/results/<path:path>")
+@results.get("/runs/<run_id>/results.zip")
+@operation(media="application/zip")
+def get_results_zip(actor: Actor, run_id: RunId, query: Selection) -> Response:
+    """Get the results of a run as one zip.
+
+    It is made while it is sent, without compression; its length is announced.
+    """
+    paths = query.paths.splitlines() if query.paths else None
+    return sending.bundle(desk().results.bundle(actor, [run_id], paths=paths))
+
+
+@results.get("/results.zip")
+@operation(media="application/zip", errors=(404,))
+def get_runs_zip(actor: Actor, query: Runs) -> Response:
+    """Get the results of several runs as one zip, a folder each."""
+    return sending.bundle(desk().results.bundle(actor, query.run))
+
+
+@results.get("/runs/<run_id>/results/<path:path>")
 @operation(media="*/*")
 def get_result(actor: Actor, run_id: RunId, path: ResultPath, query: View) -> Response:
     """Get one result.

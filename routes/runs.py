@@ -19,6 +19,7 @@ from services.models import (
     Model,
     Page,
     Run,
+    RunChanges,
     RunFilter,
     RunId,
     RunRequest,
@@ -30,6 +31,7 @@ OF_RUN: dict[str, dict[str, Any]] = {
     name: {"operationId": name, "parameters": {"run_id": "$response.body#/data/id"}}
     for name in (
         "get_run",
+        "update_run",
         "list_jobs",
         "get_graph",
         "get_log",
@@ -92,6 +94,16 @@ def list_runs(actor: Actor, query: RunFilter) -> Page[Run]:
 def get_run(actor: Actor, run_id: RunId) -> Run:
     """Get one run."""
     return desk().runs.get(actor, run_id)
+
+
+@runs.patch("/<run_id>")
+@operation(request={"tags": ["swissprot", "published"]}, example=examples.RUN)
+def update_run(actor: Actor, run_id: RunId, body: RunChanges) -> Run:
+    """Rename or tag a run.
+
+    What is left out of the body stays as it is.
+    """
+    return desk().runs.update(actor, run_id, body)
 
 
 @runs.get("/<run_id>/jobs")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import mimetypes
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from flask import Response, send_file
 from werkzeug.exceptions import PreconditionFailed
 
 from services.errors import NotFound
+from services.results import Bundle
 
 #: A report runs its own scripts in an origin of its own, and reaches nothing outside itself.
 SANDBOX = (
@@ -28,6 +30,17 @@ def inline(path: Path, name: str, *, media: str) -> Response:
     """A file to look at: in a sandbox, whatever it holds."""
     reply = _send(path, name, None, media, attachment=False)
     reply.headers["Content-Security-Policy"] = SANDBOX
+    return reply
+
+
+def bundle(made: Bundle) -> Response:
+    """A zip to keep; its bytes come into being on the way."""
+    reply = Response(made.blocks, mimetype="application/zip")
+    reply.content_length = made.size
+    names = {"filename": made.name.encode("ascii", "replace").decode().replace("?", "_")}
+    if not made.name.isascii():
+        names["filename*"] = f"UTF-8''{quote(made.name, safe='')}"
+    reply.headers.set("Content-Disposition", "attachment", **names)
     return reply
 
 

@@ -97,7 +97,7 @@ def finished_run(services: Services, actor: Actor, results: dict[str, str]) -> R
     """A COMPLETE run of "demo" with one job, logs and `results`, as an engine leaves it."""
     run = services.runs.submit(actor, RunRequest(workflow="demo", example=True))
     store, jobs, now = services.database.runs, services.database.jobs, datetime.now(UTC)
-    claim = store.claim(host="desk", now=now, lease=timedelta(seconds=30))
+    claim = services.database.queue.claim(host="desk", now=now, lease=timedelta(seconds=30))
     assert claim is not None
     assert claim.run.id == run.id
     attempt, folder = claim.attempt, RunDir.of(services.settings.data, run.id)

@@ -1,0 +1,39 @@
+"""What Schemathesis finds when it holds an app against an OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import events, from_schema
+from schemathesis.schemas import BaseSchema
+
+PROFILE: dict[str, Any] = {
+    "seed": 1,
+    "generation": {"deterministic": True, "database": "none"},
+}
+
+
+def config(examples: int, operations: list[dict[str, Any]], **more: Any) -> SchemathesisConfig:
+    """The same cases in every run: `examples` for each operation, beside those of its document."""
+    generation = {**PROFILE["generation"], "max-examples": examples}
+    profile = {**PROFILE, "generation": generation, "operations": operations, **more}
+    return SchemathesisConfig.from_dict(profile)
+
+
+def check(schema: BaseSchema) -> tuple[list[str], int]:
+    """The failures in words, and how many cases there were."""
+    failures, cases, broken = [], 0, []
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.ScenarioFinished):
+            cases += len(event.recorder.cases)
+            failures += [
+                f"{failed.failure_info.failure}\n{failed.failure_info.code_sample}"
+                for checks in event.recorder.checks.values()
+                for failed in checks
+                if failed.failure_info
+            ]
+        elif isinstance(event, events.NonFatalError | events.FatalError):
+            broken.append(str(event))
+    assert not broken
+    return failures, cases
