@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import desk, errors, launch, monitor, run
+from ui import desk, errors, files, launch, monitor, run, shell, workflows
 
 ASSETS = Path(__file__).parent / "ui" / "assets"
 
@@ -24,6 +24,13 @@ def main() -> None:
             default=True,
         ),
         "new": st.Page(launch.page, title="New run", icon=":material/add_circle:", url_path="new"),
+        "files": st.Page(files.page, title="Files", icon=":material/folder:", url_path="files"),
+        "workflows": st.Page(
+            workflows.page,
+            title="Workflows",
+            icon=":material/account_tree:",
+            url_path="workflows",
+        ),
         "run": st.Page(run.page, title="Run", url_path="run", visibility="hidden"),
     }
     desk.pages().update(pages)
@@ -34,4 +41,7 @@ def main() -> None:
         page.run()
 
 
-main()
+if __name__ == "__main__":  # Streamlit draws a page
+    main()
+else:  # its server imports this module
+    app = st.App(__file__, middleware=shell.middleware())

@@ -9,7 +9,7 @@ import streamlit as st
 
 from services.models import Workflow
 from ui import desk, submission
-from ui.look import plain
+from ui.look import about, plain
 
 WIDTH = 400  # px
 
@@ -48,13 +48,18 @@ def _card(workflow: Workflow, place: str) -> None:
     ):
         if text:
             st.markdown(f":gray[:material/{icon}: {label}] {plain(text)}")
+    if workflow.available and (usual := desk.services().runs.usual_seconds(workflow.name)):
+        st.markdown(f":gray[:material/timer: Takes] about {about(usual)} here")
     if not workflow.available:
         _why_not(workflow)
-        return
     with st.container(horizontal=True, vertical_alignment="center"):
         submission.example_button(workflow, place, primary=place == "welcome")
-        if st.button("Set up a run", key=f"setup-{place}-{workflow.name}", icon=":material/tune:"):
+        if workflow.available and st.button(
+            "Set up a run", key=f"setup-{place}-{workflow.name}", icon=":material/tune:"
+        ):
             desk.go("new", workflow=workflow.name)
+        if st.button("About", key=f"about-{place}-{workflow.name}", type="tertiary"):
+            desk.go("workflows", name=workflow.name)
 
 
 def _why_not(workflow: Workflow) -> None:

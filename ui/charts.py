@@ -9,7 +9,8 @@ from typing import Any
 from services.models import Graph, Job
 from ui.look import LOOKS, clock
 
-BARS = 400  # jobs that a timeline shows
+BARS = 300  # jobs that a timeline shows at once
+HEIGHT = 450  # px of a timeline with many jobs
 THINNEST = 0.003  # share of the width that the bar of a short job takes
 LABELLED = 60  # jobs up to which each bar has its label
 UNITS = ((120.0, 1.0, "Seconds"), (7200.0, 60.0, "Minutes"), (float("inf"), 3600.0, "Hours"))
@@ -20,16 +21,18 @@ Spec = dict[str, Any]
 
 
 def timeline(jobs: Sequence[Job], start: datetime, now: datetime) -> tuple[Rows, Spec]:
-    """When each of the last BARS jobs ran, in time since `start`: rows and a Vega-Lite spec."""
-    begun = [job for job in jobs if job.started][-BARS:]
+    """When each of some jobs ran, in time since `start`: rows and a Vega-Lite spec."""
+    begun = [job for job in jobs if job.started]
     end = max(((job.ended or now) - start).total_seconds() for job in begun) if begun else 0.0
     _, unit, word = next(entry for entry in UNITS if end <= entry[0])
     rows = [_bar(job, start, now, unit) for job in begun]
     least = THINNEST * max((row["to"] for row in rows), default=0.0)
-    for number, row in enumerate(rows):
+    seen: set[str] = set()
+    for job, row in zip(begun, rows, strict=True):
         row["to"] = max(row["to"], row["from"] + least)
-        if any(row["job"] == other["job"] for other in rows[:number]):
-            row["job"] += f" ({begun[number].id})"  # one line each
+        if row["job"] in seen:
+            row["job"] += f" ({job.id})"  # one line each
+        seen.add(row["job"])
     return rows, _timeline_spec(rows, word)
 
 
@@ -57,9 +60,11 @@ def _timeline_spec(rows: Rows, unit: str) -> Spec:
     many = len(rows) > LABELLED
     axis = {"title": None, "ticks": False, "domain": False, "labelFontSize": 11}
     axis |= {"labelLimit": 200, "labelOverlap": False, "labelFlush": False, "labelPadding": 8}
+    zoom = {"type": "interval", "encodings": ["x"], "zoom": "wheel![event.shiftKey]"}
     return {
-        "mark": {"type": "bar", "cornerRadius": 3, "height": {"band": 0.7}},
-        "height": {"step": 6 if many else 20},
+        "params": [{"name": "stretch", "select": zoom, "bind": "scales"}] if many else [],
+        "mark": {"type": "bar", "clip": True, "cornerRadius": 3, "height": {"band": 0.7}},
+        "height": {"step": min(6.0, HEIGHT / len(rows)) if many else 20},
         "autosize": {"type": "fit-x", "contains": "padding"},
         "padding": {"top": 0, "left": 0, "right": 6, "bottom": 0},
         "encoding": {

@@ -35,7 +35,7 @@ def pages() -> dict[str, StreamlitPage]:
     return found
 
 
-def go(name: str, **query: str) -> NoReturn:
+def go(name: str, /, **query: str) -> NoReturn:
     """Open another page."""
     st.switch_page(pages()[name], query_params=query)
 
@@ -51,6 +51,11 @@ def link(path: str, **query: str) -> str:
         address = services().links.make(actor(), path, seconds=4 * FRESH, **query)
         made[key] = (now, address)
     return made[key][1]
+
+
+def renew_links() -> None:
+    """One of the links has expired: make new ones."""
+    st.session_state.pop("links", None)
 
 
 def local(time: datetime) -> str:

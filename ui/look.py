@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from services.models import Job, Run, State
+from services.models import Job, Run, State, Waiting
 
 JOINER = "\u2060"  # takes no room; breaks up what Streamlit would read as an icon or a link
 MARKED = re.compile(r"([!-/:-@\[-`{-~])")  # ASCII punctuation, all of which Markdown lets us escape
@@ -76,6 +77,24 @@ def clock(seconds: float | None) -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def line(queue: Waiting) -> str:
+    """Where a run stands in the queue."""
+    return "next in line" if queue.position <= 1 else f"number {queue.position} in line"
+
+
+def about(seconds: float) -> str:
+    """A duration that is a guess, in few words."""
+    if seconds < 8:
+        return "a few seconds"
+    if seconds < 55:
+        return f"{math.ceil(seconds / 10) * 10} s"
+    minutes = math.ceil(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours = round(minutes / 60)
+    return f"{hours} h" if hours < 48 else f"{round(hours / 24)} days"
 
 
 def taken(item: Run | Job, now: datetime) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +11,8 @@ import streamlit as st
 
 from services.errors import Invalid
 from services.models import FINAL, Page, Run, RunFilter, State
-from ui import cards, desk, errors
-from ui.look import LOOKS, amount, chip, chip_column, clock, taken, title
+from ui import cards, desk, errors, picking
+from ui.look import LOOKS, about, amount, chip, chip_column, clock, line, taken, title
 
 LIMIT = 50  # runs on a page
 LIVELY, CALM = 2.0, 15.0  # s between polls, with and without something that moves
@@ -22,7 +23,6 @@ STATES = {  # what a filter is called, and the states it stands for
     "Failed": [State.EXECUTOR_ERROR, State.SYSTEM_ERROR],
     "Canceled": [State.CANCELED],
 }
-Seen = tuple[Page[Run], dict[State, int]]
 
 
 def page() -> None:
@@ -76,32 +76,41 @@ def _filters() -> RunFilter:
 def _newest() -> None:
     """Another filter starts at the newest run."""
     st.query_params.pop("after", None)
+    picking.clear()
+
+
+def _older(token: str) -> None:
+    st.query_params["after"] = token
+    picking.clear()
 
 
 @errors.guarded
 def _board(wanted: RunFilter) -> None:
     """Counters and table; drawn again at each poll."""
+    _open_chosen()
     try:
-        found, counts = errors.latest(f"runs {wanted.model_dump_json()}", lambda: _ask(wanted))
+        board = errors.latest(
+            f"runs {wanted.model_dump_json()}",
+            lambda: desk.services().views.board(desk.actor(), wanted),
+        )
     except Invalid:  # a token of another desk, or of another time
         _newest()
         st.rerun()
+    found, counts = board.page, board.counts
     filtered = bool(wanted.state or wanted.workflow or wanted.text or wanted.after)
     if not filtered and not any(counts.values()):
         _welcome()
     else:
-        _counters(counts)
-        _table(found.items)
+        if picking.picked():
+            picking.bar()
+        else:
+            _counters(counts)
+        _table(picking.steady(found.items), board.left)
         _pager(found, wanted)
     lively = any(count for state, count in counts.items() if state not in FINAL)
     if lively != st.session_state.get("lively"):
         st.session_state["lively"] = lively
         st.rerun()
-
-
-def _ask(wanted: RunFilter) -> Seen:
-    runs, actor = desk.services().runs, desk.actor()
-    return runs.list(actor, wanted), runs.counts(actor)
 
 
 def _counters(counts: dict[State, int]) -> None:
@@ -113,9 +122,7 @@ def _counters(counts: dict[State, int]) -> None:
             st.metric(f":{look.color}[:material/{look.icon}:] {name}", f"{number:,}", border=True)
 
 
-def _table(runs: list[Run]) -> None:
-    _open_chosen()
-    st.session_state["listed"] = [run.id for run in runs]
+def _table(runs: list[Run], left: Mapping[str, float]) -> None:
     if not runs:
         with st.container(border=True, horizontal_alignment="center", key="no-match"):
             st.markdown("#### :material/search_off: No run matches", anchors=False)
@@ -123,23 +130,23 @@ def _table(runs: list[Run]) -> None:
         return
     now = datetime.now(UTC)
     st.dataframe(
-        pd.DataFrame([_row(run, now) for run in runs]),
-        key="runs",
+        pd.DataFrame([_row(run, now, left.get(run.id)) for run in runs]),
+        key=picking.TABLE,
         hide_index=True,
         on_select="rerun",
-        selection_mode="single-cell",
+        selection_mode=["multi-row", "single-cell"],
         height="content",
         row_height=38,
         alt="Runs, newest first",
         column_order=_columns(runs),
         column_config={
             "State": chip_column(),
-            "Name": st.column_config.TextColumn(width=280),
-            "Workflow": st.column_config.TextColumn(width=190),
+            "Name": st.column_config.TextColumn(width=260),
+            "Workflow": st.column_config.TextColumn(width=160),
             "Progress": st.column_config.ProgressColumn(
-                format="percent", min_value=0, max_value=1, width=160
+                format="percent", min_value=0, max_value=1, width=150
             ),
-            "Time": st.column_config.TextColumn(width=110),
+            "Time": st.column_config.TextColumn(width=200),
             "Submitted": st.column_config.DatetimeColumn(format="distance", width=130),
             "Tags": st.column_config.ListColumn(width=160),
             "Owner": st.column_config.TextColumn(width=120),
@@ -149,24 +156,35 @@ def _table(runs: list[Run]) -> None:
 
 def _open_chosen() -> None:
     """Open the run whose row was clicked: the one that was drawn there, whatever came in since."""
-    cells = st.session_state.get("runs", {}).get("selection", {}).get("cells", [])
-    listed = st.session_state.get("listed", [])
-    if cells and cells[0][0] < len(listed):
-        desk.go("run", id=listed[cells[0][0]])
+    cells = st.session_state.get(picking.TABLE, picking.NOTHING)["selection"].get("cells", [])
+    drawn: list[Run] = st.session_state.get("drawn", [])
+    if cells and cells[0][0] < len(drawn):
+        desk.go("run", id=drawn[cells[0][0]].id)
 
 
-def _row(run: Run, now: datetime) -> dict[str, Any]:
+def _row(run: Run, now: datetime, left: float | None) -> dict[str, Any]:
     done = run.progress.done / run.progress.total if run.progress.total else None
     return {
         "State": chip(run.state),
         "Name": title(run),
         "Workflow": run.workflow_title,
         "Progress": 1.0 if run.state is State.COMPLETE else done,
-        "Time": clock(taken(run, now)),
+        "Time": _time(run, now, left),
         "Submitted": run.created,
         "Tags": run.tags,
         "Owner": run.owner,
     }
+
+
+def _time(run: Run, now: datetime, left: float | None) -> str:
+    """How long a run took, or takes so far and still will; or when its turn comes."""
+    if run.state is State.QUEUED and run.queue:
+        soon = run.queue.seconds
+        return line(run.queue) if soon is None else f"{line(run.queue)}, in {about(soon)}"
+    so_far = clock(taken(run, now))
+    if left is None:
+        return so_far
+    return f"{so_far}, about {about(left)} left" if left > 0 else f"{so_far}, longer than usual"
 
 
 def _columns(runs: list[Run]) -> list[str]:
@@ -181,15 +199,23 @@ def _columns(runs: list[Run]) -> list[str]:
 def _pager(found: Page[Run], wanted: RunFilter) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="pager"):
         if found.items:
-            st.caption(f"{amount(len(found.items), 'run')}. Click one to open it.", width="content")
+            hint = "Click one to open it, tick several to act on them."
+            if picking.picked():
+                hint = "New ones are listed when the selection is cleared."
+            st.caption(f"{amount(len(st.session_state['drawn']), 'run')}. {hint}", width="content")
         st.space("stretch")
-        if wanted.after and st.button("Newest", icon=":material/first_page:", key="newest"):
-            _newest()
+        if wanted.after and st.button(
+            "Newest", icon=":material/first_page:", key="newest", on_click=_newest
+        ):
             st.rerun()
         if found.next and st.button(
-            "Older", icon=":material/chevron_right:", icon_position="right", key="older"
+            "Older",
+            icon=":material/chevron_right:",
+            icon_position="right",
+            key="older",
+            on_click=_older,
+            args=(found.next,),
         ):
-            st.query_params["after"] = found.next
             st.rerun()
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import streamlit as st
 
-from services.errors import NotFound, RundeskError
-from services.models import Actor, Cause, Run, State
-from ui import desk, errors, submission
-from ui.look import LOOKS, amount, badge, clock, plain, printable, taken, title
+from services.errors import NotFound
+from services.models import Cause, Run, State
+from services.views import RunView
+from ui import actions, desk, errors, submission
+from ui.look import LOOKS, about, amount, badge, clock, line, plain, printable, taken, title
 from ui.tabs import jobs, log, overview, results, settings
 
 YOUNG = 30.0  # s for which a run is polled more often
@@ -26,10 +26,12 @@ TABS = {
 
 def page() -> None:
     submission.settle()
+    if earlier := st.query_params.pop("from", None):  # of the form, left in the browser's history
+        st.query_params["id"] = earlier
     run_id = st.query_params.get("id", "")
     st.page_link(desk.pages()["runs"], label="Runs", icon=":material/arrow_back:")
     try:
-        run = _look(run_id)
+        run = _look(run_id).run
     except NotFound:
         _missing()
         return
@@ -39,8 +41,8 @@ def page() -> None:
     st.fragment(_body, run_every=_pace(run, datetime.now(UTC)))(run.id, run.state)
 
 
-def _look(run_id: str) -> Run:
-    return errors.latest(f"run {run_id}", lambda: desk.services().runs.get(desk.actor(), run_id))
+def _look(run_id: str) -> RunView:
+    return errors.latest(f"view {run_id}", lambda: desk.services().views.run(desk.actor(), run_id))
 
 
 def _pace(run: Run, now: datetime) -> float | None:
@@ -63,32 +65,7 @@ def _head(run: Run) -> None:
         st.title(plain(title(run)), anchor=False, width="content")
         st.markdown(badge(run.state), width="content")
         st.space("stretch")
-        if not run.state.final:
-            stopping = run.state is State.CANCELING
-            if st.button("Cancel", key="cancel", icon=":material/stop_circle:", disabled=stopping):
-                _confirm_cancel(run)
-        elif run.state is State.COMPLETE:
-            if st.button("Results", key="see-results", icon=":material/insights:", type="primary"):
-                st.session_state["tab"] = "Results"
-        else:
-            st.button(
-                "Resume",
-                key="resume",
-                icon=":material/resume:",
-                help="Finished jobs are kept.",
-                on_click=_act,
-                args=(desk.services().runs.resume, run),
-            )
-        if st.button("Run again", key="again", icon=":material/replay:"):
-            desk.go("new", **{"from": run.id})
-
-
-def _act(action: Callable[[Actor, str], object], run: Run) -> None:
-    """Do something with the run before the page is drawn again; if it is refused, say why."""
-    try:
-        action(desk.actor(), run.id)
-    except RundeskError as error:
-        desk.flash(errors.words(error))
+        actions.buttons(run)
 
 
 def _caption(run: Run) -> None:
@@ -101,43 +78,25 @@ def _caption(run: Run) -> None:
     st.caption(f"{'  ·  '.join(parts)}  {tags}")
 
 
-@st.dialog("Cancel this run?", icon=":material/stop_circle:")
-def _confirm_cancel(run: Run) -> None:
-    st.write(
-        "Jobs that are running now are stopped. Finished ones stay, and the run can be resumed."
-    )
-    left, right = st.columns(2)
-    if left.button(
-        "Cancel the run",
-        type="primary",
-        width="stretch",
-        key="cancel-yes",
-        on_click=_act,
-        args=(desk.services().runs.cancel, run),
-    ):
-        st.rerun()
-    if right.button("Keep it running", width="stretch", key="cancel-no"):
-        st.rerun()
-
-
 @errors.guarded
 def _body(run_id: str, drawn: State) -> None:
     """Everything below the head; drawn again at each poll while the run is live."""
-    run = _look(run_id)
+    view = _look(run_id)
+    run = view.run
     if run.state is not drawn:
         st.rerun()
     if run.state in (State.EXECUTOR_ERROR, State.SYSTEM_ERROR):
         _failure(run)
-    _progress(run, datetime.now(UTC))
+    _progress(view, datetime.now(UTC))
     tabs = st.tabs(list(TABS), key="tab", on_change="rerun", bind="query-params")
     for tab, draw in zip(tabs, TABS.values(), strict=True):
         if tab.open:
             with tab, errors.told():
-                draw(run)
+                draw(view)
 
 
-def _progress(run: Run, now: datetime) -> None:
-    progress = run.progress
+def _progress(view: RunView, now: datetime) -> None:
+    run, progress = view.run, view.run.progress
     parts = [f"{progress.done} of {amount(progress.total, 'job')}"] if progress.total else []
     if progress.failed:
         parts.append(f"{progress.failed} failed")
@@ -150,19 +109,34 @@ def _progress(run: Run, now: datetime) -> None:
     elapsed = taken(run, now)
     if elapsed is not None:
         parts.append(f"{clock(elapsed)} {'in all' if run.state.final else 'so far'}")
+    if view.left is not None:
+        parts.append(
+            f"about {about(view.left)} left" if view.left > 0 else "takes longer than usual"
+        )
     done = progress.done / progress.total if progress.total else 0.0
     share = 1.0 if run.state is State.COMPLETE else min(1.0, done)
     with st.container(key="progress"):
         st.progress(share, text="  ·  ".join(parts) or LOOKS[run.state].word)
+        if run.queue and run.queue.reason:
+            st.caption(plain(run.queue.reason))
+        if words := _held_up(run):
+            st.caption(f":material/info: {plain(words)}")
 
 
 def _turn(run: Run) -> str:
     """When a waiting run will start, as far as that is known."""
     if run.queue is None:
         return "waits for a free place"
-    place = "next in line" if run.queue.position <= 1 else f"number {run.queue.position} in line"
     soon = run.queue.seconds
-    return place if soon is None else f"{place}, starts in about {clock(soon)}"
+    return line(run.queue) if soon is None else f"{line(run.queue)}, starts in {about(soon)}"
+
+
+def _held_up(run: Run) -> str:
+    """Why it does not go on, where that is not plain to see."""
+    if run.unreachable is not None:
+        since = desk.local(run.unreachable)
+        return f"The host of this run gives no sign of life since {since}: its state is not known."
+    return run.queue.reason if run.queue else ""
 
 
 def _failure(run: Run) -> None:

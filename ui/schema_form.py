@@ -46,8 +46,6 @@ def draw(schema: Schema, given: Mapping[str, Any], *, unfold: bool = False) -> F
             with st.container(border=True, key=f"group-{number}"):
                 _heading(group)
                 _grid(shown, group.required, given, form)
-                if any(_holds_files(field) for field in shown.values()):
-                    uploads.note()
     if any(f.get("hidden") for group in groups for f in group.fields.values()):
         with st.expander("Advanced", expanded=unfold, icon=":material/tune:", key="advanced"):
             for group in groups:
@@ -92,11 +90,11 @@ def _grid(
 
 
 def _field(name: str, schema: Schema, required: bool, initial: Any, form: Form) -> None:
-    label = plain(schema.get("title", name)) + (f" ({unit})" if (unit := _unit(schema)) else "")
+    label = plain(schema.get("title", name)) + (f" ({unit})" if (unit := unit_of(schema)) else "")
     common = {
         "label": label + (" *" if required else ""),
         "key": PREFIX + name,
-        "help": plain(_help(schema)) or None,
+        "help": plain(help_of(schema)) or None,
     }
     value = _value(name, schema, initial, common, form)
     keep(common["key"])
@@ -107,7 +105,7 @@ def _field(name: str, schema: Schema, required: bool, initial: Any, form: Form) 
 
 def _value(name: str, schema: Schema, initial: Any, common: dict[str, Any], form: Form) -> Any:
     """Draw the widget that suits a field, and read it."""
-    kind, items = _kind(schema), schema.get("items") or {}
+    kind, items = kind_of(schema), schema.get("items") or {}
     if _holds_files(schema) and kind != "array":
         return uploads.one(initial, schema.get("pattern"), common)
     if _holds_files(schema):
@@ -119,7 +117,7 @@ def _value(name: str, schema: Schema, initial: Any, common: dict[str, Any], form
         return st.toggle(**common)
     if kind in ("integer", "number"):
         return _number(schema, kind, initial, common)
-    if kind == "array" and _kind(items) in ("string", "integer", "number"):
+    if kind == "array" and kind_of(items) in ("string", "integer", "number"):
         return _several(items, initial, common)
     if kind in ("array", "object"):
         return _json(name, initial, common, form)
@@ -176,7 +174,7 @@ def _several(items: Schema, initial: Any, common: dict[str, Any]) -> list[Any]:
         placeholder="Type a value, then Enter",
         **common,
     )
-    return [_read(value, _kind(items)) for value in typed]
+    return [_read(value, kind_of(items)) for value in typed]
 
 
 def _json(name: str, initial: Any, common: dict[str, Any], form: Form) -> Any:
@@ -197,16 +195,17 @@ def _read(text: str, kind: str) -> Any:
         return text
 
 
-def _kind(schema: Schema) -> str:
+def kind_of(schema: Mapping[str, Any]) -> str:
+    """The type of a field's values, null left out."""
     kind = schema.get("type", "string")
     return str(kind if isinstance(kind, str) else next((k for k in kind if k != "null"), "string"))
 
 
-def _unit(schema: Schema) -> str:
+def unit_of(schema: Mapping[str, Any]) -> str:
     return plain(str(schema.get("unit") or schema.get("units") or ""))
 
 
-def _help(schema: Schema) -> str:
+def help_of(schema: Mapping[str, Any]) -> str:
     """Description, help and limits of a field in one text."""
     limits = {
         "minimum": "at least {}",

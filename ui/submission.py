@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from services.errors import Invalid, Problem, RundeskError
 from services.models import Run, RunRequest, Workflow
 from ui import desk, errors
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def submit(**fields: Any) -> Run:
@@ -20,15 +22,14 @@ def submit(**fields: Any) -> Run:
     The idempotency key is the visit to the form and what it holds: the same again is the same run,
     anything changed is another one.
     """
-    try:
-        request = RunRequest(**fields)
-    except ValidationError as error:
-        raise Invalid("The form has errors.", problems=_problems(error)) from error
+    request = fitted(RunRequest, **fields)
     visit = st.session_state.setdefault("visit", secrets.token_hex(8))
     body = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
-    return desk.services().runs.submit(
+    run = desk.services().runs.submit(
         desk.actor(), request, idempotency_key=f"portal-{visit}-{body[:32]}"
     )
+    desk.services().views.forget()
+    return run
 
 
 def settle() -> None:
@@ -54,6 +55,14 @@ def example_button(workflow: Workflow, place: str, *, primary: bool = False) -> 
         errors.tell(error)
     else:
         desk.go("run", id=run.id)
+
+
+def fitted(kind: type[M], **fields: Any) -> M:
+    """Fields of a form as what a service takes. Raises Invalid with the problem of each."""
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        raise Invalid("The form has errors.", problems=_problems(error)) from error
 
 
 def _problems(error: ValidationError) -> list[Problem]:

@@ -1,24 +1,82 @@
-"""Choosing registered files, and uploading further ones in place."""
+"""Choosing registered files, and uploading further ones in place.
+
+The browser sends files straight to the API, in slices that survive cut connections and closed tabs
+(`assets/uploader`); no byte of them passes through the portal.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from pathlib import PurePosixPath
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import streamlit as st
 
 from services.errors import NotFound, RundeskError
+from services.links import UPLOADS
 from services.models import File
 from ui import desk, errors
-from ui.look import plain, size
+from ui.look import size
 from ui.typed import begin
 
-LARGEST = 200  # MB; what is uploaded here passes through the portal's memory
 OFFERED = 200  # newest files offered for choice
-LARGE = f"Files of up to {LARGEST} MB can be uploaded here. Larger ones go to the API: "
-COMMAND = "curl --data-binary @reads.fastq.gz '{}/api/v1/files?name=reads.fastq.gz'"
+REMEMBERED = 200  # uploads told by a box that are not told again
+ASSETS = Path(__file__).parent / "assets" / "uploader"
+
+
+def _asset(*names: str) -> str:
+    return "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in names)
+
+
+_box = st.components.v2.component(
+    "rundesk_uploader",
+    html=_asset("box.html"),
+    css=_asset("style.css"),
+    js=_asset("transfer.js", "view.js"),
+)
+
+
+def box(
+    key: str,
+    take: Callable[[str], None],
+    *,
+    label: str,
+    slot: str = "",
+    many: bool = True,
+    pattern: str | None = None,
+) -> None:
+    """A place to drop files on; `take` is called with the id of each that has arrived.
+
+    What is on its way belongs to a `slot`: it goes on there when the page was left and is opened
+    again. Without one, the box shows what was left unfinished anywhere.
+    """
+    taken: list[str] = st.session_state.setdefault(f"{key}:taken", [])
+    with st.container(key=f"upload-{key}"):
+        _box(
+            key=f"{key}:box",
+            data={
+                "link": desk.link(UPLOADS),
+                "largest": desk.services().files.largest,
+                "slot": slot or key,
+                "all": not slot,
+                "label": label,
+                "many": many,
+                "pattern": pattern,
+                "taken": taken[-REMEMBERED:],
+            },
+            on_files_change=lambda: _arrived(key, take),
+            on_expired_change=desk.renew_links,
+        )
+
+
+def _arrived(key: str, take: Callable[[str], None]) -> None:
+    """Hand on what the box tells for the first time."""
+    taken: list[str] = st.session_state[f"{key}:taken"]
+    for told in st.session_state[f"{key}:box"].get("files") or []:
+        if told["key"] not in taken:
+            taken.append(told["key"])
+            take(str(told["file"]))
 
 
 def look() -> None:
@@ -26,11 +84,6 @@ def look() -> None:
     services, actor = desk.services(), desk.actor()
     page = errors.latest("files", lambda: services.files.list(actor, limit=OFFERED))
     st.session_state["offered"] = list(page.items)
-
-
-def note() -> None:
-    """Say where files go that are too large for the page."""
-    st.caption(plain(LARGE + COMMAND.format(desk.services().settings.public_api_url)))
 
 
 def one(initial: Any, pattern: str | None, common: dict[str, Any]) -> str | None:
@@ -45,7 +98,7 @@ def one(initial: Any, pattern: str | None, common: dict[str, Any]) -> str | None
         placeholder="Choose a file" if names else "No file yet: upload one",
         **common,
     )
-    _uploader(key, pattern, many=False)
+    _field(pattern, common, many=False)
     return chosen
 
 
@@ -60,8 +113,21 @@ def several(initial: Any, pattern: str | None, common: dict[str, Any]) -> list[s
         placeholder="Choose files" if names else "No file yet: upload some",
         **common,
     )
-    _uploader(key, pattern, many=True)
+    _field(pattern, common, many=True)
     return chosen
+
+
+def _field(pattern: str | None, common: dict[str, Any], *, many: bool) -> None:
+    """The box of a form's field; what arrives is chosen there."""
+    key = common["key"]
+
+    def choose(file: str) -> None:
+        chosen = st.session_state.get(key) or []
+        st.session_state[key] = list(dict.fromkeys([*chosen, file])) if many else file
+
+    slot = f"{st.session_state.get('form', '')} {key}"
+    label = common["label"].replace("\\", "")  # it is Markdown there, and plain text here
+    box(key, choose, label=label, slot=slot, many=many, pattern=pattern)
 
 
 def _choices(pattern: str | None, chosen: Sequence[Any], initial: Any) -> dict[str, str]:
@@ -91,42 +157,3 @@ def _name(file: File) -> str:
 
 def _fits(name: str, pattern: str | None) -> bool:
     return not pattern or re.search(pattern, name) is not None
-
-
-def _uploader(key: str, pattern: str | None, *, many: bool) -> None:
-    """A drop zone; what arrives is registered and chosen, and the zone is empty again."""
-    number = st.session_state.get(f"{key}:uploads", 0)
-    widget = f"{key}-upload-{number}"
-    with st.container(key=f"upload-{key}"):
-        st.file_uploader(
-            "Upload",
-            key=widget,
-            accept_multiple_files=many,
-            max_upload_size=LARGEST,
-            label_visibility="collapsed",
-            on_change=_take,
-            args=(key, widget, pattern, many),
-        )
-    if refused := st.session_state.get(f"{key}:refused"):
-        st.markdown(f":red[:material/error: {refused}]")
-
-
-def _take(key: str, widget: str, pattern: str | None, many: bool) -> None:
-    """Register what was dropped and choose it."""
-    dropped = st.session_state.get(widget) or []
-    refused = []
-    for upload in dropped if isinstance(dropped, list) else [dropped]:
-        if not _fits(upload.name, pattern):
-            refused.append(f"{plain(upload.name)} is not a file of the kind that is asked for.")
-            continue
-        try:
-            file = desk.services().files.register(
-                desk.actor(), upload.name, upload, size=upload.size
-            )
-        except RundeskError as error:
-            refused.append(errors.words(error))
-            continue
-        chosen = st.session_state.get(key) or []
-        st.session_state[key] = list(dict.fromkeys([*chosen, file.id])) if many else file.id
-    st.session_state[f"{key}:refused"] = "  \n".join(refused)
-    st.session_state[f"{key}:uploads"] = st.session_state.get(f"{key}:uploads", 0) + 1

@@ -26,9 +26,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+BACKGROUND = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 24, 29)"}  # of the themes
 PATIENCE = 60_000  # ms; far more than any step takes on an idle machine
-#: Streamlit's client asks for these below a page's own address first, then below the root.
-BASE_PATH_PROBES = ("/_stcore/health", "/_stcore/host-config")
 
 
 @dataclass
@@ -63,7 +62,7 @@ class Window:
             self.complaints.append(f"request to another host: {url}")
 
     def _answered(self, status: int, url: str) -> None:
-        if status >= 400 and not urlsplit(url).path.endswith(BASE_PATH_PROBES):
+        if status >= 400:
             self.complaints.append(f"answer {status}: {url}")
 
 

@@ -32,6 +32,8 @@ def test_first_visit_example_watch_report(window):
     page.get_by_role("tab", name="Log").click()
     expect(page.locator(".st-key-log")).to_contain_text("rule search")
 
+    page.reload()
+    expect(page.get_by_role("tab", name="Log")).to_have_attribute("aria-selected", "true")
     page.get_by_role("link", name="Runs", exact=True).first.click()
     expect(page.locator(".st-key-runs")).to_be_visible()
     expect(page.get_by_text("Nothing has run here yet")).to_be_hidden()

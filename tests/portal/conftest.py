@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from services import shared
 from services.bootstrap import Services
 from services.models import Actor
 from services.settings import HERE, Settings
@@ -32,6 +33,7 @@ def settings(settings: Settings, tmp_path: Path) -> Settings:
 @pytest.fixture
 def portal(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     """Opens pages of the portal by name and query, each in a session of its own."""
+    monkeypatch.setattr(shared, "MOMENT", 0.0)  # tests look faster than people
     for name, value in environment(settings).items():
         monkeypatch.setenv(name, value)
     desk.services.clear()

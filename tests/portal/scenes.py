@@ -50,7 +50,8 @@ class Scenes:
 
     def starting(self, **fields: Any) -> Run:
         run = self.waiting(**fields)
-        claim = self.services.database.runs.claim(host="host", now=datetime.now(UTC), lease=LEASE)
+        now = datetime.now(UTC)
+        claim = self.services.database.queue.claim(host="host", now=now, lease=LEASE)
         assert claim is not None
         assert claim.run.id == run.id
         return claim.run

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import io
+import re
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from services.access import local_actor
 from services.models import RunFilter
+from tests.portal.boxes import arrive, data
 from tests.portal.scenes import Scenes
+from ui import desk
 
 pytestmark = pytest.mark.usefixtures("services")
 
@@ -24,8 +30,10 @@ def runs(scenes: Scenes):
 
 
 def upload(session: AppTest, field: str, name: str = "table.tsv", content: bytes = TABLE):
-    (widget,) = [w for w in session.file_uploader if w.key.startswith(f"field-{field}-upload-")]
-    return widget.upload(name, content, "text/plain").run()
+    """What the box of a field tells when a file has arrived."""
+    files = desk.services().files
+    file = files.register(local_actor(), name, io.BytesIO(content))
+    return arrive(session, f"field-{field}", (name, file.id))
 
 
 def test_cards_say_what_goes_in_and_why_one_is_not_available(portal):
@@ -76,11 +84,25 @@ def test_uploaded_file_is_registered_and_chosen(portal, services, actor):
     assert len(session.multiselect(key="field-more").value) == 1
 
 
-def test_upload_of_another_kind_is_refused_in_words(portal, services, actor):
-    session = upload(portal("new", workflow="shapes"), "table", "image<b>.png")
-    assert services.files.list(actor).items == []
-    (text,) = problems(session)
-    assert "image<b>.png is not a file of the kind" in text
+def test_box_of_a_field_is_told_what_to_take_and_where_to_send_it(portal, settings):
+    session = portal("new", workflow="shapes")
+    told = data(session, "field-table")
+    assert told["link"].startswith(f"{settings.public_api_url}/uploads/?")
+    assert "signature=" in told["link"]
+    assert (told["label"], told["many"], told["all"]) == ("Table *", False, False)
+    assert told["largest"] == settings.max_upload * 2**20
+    assert re.search(told["pattern"], "a.tsv")
+    assert not re.search(told["pattern"], "a.png")
+    assert told["slot"].startswith("shapes ")
+    assert data(session, "field-more")["many"]
+
+
+def test_upload_that_is_told_twice_is_chosen_once(portal):
+    session = upload(portal("new", workflow="shapes"), "table")
+    session.selectbox(key="field-table").set_value(None).run()
+    upload(session, "table")
+    assert session.selectbox(key="field-table").value is None
+    assert data(session, "field-table")["taken"] == ["table.tsv"]
 
 
 def test_errors_stand_beside_their_fields_and_nothing_is_lost(portal, scenes):

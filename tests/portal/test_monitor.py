@@ -54,7 +54,8 @@ def test_list_shows_every_state_in_plain_words(portal, scenes):
     ]
     assert list(table["Tags"][6]) == ["pilot"]
     assert table["Progress"][2] == 0.5
-    assert table["Time"][2].endswith("s")
+    assert table["Time"][0] == "next in line, in a few seconds"
+    assert table["Time"][2].endswith(" s, longer than usual")
     assert "Owner" not in list(session.dataframe[0].proto.column_order)
     assert counters(session) == {"Running": "3", "Waiting": "1", "Done": "1", "Failed": "2"}
 

@@ -90,16 +90,20 @@ def test_cancel_asks_first_and_then_cancels(portal, scenes):
 def test_refused_action_is_told(portal, scenes):
     run = scenes.failed()
     session = portal("run", id=run.id)
-    scenes.services.runs.resume(scenes.actor, run.id)
     session.button(key="resume").click().run()
+    scenes.services.runs.resume(scenes.actor, run.id)
+    session.button(key="resume-yes").click().run()
     (toast,) = session.toast
     assert "Only a run that failed or was canceled can be resumed" in toast.value
 
 
-def test_resume_queues_the_run_again(portal, scenes):
+def test_resume_says_what_will_happen_and_queues_the_run_again(portal, scenes):
     run = scenes.failed()
     session = portal("run", id=run.id)
     session.button(key="resume").click().run()
+    assert any("1 of 4 jobs are done and kept" in text for text in texts(session))
+    assert scenes.services.runs.get(scenes.actor, run.id).state is State.EXECUTOR_ERROR
+    session.button(key="resume-yes").click().run()
     assert scenes.services.runs.get(scenes.actor, run.id).state is State.QUEUED
     assert session.markdown[0].value.endswith(": Waiting]")
 
@@ -200,3 +204,18 @@ def test_log_of_a_job_is_shown_with_its_files(portal, scenes):
     shown = [code.value for code in session.code]
     assert "it was line 7" in shown
     assert "results/search1.tsv" in shown
+
+
+def test_run_whose_host_gives_no_sign_of_life_says_so(portal, scenes):
+    run = scenes.running()
+    (lease,) = scenes.services.database.queue.leases()
+    assert scenes.services.database.queue.flag_unreachable(lease, now=lease.until)
+    session = portal("run", id=run.id)
+    assert any("gives no sign of life since" in text for text in texts(session))
+
+
+def test_waiting_run_says_what_holds_it_up(portal, scenes):
+    while scenes.services.database.queue.usage(host="host").runs < 4:
+        scenes.starting()
+    session = portal("run", id=scenes.waiting().id)
+    assert any("4 of 4 runs are at work" in text for text in texts(session)), texts(session)

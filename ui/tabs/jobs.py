@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,24 +12,94 @@ import pandas as pd
 import streamlit as st
 
 from services.errors import NotFound
-from services.models import Job, Run
+from services.models import Job, JobFilter, Run, State, Step
 from services.runs import tail
+from services.views import RunView
 from ui import desk, errors
 from ui.look import amount, badge, chip, chip_column, clock, plain, printable, taken
 
+FEW = 12  # jobs that are shown without filters
+LIMIT = 200  # jobs on a page
+STATES = {  # what a filter is called, and the states it stands for
+    "Running": [State.RUNNING],
+    "Done": [State.COMPLETE],
+    "Failed": [State.EXECUTOR_ERROR],
+    "Stopped": [State.CANCELED, State.SYSTEM_ERROR],
+}
 
-def draw(run: Run) -> None:
-    jobs = errors.latest(f"jobs {run.id}", lambda: desk.services().runs.jobs(desk.actor(), run.id))
-    if not jobs:
+
+def draw(view: RunView) -> None:
+    run = view.run
+    if not any(_begun(step) for step in view.graph.steps):
         st.caption("No job was started." if run.state.final else "No job has started yet.")
         return
-    _table(jobs)
-    chosen = st.query_params.get("job", "")
-    job = next((job for job in jobs if job.id == chosen), None)
-    if job is None:
-        st.caption(f"{amount(len(jobs), 'job')}. Click one to see its log, command and files.")
+    wanted = _filters(view)
+    found = errors.latest(
+        f"jobs {run.id} {wanted.model_dump_json()}",
+        lambda: desk.services().views.jobs(desk.actor(), run.id, wanted),
+    )
+    if found.jobs:
+        _table(found.jobs)
     else:
-        _detail(run, job)
+        st.caption("No job is like that.")
+    _pages(found.total)
+    _chosen(run)
+
+
+def _begun(step: Step) -> int:
+    """Jobs of a rule that have started, as far as a filter can find them."""
+    return step.done + step.failed + step.running
+
+
+def _filters(view: RunView) -> JobFilter:
+    """Which jobs to show; the URL keeps it. Few jobs need no filter."""
+    steps = [step for step in view.graph.steps if _begun(step)]
+    if sum(map(_begun, steps)) <= FEW:
+        return JobFilter(limit=LIMIT)
+    common = {"bind": "query-params", "label_visibility": "collapsed", "on_change": _first}
+    with st.container(horizontal=True, vertical_alignment="bottom", key="job-filters"):
+        states = st.pills("State", list(STATES), selection_mode="multi", key="jobstate", **common)
+        st.space("stretch")
+        rule = st.selectbox(
+            "Rule",
+            [step.rule for step in steps],
+            index=None,
+            placeholder="Any rule",
+            key="rule",
+            width=260,
+            **common,
+        )
+    return JobFilter(
+        state=[state for name in states for state in STATES[name]],
+        rule=rule,
+        skip=LIMIT * (st.session_state.get("jobpage", 1) - 1),
+        limit=LIMIT,
+    )
+
+
+def _first() -> None:
+    """Another filter starts at the first page."""
+    st.session_state.pop("jobpage", None)
+
+
+def _pages(total: int) -> None:
+    """Which of the pages is shown, when there are several."""
+    with st.container(horizontal=True, vertical_alignment="center", key="job-pages"):
+        st.caption(
+            f"{amount(total, 'job')}. Click one to see its log, command and files.",
+            width="content",
+        )
+        if total > LIMIT:
+            st.space("stretch")
+            st.pagination(math.ceil(total / LIMIT), key="jobpage")
+
+
+def _chosen(run: Run) -> None:
+    """The job that was clicked."""
+    if job_id := st.query_params.get("job"):
+        with contextlib.suppress(NotFound):  # of an earlier attempt, or of another run
+            services, actor = desk.services(), desk.actor()
+            _detail(run, errors.latest(job_id, lambda: services.runs.job(actor, run.id, job_id)))
 
 
 def _table(jobs: Sequence[Job]) -> None:
@@ -41,7 +113,7 @@ def _table(jobs: Sequence[Job]) -> None:
         hide_index=True,
         on_select=_choose,
         selection_mode="single-cell",
-        height="content" if len(rows) <= 12 else 460,
+        height="content" if len(rows) <= FEW else 460,
         row_height=36,
         alt="Jobs in the order they started",
         column_order=[name for name in rows[0] if retried or name != "Tries"],

@@ -5,15 +5,16 @@ from __future__ import annotations
 import streamlit as st
 
 from services.errors import NotFound
-from services.models import Run
 from services.runs import tail
+from services.views import RunView
 from ui import desk, errors
 from ui.look import printable, size
 
 SHOWN = 65536  # bytes
 
 
-def draw(run: Run) -> None:
+def draw(view: RunView) -> None:
+    run = view.run
     try:
         path = errors.latest(
             f"log {run.id}", lambda: desk.services().runs.log(desk.actor(), run.id)

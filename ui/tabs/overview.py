@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pandas as pd
 import streamlit as st
 
-from services.models import Graph, Job, Run, Step
+from services.models import JobFilter, Run, Step
+from services.views import RunView
 from ui import charts, desk, errors
-from ui.look import amount, chip, chip_column, clock
+from ui.look import chip, chip_column, clock
 
 
-def draw(run: Run) -> None:
-    graph, jobs = errors.latest(f"overview {run.id}", lambda: _ask(run.id))
+def draw(view: RunView) -> None:
+    run, graph = view.run, view.graph
     if not graph.steps:
         _nothing_yet(run)
         return
@@ -28,14 +30,8 @@ def draw(run: Run) -> None:
             st.graphviz_chart(
                 charts.dot(graph), width="content", alt="Steps and what they wait for"
             )
-    if jobs and run.started:
-        st.subheader("Timeline", anchor=False)
-        _timeline(jobs, run.started)
-
-
-def _ask(run_id: str) -> tuple[Graph, Sequence[Job]]:
-    runs, actor = desk.services().runs, desk.actor()
-    return runs.graph(actor, run_id), runs.jobs(actor, run_id)
+    if run.started:
+        _timeline(view, run.started)
 
 
 def _nothing_yet(run: Run) -> None:
@@ -75,13 +71,41 @@ def _steps(steps: Sequence[Step]) -> None:
     )
 
 
-def _timeline(jobs: Sequence[Job], start: datetime) -> None:
+def _timeline(view: RunView, start: datetime) -> None:
+    """When each job ran; of many, those of a stretch that can be chosen."""
+    begun = sum(step.done + step.failed + step.running for step in view.graph.steps)
+    stretches = max(1, math.ceil(begun / charts.BARS))
+    with st.container(horizontal=True, vertical_alignment="center", key="timeline-head"):
+        st.subheader("Timeline", anchor=False, width="content")
+        chosen = stretches
+        if stretches > 1:
+            st.space("stretch")
+            chosen = _stretch(stretches, live=not view.run.state.final)
+    wanted = JobFilter(skip=(chosen - 1) * charts.BARS, limit=charts.BARS)
+    key = f"timeline {view.run.id} {chosen}"
+    jobs = errors.latest(
+        key, lambda: desk.services().views.jobs(desk.actor(), view.run.id, wanted)
+    ).jobs
     rows, spec = charts.timeline(jobs, start, datetime.now(UTC))
     if not rows:
+        st.caption("No job has started yet.")
         return
     with st.container(border=True, key="timeline-frame"):
         st.vega_lite_chart(
             pd.DataFrame(rows), spec, width="stretch", key="timeline", alt="When each job ran"
         )
-    if len(jobs) > len(rows):
-        st.caption(f"The last {len(rows)} of {amount(len(jobs), 'job')}.")
+    if stretches > 1:
+        first = wanted.skip + 1
+        st.caption(
+            f"Jobs {first:,} to {first + len(jobs) - 1:,} of {begun:,}, in the order they started."
+            " Drag to move along, hold Shift and scroll to zoom, double-click for all."
+        )
+
+
+def _stretch(count: int, *, live: bool) -> int:
+    """Which stretch of the jobs to show; the newest until one is chosen, while jobs start."""
+    known = st.session_state.get("stretches")
+    chosen = st.session_state.get("stretch", known if live else 1)
+    st.session_state["stretch"] = count if chosen == known and live else min(chosen, count)
+    st.session_state["stretches"] = count
+    return int(st.pagination(count, key="stretch", max_visible_pages=7))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
 
 from services.models import Result, Run, State
+from services.views import RunView
 from ui import desk, errors, previews
 from ui.look import amount, plain, size
 
 PREVIEWED = 12  # highlights shown open; the rest is in the list
+LONGEST = 3000  # characters of paths in an address; the API's server takes 4,094 in all
 
 
-def draw(run: Run) -> None:
+def draw(view: RunView) -> None:
+    run = view.run
     if run.state is not State.COMPLETE:
         st.caption(
             "A run that did not complete publishes no results; its log says how far it came."
@@ -31,7 +35,6 @@ def draw(run: Run) -> None:
     shown = [result for result in results if result.title][:PREVIEWED]
     for number, result in enumerate(shown or results[:1]):
         _highlight(run, result, number)
-    st.subheader("All files", anchor=False)
     _files(run, results)
 
 
@@ -61,6 +64,11 @@ def _highlight(run: Run, result: Result, number: int) -> None:
 
 
 def _files(run: Run, results: Sequence[Result]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="files-head"):
+        st.subheader("All files", anchor=False, width="content")
+        st.caption(_sum(results), width="content")
+        st.space("stretch")
+        _zip(run, results)
     rows = [
         {
             "File": result.path,
@@ -77,6 +85,8 @@ def _files(run: Run, results: Sequence[Result]) -> None:
         pd.DataFrame(rows),
         key="files",
         hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
         height="content" if len(rows) <= 15 else 560,
         row_height=36,
         alt="All result files",
@@ -89,7 +99,34 @@ def _files(run: Run, results: Sequence[Result]) -> None:
             "Download": st.column_config.LinkColumn(display_text="Download", width=100),
         },
     )
-    st.caption(f"{amount(len(rows), 'file')}, {size(sum(result.size for result in results))}")
+
+
+def _zip(run: Run, results: Sequence[Result]) -> None:
+    """The ways to get several files at once: those that are ticked, or all."""
+    rows = st.session_state.get("files", {}).get("selection", {}).get("rows", [])
+    chosen = [results[row] for row in rows if row < len(results)]
+    address = f"/api/v1/runs/{run.id}/results.zip"
+    paths = "\n".join(result.path for result in chosen)
+    if len(quote(paths)) > LONGEST:
+        st.caption("Too many ticked for one link: download all.", width="content")
+    elif chosen:
+        st.link_button(
+            f"Download {amount(len(chosen), 'file')} ({size(sum(one.size for one in chosen))})",
+            desk.link(address, paths=paths),
+            icon=":material/download:",
+            key="download-chosen",
+        )
+    st.link_button(
+        "Download all",
+        desk.link(address),
+        icon=":material/folder_zip:",
+        help="One zip with every file.",
+        key="download-all",
+    )
+
+
+def _sum(results: Sequence[Result]) -> str:
+    return f"{amount(len(results), 'file')}, {size(sum(result.size for result in results))}"
 
 
 def _link(run: Run, result: Result, *, inline: bool = False) -> str:

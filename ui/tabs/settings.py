@@ -12,11 +12,13 @@ import streamlit as st
 from services import params
 from services.errors import RundeskError
 from services.models import Attempt, Run
+from services.views import RunView
 from ui import desk
 from ui.look import LOOKS, amount, clock, plain, size
 
 
-def draw(run: Run) -> None:
+def draw(view: RunView) -> None:
+    run = view.run
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Parameters", anchor=False)

@@ -1,0 +1,112 @@
+"""Views of runs in every state, none of which is executed: who can read them, what they load."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from services.settings import HERE, Settings
+from tests.browser.conftest import BACKGROUND
+from tests.portal.scenes import Scenes
+from tests.servers import Servers, serving
+
+WORKFLOWS = HERE / "tests" / "portal" / "workflows"
+HOSTILE = '<img src="http://evil.example/x.png"> ![x](http://evil.example/y.png)'
+GRAVE = ("serious", "critical")
+TABS = ("Jobs", "Log", "Results", "Settings")  # beside the first one
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return replace(settings, workflows=(WORKFLOWS,))
+
+
+@pytest.fixture
+def desk(settings: Settings, tmp_path: Path) -> Iterator[Servers]:
+    """API and portal; nothing is executed."""
+    with serving(settings, tmp_path, "api", "portal") as servers:
+        yield servers
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core (WCAG A and AA) finds seriously wrong with the page now, light and dark."""
+    found = []
+    for scheme, color in BACKGROUND.items():
+        page.emulate_media(color_scheme=scheme)
+        expect(page.locator(".stApp")).to_have_css("background-color", color)
+        for one in Axe().run(page).response["violations"]:
+            if one["impact"] in GRAVE:
+                nodes = ", ".join(node["html"][:120] for node in one["nodes"][:3])
+                found.append(f"{page.url} ({scheme}): {one['id']}: {nodes}")
+    return found
+
+
+@pytest.mark.timeout(300)
+def test_views_have_no_serious_violation(window, services, actor):
+    scenes = Scenes(services, actor)
+    results = {"report.html": "<h1>Report</h1>", "hits.tsv": "a\tb\n1\t2\n"}
+    done = scenes.complete(results, tags=["pilot"])
+    failed = scenes.failed(name="failed")
+    scenes.waiting(name="waiting")
+    views = {
+        "/": window.page.get_by_text("3 runs."),
+        "/new": window.page.get_by_role("heading", name="New run"),
+        "/new?workflow=sequence-search": window.page.locator(".st-key-start"),
+        "/new?workflow=shapes": window.page.locator(".st-key-start"),
+        "/files": window.page.get_by_role("heading", name="Files"),
+        "/workflows": window.page.get_by_role("heading", name="Workflows"),
+        "/workflows?name=sequence-search": window.page.get_by_role("tab", name="Parameters"),
+        "/run?id=none": window.page.get_by_text("There is no such run"),
+        f"/run?id={failed.id}": window.page.locator(".st-key-failure"),
+        f"/run?id={done.id}": window.page.get_by_text("4 of 4 jobs"),
+    }
+    found = []
+    for path, sign in views.items():
+        window.open(path)
+        expect(sign).to_be_visible()
+        found += violations(window.page)
+    for tab in TABS:
+        window.page.get_by_role("tab", name=tab).click()
+        expect(window.page).to_have_url(re.compile(f"tab={tab}"))
+        expect(window.page.locator(".stApp[data-test-script-state=notRunning]")).to_be_attached()
+        found += violations(window.page)
+    assert found == []
+
+
+def test_run_is_renamed_downloaded_and_deleted(window, services, actor):
+    run = Scenes(services, actor).complete({"hits.tsv": HOSTILE}, tags=["pilot"])
+    page = window.open(f"/run?id={run.id}&tab=Results")
+    more = page.locator(".st-key-more button")
+    more.click()
+    page.get_by_role("menuitem", name="Rename or tag").click()
+    page.locator(".st-key-new-name input").fill(HOSTILE)
+    page.locator(".st-key-rename-yes button").click()
+    expect(page.get_by_role("heading", name=HOSTILE)).to_be_visible()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+    address = page.get_by_role("link", name="Download all").get_attribute("href")
+    content = page.context.request.get(address).body()
+    (name,) = zipfile.ZipFile(io.BytesIO(content)).namelist()
+    assert name.endswith("/results/hits.tsv")
+
+    more.click()
+    page.get_by_role("menuitem", name="Delete").click()
+    page.locator(".st-key-delete-yes button").click()
+    expect(page.get_by_text("Nothing has run here yet")).to_be_visible()
+    expect(page.get_by_text("Deleted")).to_be_visible()
+
+
+def test_readme_loads_nothing_from_elsewhere(window, services):
+    page = window.open("/workflows?name=shapes")
+    expect(page.get_by_role("link", name="outside")).to_be_visible()
+    expect(page.get_by_role("link", name="a link")).to_be_visible()
+    expect(page).to_have_title(re.compile("Shapes"))
+    assert page.locator(".stMain img").count() == 0

@@ -1,0 +1,284 @@
+// The box that takes files, and a row for each one on its way.
+
+const REDRAW = 200; // ms between two drawings of the rows
+const ICONS = {
+  pause: "M9 6v12M15 6v12",
+  resume: "M8 5v14l11-7z",
+  end: "M6 6l12 12M18 6L6 18",
+};
+const views = new WeakMap();
+
+class View {
+  #rows = new Map();
+  #drawn = 0;
+  #timer = null;
+  #sent = "[]";
+  #arrived = 0;
+
+  constructor(root) {
+    this.root = root;
+    this.one = (name) => root.querySelector(`.${name}`);
+    this.listeners = {
+      change: () => this.#later(),
+      expired: () => this.component.setTriggerValue("expired", Date.now()),
+    };
+    for (const [name, listener] of Object.entries(this.listeners)) uploads.addEventListener(name, listener);
+    this.#take("choose", "files");
+    this.#take("folder", "folders");
+    this.#drop(this.one("zone"));
+  }
+
+  update(component) {
+    this.component = component;
+    this.data = component.data;
+    uploads.use(this.data.link);
+    const taken = new Set(this.data.taken);
+    const known = uploads.of(this.data.slot).filter((task) => taken.has(task.id));
+    for (const task of known) uploads.remove(task);
+    if (known.length) {
+      this.#sent = "[]";
+      this.#arrived += known.length;
+      this.one("told").textContent = this.#arrived === 1 ? "Uploaded." : `${this.#arrived} files uploaded.`;
+    }
+    this.one("box").setAttribute("aria-label", `Upload: ${this.data.label}`);
+    this.one("hint").textContent = this.data.many ? "Drop files here" : "Drop a file here";
+    this.one("choose").textContent = this.data.many ? "Choose files" : "Choose a file";
+    this.one("files").multiple = this.data.many;
+    this.one("folder").hidden = !this.data.many;
+    this.#draw();
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    for (const [name, listener] of Object.entries(this.listeners)) uploads.removeEventListener(name, listener);
+  }
+
+  #take(button, input) {
+    this.one(button).onclick = () => this.one(input).click();
+    this.one(input).onchange = (event) => {
+      for (const file of event.target.files) this.#add(file, file.webkitRelativePath || file.name);
+      event.target.value = "";
+    };
+  }
+
+  #drop(zone) {
+    zone.ondragover = (event) => {
+      event.preventDefault();
+      zone.classList.add("over");
+    };
+    zone.ondragleave = () => zone.classList.remove("over");
+    zone.ondrop = async (event) => {
+      event.preventDefault();
+      zone.classList.remove("over");
+      const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.());
+      for (const entry of entries.filter(Boolean)) {
+        for await (const [file, name] of filesIn(entry, "")) this.#add(file, name);
+      }
+    };
+  }
+
+  #add(file, name) {
+    const { slot, largest, many, pattern } = this.data;
+    if (name.includes("/") && name.split("/").some((part) => part.startsWith("."))) return; // hidden
+    if (name.length > 255) name = name.slice(-255);
+    this.#arrived = 0;
+    this.one("told").textContent = "";
+    let problem = "";
+    if (pattern && !fits(pattern, name)) problem = "This is not a file of the kind that is asked for.";
+    if (file.size > largest) problem = `Files of more than ${bytes(largest)} are not taken.`;
+    if (!many) uploads.of(slot).filter((task) => task.state === "failed").forEach((task) => uploads.remove(task));
+    uploads.add(slot, file, name, problem);
+  }
+
+  #later() {
+    this.#timer ??= setTimeout(() => this.#draw(), Math.max(0, REDRAW - (Date.now() - this.#drawn)));
+  }
+
+  #draw() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#drawn = Date.now();
+    const tasks = uploads.of(this.data.slot);
+    const shown = [
+      ...tasks.filter((task) => task.state !== "done"),
+      ...uploads.unfinished(this.data.all ? "" : this.data.slot),
+    ];
+    const list = this.one("rows");
+    const ids = new Set(shown.map((one) => one.memory ?? one.key));
+    for (const [id, row] of this.#rows) {
+      if (ids.has(id)) continue;
+      row.remove();
+      this.#rows.delete(id);
+    }
+    shown.forEach((one) => (one.key ? this.#remembered(one) : this.#task(one)));
+    list.hidden = shown.length === 0;
+    this.#summary(tasks);
+    this.#deliver(tasks);
+  }
+
+  #row(id, name) {
+    let row = this.#rows.get(id);
+    if (!row) {
+      row = make("li");
+      row.append(make("span", "name", name), make("div", "bar"), make("span", "state"), make("span", "acts"));
+      row.querySelector(".name").title = name;
+      const bar = row.querySelector(".bar");
+      bar.append(make("i"));
+      for (const [key, value] of Object.entries({ role: "progressbar", "aria-label": `Upload of ${name}` })) {
+        bar.setAttribute(key, value);
+      }
+      this.#rows.set(id, row);
+      this.one("rows").append(row);
+    }
+    return row;
+  }
+
+  #fill(row, kind, share, words) {
+    row.className = kind;
+    const percent = Math.floor(share * 100);
+    row.querySelector(".bar").setAttribute("aria-valuenow", percent);
+    row.querySelector(".bar > i").style.width = `${share * 100}%`;
+    const state = row.querySelector(".state");
+    state.ariaLive = ["failed", "waiting"].includes(kind) ? "polite" : "off";
+    state.textContent = words;
+  }
+
+  #task(task) {
+    const row = this.#row(task.memory, task.name);
+    this.#fill(row, task.state, task.size ? task.done / task.size : 0, describe(task));
+    row.querySelector(".bar").hidden = task.state === "failed" && task.done === 0;
+    if (row.dataset.acts === task.state) return;
+    row.dataset.acts = task.state;
+    const halted = ["paused", "failed"].includes(task.state);
+    const again = task.state === "failed" ? "Try again" : "Resume";
+    const acts = [];
+    if (halted) acts.push(act("resume", `${again}: ${task.name}`, () => task.resume()));
+    else acts.push(act("pause", `Pause ${task.name}`, () => task.pause()));
+    acts.push(act("end", `Remove ${task.name}`, () => task.end()));
+    refill(row.querySelector(".acts"), acts);
+  }
+
+  #remembered(entry) {
+    const row = this.#row(entry.key, entry.name);
+    const words = `${bytes(entry.sent)} of ${bytes(entry.size)} are uploaded. Choose the same file again to go on.`;
+    this.#fill(row, "paused", entry.size ? entry.sent / entry.size : 0, words);
+    if (row.dataset.acts === "remembered") return;
+    row.dataset.acts = "remembered";
+    const choose = make("button", "wide", "Choose it");
+    choose.type = "button";
+    choose.onclick = () => this.one(entry.name.includes("/") ? "folders" : "files").click();
+    refill(row.querySelector(".acts"), [choose, act("end", `Remove ${entry.name}`, () => uploads.discard(entry))]);
+  }
+
+  #summary(tasks) {
+    const line = this.one("summary");
+    const active = tasks.filter((task) => task.state !== "failed");
+    const left = active.filter((task) => task.state !== "done");
+    line.hidden = left.length < 2;
+    if (line.hidden) return;
+    const sum = (pick) => active.reduce((total, task) => total + pick(task), 0);
+    const words = `${active.length - left.length} of ${active.length} files, ${bytes(sum((t) => t.done))} of ${bytes(sum((t) => t.size))}`;
+    const paused = left.every((task) => task.state === "paused");
+    const all = line.querySelector("button") ?? make("button");
+    all.type = "button";
+    all.textContent = paused ? "Resume all" : "Pause all";
+    all.onclick = () => left.forEach((task) => (paused ? task.resume() : task.pause()));
+    if (!line.contains(all)) line.append(make("span"), all);
+    line.querySelector("span").textContent = words;
+  }
+
+  // Tells the server which files are there: when all are, and now and then before that.
+  #deliver(tasks) {
+    const done = tasks.filter((task) => task.state === "done").map((task) => ({ key: task.id, file: task.fileId }));
+    const text = JSON.stringify(done);
+    if (text === "[]" || text === this.#sent) return;
+    const busy = tasks.some((task) => task.busy || task.state === "queued");
+    if (busy && Date.now() - (this.delivered ?? 0) < 3000) return;
+    this.delivered = Date.now();
+    this.#sent = text;
+    this.component.setStateValue("files", done);
+  }
+}
+
+async function* filesIn(entry, path) {
+  if (entry.isFile) {
+    yield [await new Promise((resolve, reject) => entry.file(resolve, reject)), path + entry.name];
+    return;
+  }
+  const reader = entry.createReader();
+  for (;;) {
+    const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!entries.length) return;
+    for (const one of entries) yield* filesIn(one, `${path}${entry.name}/`);
+  }
+}
+
+function fits(pattern, name) {
+  try {
+    return new RegExp(pattern, "u").test(name);
+  } catch {
+    return true; // the desk knows better
+  }
+}
+
+function describe(task) {
+  const amount = `${bytes(task.done)} of ${bytes(task.size)}`;
+  if (task.state === "queued") return `Waits for its turn · ${bytes(task.size)}`;
+  if (task.state === "paused") return `Paused · ${amount}`;
+  if (task.state === "waiting") return `${task.words} · ${amount}`;
+  if (task.state === "failed") return task.words;
+  if (task.done === task.size) return "Checking…";
+  const parts = [amount];
+  if (task.rate) parts.push(`${bytes(task.rate)}/s`, `${time((task.size - task.done) / task.rate)} left`);
+  if (task.resumed) parts.push("resumed");
+  return parts.join(" · ");
+}
+
+function bytes(count) {
+  let unit = 0;
+  for (; count >= 1000 && unit < 4; unit += 1) count /= 1000;
+  return `${unit && count < 100 ? count.toFixed(1) : Math.round(count)} ${["B", "kB", "MB", "GB", "TB"][unit]}`;
+}
+
+function time(seconds) {
+  const rest = Math.ceil(seconds);
+  if (rest < 60) return `${rest} s`;
+  if (rest < 3600) return `${Math.floor(rest / 60)} min ${rest % 60} s`;
+  return `${Math.floor(rest / 3600)} h ${Math.floor((rest % 3600) / 60)} min`;
+}
+
+function make(tag, name = "", text = "") {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  if (text) made.textContent = text;
+  return made;
+}
+
+function act(icon, label, action) {
+  const button = make("button");
+  button.type = "button";
+  button.title = label;
+  button.setAttribute("aria-label", label);
+  button.dataset.act = icon;
+  button.innerHTML = `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${ICONS[icon]}" /></svg>`;
+  button.onclick = action;
+  return button;
+}
+
+// New buttons in place of the old ones; who was at one of them is at its successor.
+function refill(place, buttons) {
+  const at = [...place.children].findIndex((button) => button.matches(":focus"));
+  place.replaceChildren(...buttons);
+  if (at >= 0) buttons[Math.min(at, buttons.length - 1)].focus();
+}
+
+export default function show(component) {
+  const root = component.parentElement;
+  if (!views.has(root)) views.set(root, new View(root));
+  const view = views.get(root);
+  view.update(component);
+  return () => {
+    view.close();
+    views.delete(root);
+  };
+}
