@@ -1,0 +1,135 @@
+"""What is alive, read from /proc by code of its own: the engine's is what is being tested."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TAG = b"RUNDESK_RUN="
+
+
+@dataclass(frozen=True)
+class Row:
+    """A living process."""
+
+    pid: int
+    start: int  # clock ticks since boot
+    parent: int
+    name: str
+    tag: tuple[str, int] | None = None  # run and attempt, by its environment
+
+    def again(self) -> Row | None:
+        """The same process as it is now; None when it is gone, also when its number is not."""
+        now = row(self.pid)
+        return now if now is not None and now.start == self.start else None
+
+    def signal(self, number: signal.Signals) -> bool:
+        """Whether it was there to be signaled."""
+        with contextlib.suppress(ProcessLookupError):
+            handle = os.pidfd_open(self.pid)
+            try:
+                if self.again() is not None:
+                    signal.pidfd_send_signal(handle, number)
+                    return True
+            finally:
+                os.close(handle)
+        return False
+
+
+@dataclass
+class Tree:
+    """What lives of one attempt of a run."""
+
+    supervisor: Row | None = None
+    snakemake: Row | None = None
+    jobs: list[Row] = field(default_factory=list)
+
+    @property
+    def workers(self) -> list[Row]:
+        """What may write into the run directory."""
+        return [*([self.snakemake] if self.snakemake else []), *self.jobs]
+
+
+Trees = dict[str, dict[int, Tree]]  # run → attempt → what lives of it
+
+
+def row(pid: int) -> Row | None:
+    """A process; None when there is none, or a dead one that nobody has collected yet."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    head, _, tail = text.rpartition(")")
+    fields = tail.split()
+    if fields[0] in "ZXx":
+        return None
+    return Row(pid, int(fields[19]), int(fields[1]), head.partition("(")[2])
+
+
+def table() -> dict[int, Row]:
+    """Every living process."""
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
+    return {pid: found for pid in pids if (found := row(pid)) is not None}
+
+
+def trees(rows: dict[int, Row], runs: Path, wanted: set[str]) -> Trees:
+    """What lives of the runs of a desk: those in `wanted`, and any whose tag a process carries."""
+    found: Trees = {}
+    for process in rows.values():
+        tag = _tag(process.pid)
+        if tag is not None and (tag[0] in wanted or (runs / tag[0]).is_dir()):
+            found.setdefault(tag[0], {}).setdefault(tag[1], Tree()).jobs.append(process)
+    for run_id in wanted | set(found):
+        for lock in (runs / run_id / ".rundesk").glob("attempt-*/lock"):
+            if supervisor := _holder(lock, rows):
+                number = int(lock.parent.name.partition("-")[2])
+                tree = found.setdefault(run_id, {}).setdefault(number, Tree())
+                tree.supervisor = supervisor
+                below = [child for child in rows.values() if child.parent == supervisor.pid]
+                tree.snakemake = next((c for c in below if c.name == "snakemake"), None)
+                known = {job.pid for job in tree.jobs}
+                tree.jobs += [c for c in below if c != tree.snakemake and c.pid not in known]
+    _add_strays(found, rows, runs)
+    return found
+
+
+def _add_strays(found: Trees, rows: dict[int, Row], runs: Path) -> None:
+    """Snakemakes in a run directory that no known supervisor has: as jobs of attempt 0."""
+    known = {
+        tree.snakemake.pid for run in found.values() for tree in run.values() if tree.snakemake
+    }
+    for process in rows.values():
+        # One that was just forked for a job still has the name of its parent.
+        if process.name == "snakemake" and not {process.pid, process.parent} & known:
+            with contextlib.suppress(OSError):
+                place = Path(f"/proc/{process.pid}/cwd").readlink()
+                if place.parent == runs:
+                    found.setdefault(place.name, {}).setdefault(0, Tree()).jobs.append(process)
+
+
+def _tag(pid: int) -> tuple[str, int] | None:
+    try:
+        environ = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return None
+    for entry in environ.split(b"\0") if TAG in environ else ():
+        if entry.startswith(TAG):
+            run_id, _, attempt = entry[len(TAG) :].decode(errors="replace").partition(":")
+            return (run_id, int(attempt)) if attempt.isdigit() else None
+    return None
+
+
+def _holder(lock: Path, rows: dict[int, Row]) -> Row | None:
+    """The supervisor that wrote its identity into the lock, while it lives."""
+    with contextlib.suppress(OSError, ValueError):
+        text = lock.read_text().strip()
+        if text:
+            identity = json.loads(text)
+            holder = rows.get(identity["pid"])
+            if holder is not None and holder.start == identity["start"]:
+                return holder
+    return None
