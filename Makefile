@@ -1,10 +1,15 @@
 # make run    the desk: database, API, portal, runner
 # make test   every check and every test
+# make chaos  runs on a desk to which everything happens: RUNS, FAULTS, SEED
+# make bench  what things cost, beside others that do the same: BENCHES
 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
 WORKERS ?= 2
+RUNS ?= 200
+FAULTS ?= 100
+BENCHES ?= latency overhead throughput claims idle
 SNAKEFILES := $(sort $(wildcard workflows/*/workflow/Snakefile))
 
 # Shows what a command says only when it fails.
@@ -12,7 +17,7 @@ quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 
 export PIP_NO_INPUT := 1
 
-.PHONY: run test check format bench-latency clean
+.PHONY: run test check format chaos bench bench-latency screenshots clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run
@@ -33,13 +38,24 @@ check: $(VENV)/.test
 	done
 	@echo "checks passed"
 
+chaos: $(VENV)/.run
+	@exec $(BIN)/python -m tests.chaos --runs $(RUNS) --faults $(FAULTS) $(if $(SEED),--seed $(SEED))
+
 format: $(VENV)/.test
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 	@$(BIN)/snakefmt workflows
 
+bench: $(VENV)/.bench
+	@for name in $(BENCHES); do $(BIN)/python -m bench.$$name || exit 1; done
+
 bench-latency: $(VENV)/.run
 	@exec $(BIN)/python -m bench.latency
+
+# Pictures of every view for docs/images/, of runs of the bundled example.
+screenshots: $(VENV)/.test
+	@chromium=$$(.ci/chromium) || exit 1; \
+	RUNDESK_CHROMIUM=$$chromium $(BIN)/python -m tests.browser.screenshots
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
@@ -56,3 +72,9 @@ $(VENV)/.test: pyproject.toml | $(BIN)/python
 	@echo "Installing Rundesk and what its tests need (a few minutes the first time)"
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.run
+
+# In a folder of their own: Snakemake imports every plugin that it finds, at each start.
+$(VENV)/.bench: $(VENV)/.run
+	@echo "Installing what the benches compare with"
+	@$(PIP) --prefix $(VENV)/peers 'rundesk[bench]'
+	@touch $@

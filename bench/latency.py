@@ -1,31 +1,24 @@
 """From submission to the first job at work: through the desk, and by a new `snakemake` command.
 
-`python -m bench.latency [--runs 30]` starts a database and a runner of its own in a temporary
-folder, on free ports. Both ways execute the same one-job workflow, in turns, and the job itself
-says when it began. The desk's way is measured from before the call of `submit`.
+`python -m bench.latency [--runs 30]`. Both ways execute the same one-job workflow, in turns, and
+the job itself says when it began. The desk's way is measured from before the call of `submit`.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from services import bootstrap
-from services.access import local_actor
-from services.bootstrap import Services
-from services.database.binary import find
-from services.database.mongod import Mongod
-from services.models import RunRequest, State
-from services.settings import HERE, Settings
+from bench import stand
+from bench.stand import ME, Desk, percentile
+from services.engine.settling import Ended
+from services.models import Run
+from services.rundir import RunDir
 
 WORKFLOW = """\
 rule all:
@@ -35,100 +28,81 @@ rule begin:
     shell: "date +%s.%N > {output}"
 """
 BEGAN = "results/began"
-PORT = 27411  # of the database; nothing else may listen there
-WARM_UP = 3  # runs that do not count
+APART = 0.2  # s between two runs, so that the end of one does not slow the start of the next
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=30)
-    parser.add_argument("--port", type=int, default=PORT)
-    chosen = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory(prefix="rundesk-bench-") as folder,
-        desk(Path(folder), chosen.port) as services,
-    ):
-        report(*measure(services, Path(folder), chosen.runs))
+    parser.add_argument("--warm-up", type=int, default=3, help="runs that do not count")
+    chosen = parser.parse_args(arguments)
+    what = f"latency: submission to first job at work, {chosen.runs} runs each, in turns"
+    with stand.reported(what):
+        report(*measure(chosen.runs, chosen.warm_up))
 
 
-@contextlib.contextmanager
-def desk(folder: Path, port: int) -> Iterator[Services]:
-    """A desk of its own, at work."""
-    snakefile = folder / "workflows/begin/workflow/Snakefile"
-    snakefile.parent.mkdir(parents=True)
-    snakefile.write_text(WORKFLOW)
-    given = {
-        "RUNDESK_DATA": str(folder / "data"),
-        "RUNDESK_DB_PORT": str(port),
-        "RUNDESK_WORKFLOWS": str(folder / "workflows"),
-        "RUNDESK_LOG_LEVEL": "WARNING",
-    }
-    settings = Settings.load(given)
-    database = Mongod(find(os.environ.get("MONGOD", ""), folder / "lib"), folder / "db", port)
-    database.start()
-    runner = subprocess.Popen(
-        [sys.executable, "-m", "services.runner"], cwd=HERE, env={**inherited(), **given}
-    )
-    services = bootstrap.build(settings)
-    try:
-        yield services
-    finally:
-        runner.send_signal(signal.SIGTERM)
-        runner.wait(30)
-        services.close()
-        database.stop()
+def measure(runs: int, warm_up: int) -> tuple[list[dict[str, float]], list[float]]:
+    """Of each run through the desk its moments, of each command the seconds to its job."""
+    moments, seconds = [], []
+    with stand.folder() as place, stand.desk(place, {"begin": WORKFLOW}) as desk:
+        for number in range(warm_up + runs):
+            moments.append(through_the_desk(desk))
+            time.sleep(APART)
+            seconds.append(cold(place, number))
+            time.sleep(APART)
+    return moments[warm_up:], seconds[warm_up:]
 
 
-def inherited() -> dict[str, str]:
-    ours = ("RUNDESK_", "MONGODB_URI")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-
-
-def measure(services: Services, folder: Path, runs: int) -> tuple[list[float], list[float]]:
-    """Seconds of each way, taken in turns; the first ones only warm up."""
-    data, snakefile = services.settings.data, folder / "workflows/begin/workflow/Snakefile"
-
-    def through_the_desk(_: int) -> Path:
-        request = RunRequest(workflow="begin", params={})
-        run_id = services.runs.submit(local_actor(), request).id
-        while not (run := services.runs.get(local_actor(), run_id)).state.final:
-            time.sleep(0.02)
-        if run.state is not State.COMPLETE:
-            raise SystemExit(f"the run did not complete: {run.error}")
-        return data / "runs" / run_id / BEGAN
-
-    def cold(number: int) -> Path:
-        place = folder / "cold" / str(number)
-        place.mkdir(parents=True)
-        words = ["--snakefile", str(snakefile), "--directory", str(place), "--cores", "2"]
-        command = [sys.executable, "-m", "snakemake", *words, "--quiet", "all"]
-        subprocess.run(command, check=True, capture_output=True)
-        return place / BEGAN
-
-    desk_times, cold_times = [], []
-    for number in range(WARM_UP + runs):
-        desk_times.append(timed(through_the_desk, number))
-        cold_times.append(timed(cold, number))
-    return desk_times[WARM_UP:], cold_times[WARM_UP:]
-
-
-def timed(way: Callable[[int], Path], number: int) -> float:
-    """Seconds from the call to the moment the job noted as its beginning."""
+def through_the_desk(desk: Desk) -> dict[str, float]:
+    """Seconds from the call of `submit` to each thing that happens on the way."""
     begun = time.time()
-    return float(way(number).read_text()) - begun
+    run_id = desk.submit("begin")
+    returned = time.time()
+    time.sleep(APART)  # a look at the run would take from what is measured
+    run = desk.completed(run_id)
+    place = RunDir.of(desk.services.settings.data, run_id)
+    ended = Ended.read(place.attempt(1).exit)
+    job = next(job for job in desk.services.runs.jobs(ME, run_id) if job.rule == "begin")
+    if ended is None or ended.started is None or job.started is None:
+        raise SystemExit("the run says nothing of its times")
+    at = {
+        "submit has returned": returned,
+        "runner has heard of it": entered(run, "INITIALIZING"),
+        "supervisor is at work": ended.started.timestamp(),
+        "run directory is prepared": place.config.stat().st_mtime,
+        "Snakemake starts the job": job.started.timestamp(),
+        "job is at work": float((place.root / BEGAN).read_text()),
+        "run is COMPLETE": entered(run, "COMPLETE"),
+    }
+    return {name: moment - begun for name, moment in at.items()}
 
 
-def report(desk_times: Sequence[float], cold_times: Sequence[float]) -> None:
-    print(f"submission to first job at work, {len(desk_times)} runs each, in turns")
-    for name, times in (("desk", desk_times), ("cold snakemake", cold_times)):
-        print(f"  {name:15} p50 {percentile(times, 50):.3f} s   p95 {percentile(times, 95):.3f} s")
-    ratio = statistics.median(cold_times) / statistics.median(desk_times)
-    print(f"  the desk is {ratio:.1f} times faster (medians)")
+def entered(run: Run, state: str) -> float:
+    return next(change.at.timestamp() for change in run.history if change.state == state)
 
 
-def percentile(times: Sequence[float], rank: int) -> float:
-    ordered = sorted(times)
-    return ordered[min(len(ordered) - 1, round(rank / 100 * (len(ordered) - 1)))]
+def cold(folder: Path, number: int) -> float:
+    """Seconds from the start of a `snakemake` command to its job."""
+    place = folder / "cold" / str(number)
+    place.mkdir(parents=True)
+    snakefile = folder / "workflows/begin/workflow/Snakefile"
+    words = ["--snakefile", str(snakefile), "--directory", str(place), "--cores", "2"]
+    command = [sys.executable, "-m", "snakemake", *words, "--quiet", "all"]
+    begun = time.time()
+    subprocess.run(command, check=True, capture_output=True, env=stand.environment())
+    return float((place / BEGAN).read_text()) - begun
+
+
+def report(moments: Sequence[dict[str, float]], seconds: Sequence[float]) -> None:
+    desk = [moment["job is at work"] for moment in moments]
+    for name, times in (("desk", desk), ("cold snakemake", seconds)):
+        p50, p95 = percentile(times, 50), percentile(times, 95)
+        print(f"  {name:15} p50 {p50:.3f} s   p95 {p95:.3f} s   least {min(times):.3f} s")
+    print(f"  the desk is {1 / stand.ratio(desk, seconds):.1f} times faster (median of pairs)")
+    print("  on the way, after the call of submit (medians):")
+    for name in moments[0]:
+        at = statistics.median(moment[name] for moment in moments)
+        print(f"    {at * 1000:6.1f} ms  {name}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import psutil
+
 from services.settings import HERE, Settings
 from tests.desk import end_runs, environment
 from tests.host import PATIENCE, until
@@ -59,6 +61,23 @@ class Servers:
             return process.wait(PATIENCE)
         finally:
             process.kill()
+
+    def processes(self, name: str) -> list[psutil.Process]:
+        """A process and all that it started."""
+        first = psutil.Process(self._running[name].pid)
+        return [first, *first.children(recursive=True)]
+
+    def memory(self, name: str) -> int:
+        """Resident bytes of a process and of all that it started."""
+        return sum(process.memory_info().rss for process in self.processes(name))
+
+    def kill(self, name: str) -> None:
+        """kill -9 of a process and of all that it started."""
+        family = self.processes(name)
+        for process in family:
+            process.kill()
+        psutil.wait_procs(family[1:], PATIENCE)
+        self._running.pop(name).wait(PATIENCE)
 
     def stop_all(self) -> None:
         for name in list(self._running):

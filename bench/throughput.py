@@ -1,0 +1,125 @@
+"""Many tiny runs: through the desk, and forked bare from a process that has Snakemake imported.
+
+`python -m bench.throughput [--runs 200] [--rounds 3] [--at-once 4]`. Both ways execute the same
+one-job workflow as often and as many at once. The desk's way is measured from the first `submit`
+to the end of the last run, with everything it does: check, store, claim, supervise, report, list
+the results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path
+
+from bench import stand
+from bench.stand import Desk
+from services.models import RunFilter, State
+
+WORKFLOW = """\
+rule all:
+    input: "results/made"
+rule make:
+    output: "results/made"
+    shell: "echo made > {output}"
+"""
+CORES = 1  # of each run, so that cores limit neither way
+WARM_UP = 4
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--at-once", type=int, default=4)
+    chosen = parser.parse_args(arguments)
+    runs, at_once = chosen.runs, chosen.at_once
+    what = f"throughput: {runs} tiny runs, {at_once} at once, {chosen.rounds} rounds, in turns"
+    with stand.reported(what):
+        report(runs, measure(runs, chosen.rounds, at_once))
+
+
+def measure(runs: int, rounds: int, at_once: int) -> dict[str, list[float]]:
+    """Seconds of each round, by way."""
+    limits = {"max_runs": str(at_once), "cores": str(at_once * CORES), "run_cores": str(CORES)}
+    with (
+        stand.folder() as place,
+        stand.desk(place, {"make": WORKFLOW}, **limits) as desk,
+        bare(place, at_once) as server,
+    ):
+        numbers = count()
+        through_the_desk(desk, WARM_UP)
+        forked(server, place, numbers, WARM_UP)
+        ways = {
+            "desk": lambda: through_the_desk(desk, runs),
+            "bare": lambda: forked(server, place, numbers, runs),
+        }
+        return stand.taking_turns(rounds, ways)
+
+
+def through_the_desk(desk: Desk, runs: int) -> float:
+    begun = time.time()
+    last = [desk.submit("make") for _ in range(runs)][-1]
+    wanted = RunFilter(state=[state for state in State if not state.final], limit=1)
+    while desk.services.runs.list(stand.ME, wanted).items:
+        time.sleep(0.1)
+    desk.completed(last)
+    done = desk.services.runs.list(stand.ME, RunFilter(limit=min(runs, 200))).items
+    if failed := [run for run in done if run.state is not State.COMPLETE]:
+        raise SystemExit(f"{len(failed)} runs did not complete: {failed[0].error}")
+    return max(run.ended.timestamp() for run in done if run.ended) - begun
+
+
+@contextlib.contextmanager
+def bare(place: Path, at_once: int) -> Iterator[subprocess.Popen[str]]:
+    """A process that forks Snakemake for each folder it is told."""
+    snakefile = place / "workflows/make/workflow/Snakefile"
+    server = subprocess.Popen(
+        [sys.executable, "-m", "bench.bare", str(at_once), str(snakefile), str(CORES)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=stand.environment(),
+    )
+    with server:
+        heard(server, "ready")
+        yield server
+        server.communicate()
+
+
+def forked(server: subprocess.Popen[str], place: Path, numbers: Iterator[int], runs: int) -> float:
+    begun = time.time()
+    for _ in range(runs):
+        tell(server, str(place / "bare" / str(next(numbers))))
+    tell(server, "")
+    heard(server, "done")
+    return time.time() - begun
+
+
+def tell(server: subprocess.Popen[str], line: str) -> None:
+    assert server.stdin is not None
+    server.stdin.write(line + "\n")
+    server.stdin.flush()
+
+
+def heard(server: subprocess.Popen[str], word: str) -> None:
+    assert server.stdout is not None
+    if server.stdout.readline().strip() != word:
+        raise SystemExit("the bare way ended")
+
+
+def report(runs: int, seconds: dict[str, list[float]]) -> None:
+    for name, times in seconds.items():
+        rate = runs / statistics.median(times)
+        print(f"  {name:5} {runs / rate:6.1f} s   {rate:5.1f} runs/s   {1000 / rate:5.0f} ms each")
+    print(f"  the desk takes {stand.ratio(seconds['desk'], seconds['bare']):.2f} times as long")
+
+
+if __name__ == "__main__":
+    main()
