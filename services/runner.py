@@ -20,6 +20,7 @@ from pathlib import Path
 
 from apscheduler.events import EVENT_JOB_EXECUTED, JobEvent
 from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers import SchedulerNotRunningError
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
 
@@ -35,6 +36,7 @@ log = logging.getLogger("rundesk.runner")
 DISPATCH = 1.0  # s between two looks at the queue when no change of it was heard
 RECONCILE = 2.0  # s
 SWEEP = 600.0  # s between two looks at uploads that nobody finished
+AFTER_START = 0.05  # s between two tries to end what has only just begun
 AWAY = 1.0  # s between two looks while the database is away
 
 
@@ -190,7 +192,16 @@ def host_name(data: Path) -> str:
 
 def _shut_down(scheduler: BlockingScheduler) -> None:
     """From a thread: a signal may arrive while this one holds a lock of the scheduler's."""
-    threading.Thread(target=scheduler.shutdown, kwargs={"wait": False}).start()
+
+    def work() -> None:
+        while True:
+            try:
+                scheduler.shutdown(wait=False)
+                break
+            except SchedulerNotRunningError:  # the signal came before its start
+                time.sleep(AFTER_START)
+
+    threading.Thread(target=work, daemon=True).start()
 
 
 if __name__ == "__main__":

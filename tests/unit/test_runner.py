@@ -8,7 +8,9 @@ from datetime import UTC
 
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.blocking import BlockingScheduler
 
+from services import runner
 from services.runner import Bell
 from tests.host import until
 
@@ -80,3 +82,10 @@ def test_ring_after_the_end_is_harmless():
     scheduler.start()
     scheduler.shutdown()
     bell.ring()
+
+
+def test_scheduler_that_is_told_to_end_before_its_start_ends():
+    scheduler = BlockingScheduler(timezone=UTC)
+    runner._shut_down(scheduler)
+    scheduler.start()  # returns
+    assert not scheduler.running
