@@ -7,14 +7,12 @@ everything is derived; without a schema one is inferred from `config/config.yaml
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import logging
 import os
 import re
 import secrets
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +26,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from services import params
 from services.disk import told_when_full
 from services.errors import Conflict, NotFound
-from services.models import Actor, Example, Highlight, Need, Workflow
+from services.models import Actor, Example, Highlight, Workflow
+from services.needs import Needs
 from services.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -44,32 +43,6 @@ SCHEMAS = tuple(
 )
 READMES = ("config/README.md", "README.md")
 NOT_WORKFLOW = {"example", ".git", ".snakemake", "__pycache__", ".rundesk", "results", "logs"}
-
-
-class Needs(BaseModel):
-    """What a workflow expects of the host."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    executables: list[str] = []
-    modules: list[str] = []
-
-    def looked_up(self) -> list[Need]:
-        """Each with whether this host has it now."""
-        beside = str(Path(sys.executable).parent)
-        path = os.pathsep.join([beside, os.environ.get("PATH", "")])
-        programs = [
-            Need(name=name, kind="program", met=shutil.which(name, path=path) is not None)
-            for name in self.executables
-        ]
-        packages = [
-            Need(name=name, kind="Python package", met=_importable(name)) for name in self.modules
-        ]
-        return programs + packages
-
-
-def _importable(name: str) -> bool:
-    return importlib.util.find_spec(name.partition(".")[0]) is not None
 
 
 class Manifest(BaseModel):
