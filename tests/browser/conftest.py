@@ -73,8 +73,9 @@ def desk(settings: Settings, tmp_path: Path) -> Iterator[Servers]:
         yield servers
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """A browser for a module: Playwright has an event loop at work in this thread all the while."""
     program = os.environ.get("RUNDESK_CHROMIUM") or shutil.which("chromium")
     assert program, "RUNDESK_CHROMIUM or a chromium on the PATH is needed"
     expect.set_options(timeout=PATIENCE)
