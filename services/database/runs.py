@@ -172,9 +172,11 @@ class RunStore:
         note: str = "",
         cause: Cause | None = None,
         outcome: Outcome | None = None,
+        ran: datetime | None = None,
     ) -> Run:
         """Move a run to `target` and append to its history, in one write.
 
+        `ran`: by way of RUNNING, from then on; only a run that is INITIALIZING takes that way.
         The entry of an `attempt` that ends so gets its `outcome`, `target` by itself. Raises
         TransitionRefused when the present state does not allow that, or when `attempt` is given
         and is over or no longer the present one.
@@ -182,6 +184,10 @@ class RunStore:
         now = milliseconds(now)
         update = moved(target, now, note, cause)
         query, filters = one(run_id, owner), None
+        if ran is not None:
+            only_from, ran = [State.INITIALIZING], milliseconds(ran)
+            lines = [change(State.RUNNING, ran), update["$push"]["history"]]
+            update |= {"$push": {"history": {"$each": lines}}, "$min": {"started": ran}}
         if attempt is not None:  # what is over, or waits again, is not an attempt's to move
             query["attempt"] = attempt
             only_from = [state for state in only_from or LIVE if state in LIVE]

@@ -50,7 +50,7 @@ class Order:
 
     @property
     def target(self) -> Attempt:
-        return Attempt(self.settings, self.run.id, self.attempt)
+        return Attempt(self.settings, self.run.id, self.attempt, self.run.digest)
 
 
 class Preparation:

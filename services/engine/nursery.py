@@ -1,25 +1,26 @@
 """The fork server: Snakemake is imported once, each attempt is a fork of that.
 
-A forked Snakemake reaches its first job in a twentieth of the time of a new one, and one fork is
-always made ahead: it waits for the next order. What makes forking safe: this process has one
-thread, opens no connection, and does nothing but fork. It ends when the runner does, and the fork
-that waits with it; those at work go on.
+A forked Snakemake reaches its first job in a twentieth of the time of a new one, and some forks are
+always made ahead: they wait for the next orders. What makes forking safe: this process has one
+thread, opens no connection, and does nothing but fork. It ends when the runner does, and the
+forks that wait with it; those at work go on.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import logging
 import os
 import pickle
 import platform
-import select
 import signal
 import socket
 import subprocess
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
@@ -53,7 +54,7 @@ MESSAGE = 1 << 12  # bytes of the largest message
 ORDER, READY, STARTED = b"order", b"ready", b"started"
 FILES = 2  # that go with an order: the lock of its attempt, and the order itself
 PATIENCE = 5.0  # s that a fork may take
-AFTER = 0.15  # s from an order to the next fork made ahead: the start of that run goes first
+AHEAD = 4  # forks made at once, for the orders to come
 BACK_OFF = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)  # s before a further start
 STABLE = 60.0  # s after which a nursery counts as healthy
 SLOWEST = 120.0  # s that it may take to be ready
@@ -170,50 +171,52 @@ def environment(of: os._Environ[str] | dict[str, str]) -> dict[str, str]:
 
 def serve(control: socket.socket) -> None:
     """Have an attempt executed for each order, until the runner is gone."""
+    waiting: list[socket.socket] = []
     while True:
-        select.select([control], [], [], AFTER)
-        with hatched(control) as waiting:
-            message, files, _, _ = socket.recv_fds(control, MESSAGE, FILES)
-            if not message:
-                return
-            try:
-                hand_on(files, waiting, control)
-                answer = STARTED
-            except Exception as error:
-                log.exception("an attempt could not be started")
-                answer = repr(error).encode()[:MESSAGE]
-            for file in files:
-                os.close(file)
-            control.send(answer)
+        waiting = waiting or hatched(control)
+        message, files, _, _ = socket.recv_fds(control, MESSAGE, FILES)
+        if not message:
+            return
+        try:
+            hand_on(files, waiting)
+            answer = STARTED
+        except Exception as error:
+            log.exception("an attempt could not be started")
+            answer = repr(error).encode()[:MESSAGE]
+        for file in files:
+            os.close(file)
+        control.send(answer)
 
 
-def hand_on(files: list[int], to: socket.socket, control: socket.socket) -> None:
-    """Pass an order on to the fork that waits for it. Raises OSError when none can be made."""
-    try:
-        socket.send_fds(to, [ORDER], files)
-    except OSError:  # it was killed while it waited
-        with hatched(control) as another:
-            socket.send_fds(another, [ORDER], files)
+def hand_on(files: list[int], waiting: list[socket.socket]) -> None:
+    """Pass an order on to a fork that waits for one. Raises NurseryFailed when all were killed."""
+    while waiting:
+        with waiting.pop() as to, contextlib.suppress(ConnectionError):
+            socket.send_fds(to, [ORDER], files)
+            return
+    raise NurseryFailed("What was forked ahead has been killed.")
 
 
-def hatched(control: socket.socket) -> socket.socket:
-    """Where a new fork waits for its order; it ends when this is closed without one.
+def hatched(control: socket.socket) -> list[socket.socket]:
+    """Where new forks wait for an order each; one ends when its end here is closed without.
 
-    It is nobody's child: the process between it and us ends at once.
+    They are nobody's children: the process between them and us ends at once.
     """
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        between = os.fork()
-        if between == 0:
-            try:
+    pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(AHEAD)]
+    between = os.fork()
+    if between == 0:
+        try:
+            for _, theirs in pairs:
                 if os.fork() == 0:
-                    control.close()
-                    ours.close()
+                    for other in {control, *chain(*pairs)} - {theirs}:
+                        other.close()
                     await_order(theirs)
-            finally:
-                os._exit(0)
+        finally:
+            os._exit(0)
+    for _, theirs in pairs:
+        theirs.close()
     os.waitpid(between, 0)
-    return ours
+    return [ours for ours, _ in pairs]
 
 
 def await_order(source: socket.socket) -> NoReturn:

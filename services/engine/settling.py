@@ -93,6 +93,7 @@ class Attempt:
     settings: Settings
     run_id: str
     number: int
+    digest: str = ""  # of the workflow; "": the database knows it
 
     @property
     def rundir(self) -> RunDir:
@@ -180,17 +181,19 @@ def produced(rundir: RunDir) -> list[str]:
 
 
 def _publish(attempt: Attempt, database: Database) -> None:
-    run = database.runs.get(attempt.run_id, None)
-    folder = kept(attempt.settings.data, run.digest if run else "")
+    digest = attempt.digest
+    if not digest and (run := database.runs.get(attempt.run_id, None)):
+        digest = run.digest
+    folder = kept(attempt.settings.data, digest)
     publish(attempt.rundir, produced(attempt.rundir), highlights(folder))
 
 
 def _move(attempt: Attempt, database: Database, ended: Ended, outcome: Outcome) -> State:
     transition = partial(database.runs.transition, attempt.run_id, attempt=attempt.number)
-    if ended.started is not None:  # the database may have been away when it began
-        with contextlib.suppress(TransitionRefused):
-            transition(State.RUNNING, now=ended.started)
     if outcome.failures is not None and outcome.failures < (outcome.limit or 0):
+        if ended.started is not None:
+            with contextlib.suppress(TransitionRefused):  # told already
+                transition(State.RUNNING, now=ended.started)
         note = f"Attempt {attempt.number} failed ({outcome.failures} of {outcome.limit})."
         with contextlib.suppress(TransitionRefused):
             return transition(
@@ -202,7 +205,11 @@ def _move(attempt: Attempt, database: Database, ended: Ended, outcome: Outcome) 
         return transition(
             State.CANCELED, now=ended.ended, only_from=asked, cause=cause, outcome=outcome
         ).state
-    return transition(outcome.state, now=ended.ended, cause=ended.cause, outcome=outcome).state
+    end = partial(transition, outcome.state, now=ended.ended, cause=ended.cause, outcome=outcome)
+    if ended.started is not None:  # a short run; or the database was away when it began
+        with contextlib.suppress(TransitionRefused):  # told already
+            return end(ran=ended.started).state
+    return end().state
 
 
 def _unpublished(error: Exception) -> Cause:

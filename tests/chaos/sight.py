@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 TAG = b"RUNDESK_RUN="
+UNKNOWN = 0  # number of an attempt that nobody can tell
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,11 @@ def table() -> dict[int, Row]:
     return {pid: found for pid in pids if (found := row(pid)) is not None}
 
 
-def trees(rows: dict[int, Row], runs: Path, wanted: set[str]) -> Trees:
-    """What lives of the runs of a desk: those in `wanted`, and any whose tag a process carries."""
+def trees(rows: dict[int, Row], runs: Path, wanted: set[str], before: Trees) -> Trees:
+    """What lives of the runs of a desk: those in `wanted`, and any whose tag a process carries.
+
+    `before` tells which attempt a Snakemake belonged to whose supervisor is gone.
+    """
     found: Trees = {}
     for process in rows.values():
         tag = _tag(process.pid)
@@ -93,12 +97,12 @@ def trees(rows: dict[int, Row], runs: Path, wanted: set[str]) -> Trees:
                 tree.snakemake = next((c for c in below if c.name == "snakemake"), None)
                 known = {job.pid for job in tree.jobs}
                 tree.jobs += [c for c in below if c != tree.snakemake and c.pid not in known]
-    _add_strays(found, rows, runs)
+    _add_strays(found, rows, runs, before)
     return found
 
 
-def _add_strays(found: Trees, rows: dict[int, Row], runs: Path) -> None:
-    """Snakemakes in a run directory that no known supervisor has: as jobs of attempt 0."""
+def _add_strays(found: Trees, rows: dict[int, Row], runs: Path, before: Trees) -> None:
+    """Snakemakes in a run directory that no living supervisor has."""
     known = {
         tree.snakemake.pid for run in found.values() for tree in run.values() if tree.snakemake
     }
@@ -108,7 +112,15 @@ def _add_strays(found: Trees, rows: dict[int, Row], runs: Path) -> None:
             with contextlib.suppress(OSError):
                 place = Path(f"/proc/{process.pid}/cwd").readlink()
                 if place.parent == runs:
-                    found.setdefault(place.name, {}).setdefault(0, Tree()).jobs.append(process)
+                    number = _attempt(process, before.get(place.name, {}))
+                    found.setdefault(place.name, {}).setdefault(number, Tree()).jobs.append(process)
+
+
+def _attempt(process: Row, before: dict[int, Tree]) -> int:
+    for number, tree in before.items():
+        if any((row.pid, row.start) == (process.pid, process.start) for row in tree.workers):
+            return number
+    return UNKNOWN
 
 
 def _tag(pid: int) -> tuple[str, int] | None:

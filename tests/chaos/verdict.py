@@ -118,7 +118,7 @@ class Verdict:
 
     def _nothing_alive(self) -> None:
         wanted = {entry.run_id for entry in self._accepted.all()}
-        trees = sight.trees(sight.table(), self._world.settings.data / "runs", wanted)
+        trees = sight.trees(sight.table(), self._world.settings.data / "runs", wanted, before={})
         for run_id, attempts in trees.items():
             left = [f"{row.name} {row.pid}" for tree in attempts.values() for row in tree.workers]
             if left:

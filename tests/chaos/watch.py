@@ -82,7 +82,7 @@ class Watch(threading.Thread):
         """One comparison. Raises DatabaseUnavailable."""
         services = self._world.services
         live = {run.id: run for run in services.runs.list(ME, LIVE_FILTER).items}
-        trees = sight.trees(sight.table(), self._runs, set(live))
+        trees = sight.trees(sight.table(), self._runs, set(live), before=self.trees)
         shown = dict(live)
         for run_id in set(trees) - set(live):
             shown[run_id] = services.runs.get(ME, run_id)
@@ -136,7 +136,8 @@ class Watch(threading.Thread):
     # ---- I2: one attempt at a time ---------------------------------------------------------------
 
     def _one_at_a_time(self, run_id: str, attempts: dict[int, Tree]) -> None:
-        busy = {number: tree for number, tree in attempts.items() if self._at_work(run_id, number)}
+        known = {number: tree for number, tree in attempts.items() if number != sight.UNKNOWN}
+        busy = {number: tree for number, tree in known.items() if self._at_work(run_id, number)}
         if len(busy) < 2:
             return
         still = {

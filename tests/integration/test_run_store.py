@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
+
 import pytest
 
 from services.database.runs import Outcome
@@ -199,3 +202,28 @@ def test_failures_of_an_attempt_that_is_settled_twice_are_the_same(store, queue)
     fail(store, queue, run_id, State.SYSTEM_ERROR)
     assert store.failures(run_id, 1)[State.SYSTEM_ERROR] == 0
     assert store.failures(run_id, 2)[State.SYSTEM_ERROR] == 1
+
+
+def test_short_run_passes_running_in_one_write(store, queue):
+    run = add_run(store)
+    claim = claim_run(queue)
+    assert claim
+    began, over = NOW + timedelta(seconds=1), NOW + timedelta(seconds=2)
+    move = partial(store.transition, run.id, State.COMPLETE, attempt=1, now=over)
+    ended = move(ran=began)
+    assert [(line.state, line.at) for line in ended.history[-2:]] == [
+        (State.RUNNING, began),
+        (State.COMPLETE, over),
+    ]
+    assert (ended.started, ended.ended) == (began, over)
+    with pytest.raises(TransitionRefused):
+        move(ran=began)
+
+
+def test_run_that_is_known_to_run_does_not_pass_running_again(store, queue):
+    run = add_run(store)
+    claim_run(queue)
+    store.transition(run.id, State.RUNNING, attempt=1, now=NOW)
+    with pytest.raises(TransitionRefused):
+        store.transition(run.id, State.COMPLETE, attempt=1, now=NOW, ran=NOW)
+    assert store.transition(run.id, State.COMPLETE, attempt=1, now=NOW).state.final
