@@ -26,6 +26,7 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 
 from services.bootstrap import Services, build
 from services.engine.dispatcher import Dispatcher
+from services.engine.errands import Errands
 from services.engine.nursery import Nursery
 from services.engine.reconciler import Reconciler
 from services.errors import DatabaseUnavailable, Misconfigured
@@ -150,9 +151,11 @@ def main() -> int:
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: sys.exit(0))
-        nursery = Nursery(settings)
+        errands = Errands(settings, services.database)
+        nursery = Nursery(settings, errands.door)
         try:
             nursery.ready()  # it starts while we wait
+            errands.start()
             services.database.wait()
             services.database.create_indexes()
             log.info(
@@ -161,6 +164,7 @@ def main() -> int:
             run(services, nursery, host_name(settings.data))
         finally:
             nursery.stop()
+            errands.stop()
             services.close()
     return 0
 

@@ -52,7 +52,7 @@ LAZY = (
 )
 MESSAGE = 1 << 12  # bytes of the largest message
 ORDER, READY, STARTED = b"order", b"ready", b"started"
-FILES = 2  # that go with an order: the lock of its attempt, and the order itself
+FILES = 3  # with an order: the lock of its attempt, the door for errands, the order itself
 PATIENCE = 5.0  # s that a fork may take
 AHEAD = 4  # forks made at once, for the orders to come
 BACK_OFF = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)  # s before a further start
@@ -69,8 +69,10 @@ class NurseryFailed(RundeskError):
 class Nursery:
     """The runner's end: starts the process, starts it again when it died, and hands it orders."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, door: socket.socket) -> None:
+        """`door`: where those who execute an order ask the runner for errands."""
         self._settings = settings
+        self._door = door
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._ready = False
@@ -115,7 +117,8 @@ class Nursery:
                 pickle.dump(order, file)
                 file.flush()
                 self._socket.settimeout(PATIENCE)
-                socket.send_fds(self._socket, [ORDER], [lock, file.fileno()])
+                files = [lock, self._door.fileno(), file.fileno()]
+                socket.send_fds(self._socket, [ORDER], files)
             answer = self._socket.recv(MESSAGE)
         except OSError as error:
             self._failed("does not answer")
@@ -140,7 +143,8 @@ class Nursery:
     def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._started = time.monotonic()
-        command = [sys.executable, "-m", "services.engine.nursery", str(theirs.fileno())]
+        level = self._settings.log_level
+        command = [sys.executable, "-m", "services.engine.nursery", str(theirs.fileno()), level]
         with theirs:
             self._process = subprocess.Popen(
                 command,
@@ -227,15 +231,16 @@ def await_order(source: socket.socket) -> NoReturn:
         message, files, _, _ = socket.recv_fds(source, MESSAGE, FILES)
     if not message:
         os._exit(0)
-    lock, order = files
+    lock, door, order = files
     with open(order, "rb") as file:  # noqa: PTH123 - it has no path
         file.seek(0)
-        supervisor.supervise(pickle.load(file), lock)
+        supervisor.supervise(pickle.load(file), lock, socket.socket(fileno=door))
 
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's goes to the runner as well
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # What is forked keeps this, on a stream of its own: logging is slow to set up again.
+    logging.basicConfig(level=sys.argv[2], format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     control = socket.socket(fileno=int(sys.argv[1]))
     processes.rename("rundesk-nursery")
     for name in LAZY:
@@ -244,6 +249,7 @@ def main() -> None:
         except ImportError as error:
             log.info("%s is not here: %s", name, error)
     register_plugins()
+    make_parser()
     platform.platform()  # starts a process, once; Snakemake prints it at each start
     gc.collect()
     gc.freeze()
@@ -252,6 +258,14 @@ def main() -> None:
         serve(control)
     except ConnectionError:  # the runner is gone
         return
+
+
+def make_parser() -> None:
+    """Have Snakemake make its parser of arguments once, not at each start: a tenth of all of it."""
+    from snakemake import cli
+
+    parser = cli.get_argument_parser()
+    cli.get_argument_parser = lambda profiles=None: parser  # noqa: ARG005 - runs have no profiles
 
 
 def register_plugins() -> None:

@@ -72,12 +72,12 @@ class _Stat:
 
 def boot_id() -> str:
     """Changes with every start of the host."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
 
 
 def out_of_memory_kills() -> int:
     """Processes that the kernel ended for want of memory since the host started."""
-    with contextlib.suppress(OSError), open("/proc/vmstat", encoding="ascii") as file:  # noqa: PTH123
+    with contextlib.suppress(OSError), open("/proc/vmstat", encoding="utf-8") as file:  # noqa: PTH123
         for line in file:
             if line.startswith("oom_kill "):
                 return int(line.split()[1])

@@ -20,7 +20,7 @@ from services.database import Database
 from services.database.runs import Outcome
 from services.disk import no_room
 from services.engine import causes, reporter
-from services.errors import DatabaseUnavailable, TransitionRefused
+from services.errors import TransitionRefused
 from services.models import Cause, CauseKind, Model, State
 from services.results import publish
 from services.rundir import RunDir
@@ -52,6 +52,7 @@ class Ended(Model):
     ended: datetime
     cause: Cause | None = None
     hopeless: bool = False  # another attempt would end the same way
+    unlisted: bool = False  # it ended well, and its results could not be listed
 
     @property
     def state(self) -> State:
@@ -59,7 +60,7 @@ class Ended(Model):
         if self.canceled:
             return State.CANCELED
         if self.exit_code == 0:
-            return State.COMPLETE
+            return State.SYSTEM_ERROR if self.unlisted else State.COMPLETE
         own = self.overtime or self.exit_code is not None
         return State.EXECUTOR_ERROR if own else State.SYSTEM_ERROR
 
@@ -125,35 +126,48 @@ def why(
 
 
 def settle(attempt: Attempt, database: Database, ended: Ended) -> State:
-    """Replay what was spooled, publish, close the jobs and move the run on; returns where to.
+    """List the results and record the end; returns the state the run is in then.
 
     Raises DatabaseUnavailable: then do it again. Raises TransitionRefused when the attempt is not
     the run's present one any more.
     """
-    state = ended.state
-    if state is State.COMPLETE:
-        try:
-            _publish(attempt, database)
-        except DatabaseUnavailable:
-            raise
-        except Exception as error:
-            log.exception("the results could not be listed")
-            ended = ended.model_copy(update={"cause": _unpublished(error)})
-            state = State.SYSTEM_ERROR
+    if not attempt.digest and (run := database.runs.get(attempt.run_id, None)):
+        attempt = replace(attempt, digest=run.digest)
+    return record(attempt, database, listed(attempt, ended))
+
+
+def listed(attempt: Attempt, ended: Ended) -> Ended:
+    """Publish the results of an attempt that ended well; how it ended, that done.
+
+    Needs the attempt's digest, and no database.
+    """
+    if ended.state is not State.COMPLETE:
+        return ended
+    try:
+        folder = kept(attempt.settings.data, attempt.digest)
+        publish(attempt.rundir, produced(attempt.rundir), highlights(folder))
+    except Exception as error:
+        log.exception("the results could not be listed")
+        return ended.model_copy(update={"cause": _unpublished(error), "unlisted": True})
+    return ended
+
+
+def record(attempt: Attempt, database: Database, ended: Ended) -> State:
+    """Replay what was spooled, close the jobs and move the run on; raises as `settle` does."""
     apply = partial(database.jobs.apply, attempt.run_id, attempt.number)
     spool = reporter.Spool(attempt.rundir.attempt(attempt.number).spool)
     spool.drain(reporter.tolerant(apply, lambda error: log.error("not stored: %s", error)))
-    database.jobs.close(attempt.run_id, attempt.number, state, now=ended.ended)
-    return _move(attempt, database, ended, _outcome(attempt, database, ended, state))
+    database.jobs.close(attempt.run_id, attempt.number, ended.state, now=ended.ended)
+    return _move(attempt, database, ended, _outcome(attempt, database, ended))
 
 
-def _outcome(attempt: Attempt, database: Database, ended: Ended, state: State) -> Outcome:
+def _outcome(attempt: Attempt, database: Database, ended: Ended) -> Outcome:
     """What an attempt counts for. Failures by the workflow and by the desk are counted apart.
 
     Both only since the run was submitted or resumed. What would fail the same way again is given
     up at once, and the workflow's own failures unless more attempts were asked for.
     """
-    code = -ended.signal if ended.signal is not None else ended.exit_code
+    state, code = ended.state, -ended.signal if ended.signal is not None else ended.exit_code
     if state not in (State.EXECUTOR_ERROR, State.SYSTEM_ERROR):
         return Outcome(state, code)
     run = database.runs.get(attempt.run_id, None)
@@ -178,14 +192,6 @@ def produced(rundir: RunDir) -> list[str]:
             with contextlib.suppress(ValueError):
                 found.append(urlsafe_b64decode(name).decode())
     return sorted(found)
-
-
-def _publish(attempt: Attempt, database: Database) -> None:
-    digest = attempt.digest
-    if not digest and (run := database.runs.get(attempt.run_id, None)):
-        digest = run.digest
-    folder = kept(attempt.settings.data, digest)
-    publish(attempt.rundir, produced(attempt.rundir), highlights(folder))
 
 
 def _move(attempt: Attempt, database: Database, ended: Ended, outcome: Outcome) -> State:

@@ -11,15 +11,17 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from services import params, sheets
 from services.disk import no_room
-from services.errors import RundeskError
-from services.models import Input, Run
+from services.errors import Invalid, RundeskError
+from services.models import Input, Submission
 from services.rundir import RunDir
-from services.workflows import Broken, default_config, snakefile
+from services.schemas import Broken, default_config
+from services.workflows import params_schema, snakefile
 
 FICLONE = 0x40049409  # linux/fs.h; shares the blocks of a file until one of both is written to
 
@@ -28,7 +30,7 @@ class StagingFailed(RundeskError):
     """The run cannot be prepared, now or later."""
 
 
-def stage(run: Run, rundir: RunDir, workflow: Path, blob: Callable[[str], Path]) -> Path:
+def stage(run: Submission, rundir: RunDir, workflow: Path, blob: Callable[[str], Path]) -> Path:
     """Prepare `rundir` for `run`; returns the Snakefile to run.
 
     `workflow` is the frozen copy of its files; `blob` tells where content with a sha256 lies.
@@ -41,26 +43,51 @@ def stage(run: Run, rundir: RunDir, workflow: Path, blob: Callable[[str], Path])
             folder.mkdir(parents=True, exist_ok=True)
         for entry in run.inputs:
             _input(entry, blob(entry.sha256), rundir.root / entry.path)
+        if run.inputs and not rundir.names.exists():
+            names = {entry.path: entry.name for entry in run.inputs}
+            _write(rundir.names, json.dumps(names, indent=1, ensure_ascii=False))
+        if run.sheets:
+            _sheets(run, rundir, params.sheets(params_schema(workflow)))
         _folder(workflow / "config", rundir.root / "config")
-        content = configuration(run.params, run.inputs, default_config(workflow))
+        content = configuration(run, default_config(workflow))
         _write(rundir.config, json.dumps(content, indent=1, ensure_ascii=False))
     except Broken as error:
         raise StagingFailed(f"The workflow's files cannot be read: {error}") from error
+    except Invalid as error:
+        raise StagingFailed(f"The sample sheet cannot be read: {error}") from error
     return found
 
 
-def configuration(
-    params: Mapping[str, Any], inputs: Sequence[Input], base: Mapping[str, Any]
-) -> dict[str, Any]:
+def configuration(run: Submission, base: Mapping[str, Any]) -> dict[str, Any]:
     """What Snakemake reads: the workflow's defaults under the parameters, files as staged paths."""
-    given = copy.deepcopy(dict(params))
-    for entry in inputs:
+    given = copy.deepcopy(run.params) | run.sheets
+    for entry in run.inputs:
         name, _, index = entry.field.partition(".")
+        if name in run.sheets:
+            continue  # in a cell of its table, or what its table was made of
         if index:
             given[name][int(index)] = entry.path
         else:
             given[name] = entry.path
     return _merged(base, given)
+
+
+def _sheets(run: Submission, rundir: RunDir, fields: Mapping[str, Any]) -> None:
+    """Write each sample sheet as a plain table whose file cells are staged paths."""
+    for name, path in run.sheets.items():
+        if (target := rundir.root / path).exists():
+            continue
+        rows, given = fields[name]["rows"], run.params[name]
+        if isinstance(given, str):
+            (source,) = (entry.path for entry in run.inputs if entry.field == name)
+            given = sheets.read(rundir.root / source, rows).records
+        records = [dict(record) for record in given]
+        for entry in run.inputs:
+            parameter, _, cell = entry.field.partition(".")
+            if parameter == name and cell:
+                index, _, column = cell.partition(".")
+                records[int(index)][column] = entry.path
+        sheets.write(records, target, rows, delimiter=sheets.DELIMITERS[target.suffix])
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

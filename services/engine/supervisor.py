@@ -12,6 +12,7 @@ import math
 import os
 import select
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -19,11 +20,11 @@ from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 from services.database import Database
-from services.engine import causes, processes
+from services.engine import causes, errands, processes
 from services.engine.console import Console
 from services.engine.execution import Order, Preparation, execute
 from services.engine.processes import Identity
-from services.engine.settling import Ended, settle, why
+from services.engine.settling import Ended, listed, record, why
 from services.errors import DatabaseUnavailable, TransitionRefused
 from services.models import CauseKind, State
 from services.settings import MIB
@@ -39,13 +40,13 @@ BETWEEN_TRIES = 1.0  # s between two tries to settle while the database is away
 SAME_AGAIN = (CauseKind.WALLTIME, CauseKind.WORKFLOW_INVALID)  # however often it is tried
 
 
-def supervise(order: Order, lock: int) -> NoReturn:
+def supervise(order: Order, lock: int, door: socket.socket) -> NoReturn:
     """Execute an order in this process, which was forked for it alone and has one thread.
 
-    It leads a session and is a subreaper already.
+    It leads a session and is a subreaper already. `door` is where the runner takes errands.
     """
     try:
-        Supervisor(order, lock).run()
+        Supervisor(order, lock, door).run()
     except BaseException:
         log.exception("the supervisor failed")
     finally:
@@ -56,9 +57,10 @@ def supervise(order: Order, lock: int) -> NoReturn:
 class Supervisor:
     """Follows one attempt from its first process to the final state of the run."""
 
-    def __init__(self, order: Order, lock: int) -> None:
+    def __init__(self, order: Order, lock: int, door: socket.socket) -> None:
         self._order = order
         self._lock = lock
+        self._door = door
         self._attempt = order.target
         self._place = self._attempt.rundir.attempt(order.attempt)
         self._database: Database | None = None
@@ -94,7 +96,11 @@ class Supervisor:
         except OSError:  # a full disk; the database may take it all the same
             log.exception("exit.json could not be written")
         with self._renewing():
-            self._settle(ended)
+            ended = listed(self._attempt, ended)
+            if self._database is None and errands.asked(self._door, self._attempt, ended):
+                log.info("the runner has told the database")  # it was too short to connect
+            else:
+                self._record(ended)
 
     # ---- Snakemake ------------------------------------------------------------------------------
 
@@ -107,11 +113,6 @@ class Supervisor:
         for stream in (1, 2):
             os.dup2(diary, stream)
         os.close(diary)
-        logging.basicConfig(
-            level=self._order.settings.log_level,
-            format="%(asctime)s %(levelname)s %(message)s",
-            force=True,
-        )
         Identity.mine().write(self._lock)
         self._place.stopping.unlink(missing_ok=True)
         self._console = Console(self._place.console, self._order.settings.max_console * MIB)
@@ -279,12 +280,12 @@ class Supervisor:
         finally:
             over.set()
 
-    def _settle(self, ended: Ended) -> None:
+    def _record(self, ended: Ended) -> None:
         """Bring it to the database, however long that is away. Without a folder there is no run."""
         told = False
         while self._place.root.exists():
             try:
-                state = settle(self._attempt, self._opened(), ended)
+                state = record(self._attempt, self._opened(), ended)
             except TransitionRefused:
                 log.warning("the run was settled by somebody else")
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 
 import pytest
 
@@ -14,9 +15,11 @@ from tests.host import until
 
 @pytest.fixture
 def starting(settings):
-    made = Nursery(settings)
-    yield made
-    made.stop()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        made = Nursery(settings, theirs)
+        yield made
+        made.stop()
 
 
 def test_start_that_fails_again_and_again_is_told_and_still_tried(starting, monkeypatch):
