@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
 WORKERS ?= 2
 RUNS ?= 200
 FAULTS ?= 100
-BENCHES ?= latency overhead throughput claims idle
+BENCHES ?= latency overhead throughput claims idle sessions
 SNAKEFILES := $(sort $(wildcard workflows/*/workflow/Snakefile))
 
 # Shows what a command says only when it fails.
@@ -68,10 +68,15 @@ $(VENV)/.run: pyproject.toml | $(BIN)/python
 	@$(PIP) --editable .
 	@touch $@
 
-$(VENV)/.test: pyproject.toml | $(BIN)/python
+$(VENV)/.test: pyproject.toml | $(BIN)/python $(VENV)/clients/bin/wes-client
 	@echo "Installing Rundesk and what its tests need (a few minutes the first time)"
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.run
+
+# Apart from the rest: its server half would bring other event loops into the portal's environment.
+$(VENV)/clients/bin/wes-client: | $(BIN)/python
+	@$(BIN)/python -m venv $(VENV)/clients
+	@$(VENV)/clients/bin/python -m pip -qq --disable-pip-version-check install 'wes-service>=5,<6'
 
 # In a folder of their own: Snakemake imports every plugin that it finds, at each start.
 $(VENV)/.bench: $(VENV)/.run

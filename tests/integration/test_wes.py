@@ -527,14 +527,9 @@ def output(*command: str) -> str:
 def wes_client(server) -> Callable[..., str]:
     """The command `wes-client` of the package wes-service, in an environment of its own.
 
-    Its server half would bring other event loops into the environment of the portal.
+    The Makefile installs it.
     """
-    home = Path(sys.prefix) / "clients"
-    command = home / "bin" / "wes-client"
-    if not command.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
-        install = [home / "bin" / "pip", "install", "-q", "--disable-pip-version-check"]
-        subprocess.run([*install, "wes-service>=5,<6"], check=True)
+    command = Path(sys.prefix) / "clients" / "bin" / "wes-client"
     host = server.settings.public_api_url.partition("://")[2]
     return lambda *words: output(str(command), "--proto", "http", "--host", host, *words)
 
