@@ -7,12 +7,12 @@ import fcntl
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from services.access import scope
+from services.access import check_may_change, scope
 from services.database import Database
 from services.disk import told_when_full
 from services.errors import Conflict, Invalid, NotFound, TooLarge
@@ -64,6 +64,7 @@ class Files:
         that is there. Raises Invalid (name, or fewer bytes than announced), TooLarge, DiskFull;
         nothing stays behind then.
         """
+        check_may_change(actor)
         self.check(name, size)
         with self._incoming() as draft:
             sha256, read = _receive(stream, draft, self.largest)
@@ -100,6 +101,17 @@ class Files:
             raise NotFound("There is no such file.")
         return file
 
+    def by_ids(self, actor: Actor, file_ids: Iterable[str]) -> dict[str, File]:
+        """Those files that there are for the actor, by their ids."""
+        return {file.id: file for file in self._store.by_ids(file_ids, scope(actor))}
+
+    def by_names(self, actor: Actor, names: Iterable[str]) -> dict[str, Sequence[File]]:
+        """The actor's own files with these names; several may have the same."""
+        found: dict[str, Sequence[File]] = {}
+        for file in self._store.by_names(names, actor.id):
+            found[file.name] = [*found.get(file.name, ()), file]
+        return found
+
     def list(
         self,
         actor: Actor,
@@ -122,6 +134,7 @@ class Files:
 
     def delete(self, actor: Actor, file_id: str) -> None:
         """Forget a file, and its bytes with their last name. Conflict while a run uses it."""
+        check_may_change(actor)
         with self.unchanging():
             file = self.get(actor, file_id)
             if used := self._runs.uses(file_id):

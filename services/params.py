@@ -15,9 +15,11 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from services import conditions
 from services.errors import Invalid, Problem
 
 Schema = dict[str, Any]
+DEEPEST = 5  # conditions on values that other conditions brought about
 MOST_UNKNOWN = 20  # unknown names that are told; looking for a near one is slow
 FILE_FORMATS = frozenset({"file-path", "path"})
 
@@ -34,12 +36,19 @@ class Group:
 
 @dataclass(frozen=True)
 class FileValue:
-    """A file that a parameter names. `index` counts in an array, from 0; None for a single one."""
+    """A file that a parameter names, by itself, in an array, or in a row of a sample sheet."""
 
     field: str
-    index: int | None
+    index: int | None  # in an array, from 0; None for a single one
     value: str
     pattern: str | None
+    column: str | None = None  # in a row of a sample sheet
+
+    @property
+    def place(self) -> str:
+        """As it is named in errors and inputs: "reads", "reads.0", "samples.0.fastq_1"."""
+        parts = (self.field, self.index, self.column)
+        return ".".join(str(part) for part in parts if part is not None)
 
 
 def groups(schema: Schema) -> list[Group]:
@@ -58,21 +67,27 @@ def groups(schema: Schema) -> list[Group]:
     ]
 
 
-def flatten(schema: Schema) -> Schema:
-    """One object schema without groups that takes no parameter beyond those it names."""
+def flatten(schema: Schema, values: Mapping[str, Any] | None = None) -> Schema:
+    """One object schema without groups that takes no parameter beyond those it names.
+
+    With `values` it also has the parameters that apply only because of these.
+    """
     found = groups(schema)
-    conditions = [
-        part for part in schema.get("allOf", []) if not _resolved(schema, part).get("properties")
-    ]
+    parts = [_resolved(schema, part) for part in schema.get("allOf", [])]
+    clauses = [_condition(part) if part.get("properties") else part for part in parts]
     flat: Schema = {
         "type": "object",
         "properties": {name: field for group in found for name, field in group.fields.items()},
         "required": sorted({name for group in found for name in group.required}),
         "additionalProperties": schema.get("additionalProperties", False),
     }
-    kept = ("$defs", "definitions", "if", "then", "else", "dependentRequired", "anyOf", "oneOf")
+    kept = ("$defs", "definitions", *conditions.CONDITIONAL, "anyOf", "oneOf")
     flat |= {key: schema[key] for key in kept if key in schema}
-    return {**flat, "allOf": conditions} if conditions else flat
+    if any(clauses):
+        flat["allOf"] = [clause for clause in clauses if clause]
+    if values is not None:
+        flat["properties"] = flat["properties"] | conditions.fields(flat, values)
+    return flat
 
 
 def is_file(field: Schema) -> bool:
@@ -80,21 +95,57 @@ def is_file(field: Schema) -> bool:
     return field.get("format") in FILE_FORMATS
 
 
+def is_table(field: Schema) -> bool:
+    """Whether a parameter is a file with rows: their schema has been read into `rows`."""
+    return is_file(field) and isinstance(field.get("rows"), dict)
+
+
+def is_sheet(field: Schema) -> bool:
+    """Whether a parameter is a sample sheet, which is checked and written anew for the run.
+
+    A table marked `as_is` is a plain file: its workflow reads it, mistakes and all.
+    """
+    return is_table(field) and not field.get("as_is")
+
+
+def sheets(schema: Schema) -> dict[str, Schema]:
+    """The sample sheets among the parameters."""
+    fields = flatten(schema)["properties"]
+    return {name: field for name, field in fields.items() if is_sheet(field)}
+
+
 def file_values(schema: Schema, params: Mapping[str, Any]) -> Iterator[FileValue]:
-    """Every file that `params` names, single or in an array of files."""
-    for name, field in flatten(schema)["properties"].items():
+    """Every file that `params` names: single, in an array of files, in rows of sample sheets."""
+    for name, field in flatten(schema, params)["properties"].items():
         value = params.get(name)
         if is_file(field) and isinstance(value, str) and value:
-            yield FileValue(name, None, value, field.get("pattern"))
+            pattern = None if is_sheet(field) else field.get("pattern")  # a sheet is written anew
+            yield FileValue(name, None, value, pattern)
+        if is_sheet(field) and isinstance(value, list):
+            yield from _cells(name, field, value)
         items = field.get("items", {})
         if isinstance(items, dict) and is_file(items) and isinstance(value, list):
             for index, item in enumerate(value):
                 yield FileValue(name, index, item, items.get("pattern"))
 
 
+def with_file(params: Mapping[str, Any], value: FileValue, file: str) -> dict[str, Any]:
+    """A copy of `params` in which another text stands for that file."""
+    changed = dict(params)
+    if value.index is None:
+        changed[value.field] = file
+        return changed
+    items = [*changed[value.field]]
+    items[value.index] = (
+        file if value.column is None else {**items[value.index], value.column: file}
+    )
+    changed[value.field] = items
+    return changed
+
+
 def defaults(schema: Schema) -> dict[str, Any]:
     """The parameters that a schema has defaults for."""
-    return _with_defaults(flatten(schema), {})
+    return _filled(schema, {})[1]
 
 
 def check(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,10 +153,9 @@ def check(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises Invalid with every problem, at the field "params.<name>".
     """
-    flat = flatten(schema)
-    filled = _with_defaults(flat, params)
+    flat, filled = _filled(schema, params)
     validator = Draft202012Validator(
-        {**flat, "properties": {n: _as_reference(f) for n, f in flat["properties"].items()}},
+        _referring(flat),
         format_checker=Draft202012Validator.FORMAT_CHECKER,
     )
     errors = sorted(validator.iter_errors(filled), key=lambda error: list(map(str, error.path)))
@@ -113,6 +163,57 @@ def check(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
         problems = [problem for error in errors for problem in _problems(error, flat)]
         raise Invalid("The parameters do not fit the workflow.", problems=problems)
     return filled
+
+
+def _filled(schema: Schema, params: Mapping[str, Any]) -> tuple[Schema, dict[str, Any]]:
+    """The schema that applies to parameters, and these with defaults, which may make more apply."""
+    flat = flatten(schema, params)
+    filled = _with_defaults(flat, params)
+    for _ in range(DEEPEST):
+        flat = flatten(schema, filled)
+        again = _with_defaults(flat, filled)
+        if again == filled:
+            break
+        filled = again
+    return flat, filled
+
+
+def _condition(part: Schema) -> Schema:
+    """What a group says beyond its parameters."""
+    return {key: part[key] for key in conditions.CONDITIONAL if key in part}
+
+
+def _referring(schema: Schema) -> Schema:
+    """A schema and its branches with `as_reference` for each parameter."""
+    made = dict(schema)
+    if "properties" in schema:
+        fields = schema["properties"].items()
+        made["properties"] = {
+            name: as_reference(field) if isinstance(field, dict) else field
+            for name, field in fields
+        }
+    for key in conditions.BRANCHES:
+        if isinstance(schema.get(key), dict):
+            made[key] = _referring(schema[key])
+    if "allOf" in schema:
+        made["allOf"] = [_referring(p) if isinstance(p, dict) else p for p in schema["allOf"]]
+    if "dependentSchemas" in schema:
+        dependent = schema["dependentSchemas"].items()
+        made["dependentSchemas"] = {
+            name: _referring(one) if isinstance(one, dict) else one for name, one in dependent
+        }
+    return made
+
+
+def _cells(name: str, field: Schema, rows: list[Any]) -> Iterator[FileValue]:
+    """The files in the rows of a sample sheet, row by row."""
+    row = field["rows"].get("items", field["rows"])
+    files = {column: one for column, one in row.get("properties", {}).items() if is_file(one)}
+    for index, record in enumerate(rows):
+        for column, one in files.items():
+            value = record.get(column) if isinstance(record, dict) else None
+            if isinstance(value, str) and value:
+                yield FileValue(name, index, value, one.get("pattern"), column)
 
 
 def _resolved(schema: Schema, part: Schema) -> Schema:
@@ -140,13 +241,15 @@ def _with_defaults(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
-def _as_reference(field: Schema) -> Schema:
+def as_reference(field: Schema) -> Schema:
     """A file's schema applies to the file, not to the id that stands for it in the parameters."""
+    if is_sheet(field):
+        return {"type": ["string", "array"], "minItems": 1}
     if is_file(field):
         about_files = {"pattern", "format", "exists", "minLength", "maxLength", "mimetype"}
         return {key: value for key, value in field.items() if key not in about_files}
     if isinstance(field.get("items"), dict):
-        return {**field, "items": _as_reference(field["items"])}
+        return {**field, "items": as_reference(field["items"])}
     return field
 
 
@@ -161,6 +264,15 @@ def _problems(error: ValidationError, schema: Schema) -> Iterator[Problem]:
             for name in wanted:
                 if name not in given and f"{name!r}" in error.message:
                     yield Problem(f"{path}.{name}", "This is needed.", _hint(known.get(name)))
+        case "dependentRequired":
+            for name, needed in wanted.items():
+                for other in needed if name in given else ():
+                    if other not in given and error.message.startswith(f"{other!r} "):
+                        yield Problem(
+                            f"{path}.{other}",
+                            f"This is needed together with {name}.",
+                            _hint(known.get(other)),
+                        )
         case "additionalProperties" if path == "params":
             for name in sorted(set(given) - set(known))[:MOST_UNKNOWN]:
                 near = difflib.get_close_matches(name, known, n=1)
@@ -168,10 +280,11 @@ def _problems(error: ValidationError, schema: Schema) -> Iterator[Problem]:
                 yield Problem(f"{path}.{name}", "This parameter is unknown.", hint)
         case _:
             top = known.get(str(error.absolute_path[0])) if error.absolute_path else None
-            yield Problem(path, _words(error), _hint(top))
+            yield Problem(path, words(error), _hint(top))
 
 
-def _words(error: ValidationError) -> str:
+def words(error: ValidationError) -> str:
+    """What a validator's error says, in one sentence."""
     value: Any = error.validator_value
     match error.validator:
         case "type":

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def safe(name: str) -> str:
+    """A name for a file or folder of ours, of what people called something.
+
+    The ending stays, also where nothing else does: workflows tell formats by it.
+    """
+    stem, dot, ending = UNSAFE.sub("_", name).lstrip(".").partition(".")
+    ending = ending.strip("._-")
+    return (stem.lstrip("_-") or "file") + (dot + ending if ending else "")
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,11 @@ class RunDir:
         return self.root / "inputs"
 
     @property
+    def names(self) -> Path:
+        """What the files in `inputs` are called by their owner: {path in the run: name}."""
+        return self.inputs / "names.json"
+
+    @property
     def config(self) -> Path:
         return self.root / "config.json"
 
@@ -78,6 +96,16 @@ class RunDir:
     def manifest(self) -> Path:
         """What was published; its presence and the state COMPLETE make results visible."""
         return self.desk / "manifest.json"
+
+    @property
+    def software(self) -> Path:
+        """Versions of the packages that took part: {name: version}."""
+        return self.desk / "software.json"
+
+    @property
+    def report(self) -> Path:
+        """Snakemake's own report, made when it is first asked for."""
+        return self.desk / "report.html"
 
     def attempt(self, number: int) -> AttemptDir:
         return AttemptDir(self.desk / f"attempt-{number}")

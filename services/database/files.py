@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +45,18 @@ class FileStore:
     def get(self, file_id: str, owner: str | None) -> File | None:
         document = self._files.find_one(_one(file_id, owner))
         return _file(document) if document else None
+
+    def by_ids(self, file_ids: Iterable[str], owner: str | None) -> Iterator[File]:
+        """Those files that there are."""
+        query: dict[str, Any] = {"_id": {"$in": [one for i in file_ids if (one := identifier(i))]}}
+        if owner is not None:
+            query["owner"] = owner
+        yield from map(_file, self._files.find(query))
+
+    def by_names(self, names: Iterable[str], owner: str) -> Iterator[File]:
+        """The files of an owner with any of these names."""
+        query = {"owner": owner, "name": {"$in": [str(name) for name in names]}}
+        yield from map(_file, self._files.find(query))
 
     def page(
         self, owner: str | None, *, text: str, kind: str, after: str | None, limit: int

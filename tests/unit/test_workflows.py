@@ -8,8 +8,9 @@ import pytest
 
 from services.access import local_actor
 from services.errors import Conflict, NotFound
+from services.schemas import infer
 from services.settings import Settings
-from services.workflows import Catalogue, infer, kept
+from services.workflows import Catalogue, kept
 
 ACTOR = local_actor()
 RULE = "rule all:\n    shell: 'true'\n"
@@ -140,3 +141,43 @@ def test_infer_takes_the_values_of_a_configuration_as_defaults():
     assert kinds["o"] == "object"
     assert "null" in kinds["e"]
     assert schema["properties"]["o"]["properties"]["k"] == {"type": "string", "default": "v"}
+
+
+ROWS = "type: object\nproperties: {sample: {type: string}, reads: {format: file-path}}\n"
+
+
+def test_get_schema_of_rows_is_read_into_the_parameter_it_is_named_at(catalogue, folder):
+    put(
+        folder,
+        "x",
+        **{
+            "workflow/schemas/config.schema.yaml": "properties:\n"
+            "  units: {type: string, format: file-path, schema: units.schema.yaml}\n"
+            "  samples: {type: string, default: config/samples.tsv}\n",
+            "workflow/schemas/units.schema.yaml": ROWS,
+            "assets/rows.yaml": ROWS,
+            "rundesk.yaml": "sheets: {samples: assets/rows.yaml}\n",
+        },
+    )
+    found = catalogue.get(ACTOR, "x").params_schema["properties"]
+    assert found["units"]["rows"] == found["samples"]["rows"]
+    assert found["samples"]["format"] == "file-path"
+    assert list(found["samples"]["rows"]["properties"]) == ["sample", "reads"]
+
+
+@pytest.mark.parametrize(
+    ("path", "rows", "words"),
+    [
+        ("rows.yaml", "type: object\n", "must name the columns"),
+        ("rows.yaml", "properties: {a: {type: 7}}\n", "rows.yaml: properties.a.type"),
+        ("none.yaml", ROWS, "is not in the workflow"),
+        ("../../other/rows.yaml", ROWS, "is not in the workflow"),
+    ],
+)
+def test_get_schema_of_rows_that_does_not_fit_is_told(catalogue, folder, path, rows, words):
+    put(folder, "other", **{"rows.yaml": ROWS})
+    field = f"properties: {{s: {{format: file-path, schema: {path}}}}}\n"
+    put(folder, "x", **{"config/config.schema.yaml": field, "config/rows.yaml": rows})
+    found = catalogue.get(ACTOR, "x")
+    assert not found.available
+    assert words in found.problems[0]

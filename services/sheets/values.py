@@ -1,0 +1,69 @@
+"""What is written in a cell, as the type that its column asks for."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from services.sheets.cells import Cell
+
+YES, NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0+)?")
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+
+
+def text(cell: Cell) -> str:
+    """A cell as people read it, in one line."""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    return " ".join(cell.split()) if isinstance(cell, str) else str(cell)
+
+
+def converted(cell: Cell, schema: Mapping[str, Any]) -> Any:
+    """A cell as the type of its column; what does not fit stays text, which the check will name."""
+    words = text(cell)
+    for kind in kinds(schema):
+        if kind == "integer" and WHOLE.fullmatch(words):
+            return int(words.partition(".")[0])
+        if kind == "number" and NUMBER.fullmatch(words):
+            return float(words) if not WHOLE.fullmatch(words) else int(words.partition(".")[0])
+        if kind == "boolean" and words.casefold() in YES | NO:
+            return words.casefold() in YES
+    return words
+
+
+def record(cells: Mapping[str, str], properties: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A typed row as a record: each cell as the type of its column, empty ones left out."""
+    return {
+        name: converted(cell, properties.get(name, {}))
+        for name, cell in cells.items()
+        if cell.strip()
+    }
+
+
+def kinds(schema: Mapping[str, Any]) -> list[str]:
+    """The types that a column takes, those first that text must be turned into."""
+    given = schema.get("type") or [_kind(value) for value in schema.get("enum", ["text"])]
+    names = [given] if isinstance(given, str) else [str(kind) for kind in given]
+    order = ("integer", "number", "boolean", "string")
+    return sorted(
+        dict.fromkeys(names), key=lambda kind: order.index(kind) if kind in order else len(order)
+    )
+
+
+def unprintable(value: str) -> str:
+    """The name of the first character that is none to be seen; "" when there is none."""
+    if value.isprintable():
+        return ""
+    for character in value:
+        if unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn"):
+            return f"U+{ord(character):04X}"
+    return ""
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    return {int: "integer", float: "number"}.get(type(value), "string")
