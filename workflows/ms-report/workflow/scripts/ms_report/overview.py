@@ -1,0 +1,141 @@
+"""All runs side by side."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from ms_report.information import samples_of
+
+Document = Mapping[str, Any]
+
+COLUMNS = [
+    *["run", "file", "sample_ids", "instrument", "started", "minutes_since_previous_start"],
+    *["first_min", "last_min", "spectra", "ms1_spectra", "ms2_spectra", "other_spectra"],
+    *["empty_spectra", "polarity", "ms1_mode", "ms2_mode"],
+    *["ms1_mz_low", "ms1_mz_high", "ms2_mz_low", "ms2_mz_high", "precursor_low", "precursor_high"],
+    *["ms1_median_peaks", "ms2_median_peaks", "total_ion_current", "base_peak_intensity"],
+    *["base_peak_mz", "base_peak_min", "charge_1", "charge_2", "charge_3", "charge_4_and_more"],
+    *["charge_unknown", "interval_s", "longest_gap_s", "cycle_s", "ms2_per_ms1"],
+    *["ms1_injection_ms", "ms2_injection_ms", "signal_jumps", "signal_falls"],
+    *["psms", "peptides", "identified_percent", "median_error_ppm", "fully_cleaved_percent"],
+]
+
+
+def overview(
+    information: Document, metrics: Mapping[str, Document], identification: Document
+) -> Iterator[dict[str, Any]]:
+    """A row of metrics.tsv for each run, in the order they were sent."""
+    samples = samples_of(information["rows"])
+    waits = since_previous(metrics)
+    for run, found in metrics.items():
+        ids = [str(row["values"].get("sample_id", "")) for row in samples.get(run, [])]
+        yield {
+            "run": run,
+            "file": found["file"],
+            "sample_ids": ";".join(ids),
+            "minutes_since_previous_start": waits.get(run),
+            **_acquisition(found),
+            **_signal(found),
+            **_identified(found, identification["runs"].get(run)),
+        }
+
+
+def _acquisition(found: Document) -> dict[str, Any]:
+    levels, ranges, modes = found["levels"], found["mz_range"], found["modes"]
+    first, second, precursors = ranges.get("1"), ranges.get("2"), found["precursor_range"]
+    return {
+        "instrument": found["instrument"],
+        "started": found["started"],
+        "first_min": found["first_s"] / 60,
+        "last_min": found["last_s"] / 60,
+        "spectra": found["spectra"],
+        "ms1_spectra": levels.get("1", 0),
+        "ms2_spectra": levels.get("2", 0),
+        "other_spectra": sum(n for level, n in levels.items() if level not in ("1", "2")),
+        "empty_spectra": found["empty_spectra"],
+        "polarity": found["polarity"],
+        "ms1_mode": modes.get("1"),
+        "ms2_mode": modes.get("2"),
+        **_ends("ms1_mz", first),
+        **_ends("ms2_mz", second),
+        **_ends("precursor", precursors),
+        "ms1_median_peaks": found["median_peaks"].get("1"),
+        "ms2_median_peaks": found["median_peaks"].get("2"),
+    }
+
+
+def _ends(name: str, extent: list[float] | None) -> dict[str, float | None]:
+    low, high = extent or (None, None)
+    return {f"{name}_low": low, f"{name}_high": high}
+
+
+def _signal(found: Document) -> dict[str, Any]:
+    charges, injection, base = found["charges"], found["injection_ms"], found["base_peak"]
+    fragmented = bool(charges)
+    higher = sum(n for charge, n in charges.items() if charge.isdigit() and int(charge) > 3)
+    return {
+        "total_ion_current": found["total_ion_current"],
+        "base_peak_intensity": base["intensity"],
+        "base_peak_mz": base["mz"],
+        "base_peak_min": base["time_s"] / 60,
+        **{f"charge_{z}": charges.get(str(z), 0) if fragmented else None for z in (1, 2, 3)},
+        "charge_4_and_more": higher if fragmented else None,
+        "charge_unknown": charges.get("unknown", 0) if fragmented else None,
+        "interval_s": found["interval_s"],
+        "longest_gap_s": found["longest_gap_s"],
+        "cycle_s": found["cycle_s"],
+        "ms2_per_ms1": found["ms2_per_ms1"],
+        "ms1_injection_ms": injection.get("1", {}).get("median"),
+        "ms2_injection_ms": injection.get("2", {}).get("median"),
+        "signal_jumps": found["jumps"],
+        "signal_falls": found["falls"],
+    }
+
+
+def _identified(found: Document, told: Document | None) -> dict[str, Any]:
+    if told is None:
+        return {}
+    spectra, whole = found["levels"].get("2", 0), told["fully_cleaved"]
+    return {
+        "psms": told["psms"],
+        "peptides": told["peptides"],
+        "identified_percent": 100 * told["psms"] / spectra if spectra else None,
+        "median_error_ppm": told["median_error_ppm"],
+        "fully_cleaved_percent": None if whole is None else 100 * whole,
+    }
+
+
+def since_previous(metrics: Mapping[str, Document]) -> dict[str, float]:
+    """Minutes from the start of the injection before to that of each run, where files say it."""
+    starts = sorted(
+        (datetime.fromisoformat(found["started"]).replace(tzinfo=None), run)
+        for run, found in metrics.items()
+        if found["started"]
+    )
+    pairs = pairwise(starts)
+    return {run: (moment - before).total_seconds() / 60 for (before, _), (moment, run) in pairs}
+
+
+def summary(
+    information: Document, metrics: Mapping[str, Document], identification: Document | None
+) -> dict[str, Any]:
+    """The outcome in short."""
+    rows, issues = information["rows"], information["issues"]
+    found: dict[str, Any] = {
+        "samples": len(rows),
+        "samples_with_data": sum(row["run"] is not None for row in rows),
+        "runs": len(metrics),
+        "errors": sum(issue["severity"] == "error" for issue in issues),
+        "warnings": sum(issue["severity"] == "warning" for issue in issues),
+        "spectra": {found["file"]: found["levels"] for found in metrics.values()},
+    }
+    if identification:
+        best = identification["proteins"][:1]
+        found["identification"] = {
+            "psms": identification["psms"],
+            "peptides": identification["peptides"],
+            "proteins": len(identification["proteins"]),
+            "top_protein": best[0]["accession"] if best else None,
+        }
+    return found
