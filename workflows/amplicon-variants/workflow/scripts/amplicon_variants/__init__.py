@@ -1,0 +1,1 @@
+"""From trimmed reads to variants over samples."""

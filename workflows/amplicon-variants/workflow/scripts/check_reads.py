@@ -1,0 +1,21 @@
+"""Reads the files of one sample to their ends before anything is done with them."""
+
+import json
+
+from short_reads.checking import ReadsProblem, count_reads
+from short_reads.jobs import fail
+
+
+def main(job):
+    with open(job.log[0], "w", encoding="utf-8") as log:
+        try:
+            counts = count_reads(list(job.input.reads))
+        except ReadsProblem as problem:
+            fail(f"Sample {job.wildcards.sample}: {problem}", log)
+        with open(job.output[0], "w", encoding="utf-8") as output:
+            json.dump(counts, output)
+        log.write(f"{counts['reads']:,} reads or pairs, {counts['bases']:,} nucleotides\n")
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

@@ -1,0 +1,1 @@
+"""What the workflows that start from sequencing reads have in common; the same files in each."""
