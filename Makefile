@@ -31,7 +31,7 @@ check: $(VENV)/.test
 	@$(call quietly,$(BIN)/ruff check)
 	@$(call quietly,$(BIN)/ruff format --check)
 	@$(call quietly,$(BIN)/mypy)
-	@$(call quietly,$(BIN)/lint-imports --no-cache --no-logo)
+	@$(call quietly,$(BIN)/lint-imports --no-cache)
 	@$(call quietly,$(BIN)/snakefmt --check workflows)
 	@for file in $(SNAKEFILES); do \
 	    $(call quietly,$(BIN)/snakemake --lint -s $$file -d $${file%/workflow/Snakefile}); \
