@@ -202,10 +202,11 @@ def fill_disk(field: Field) -> str:
     if not field.world.disk.small:
         return ""
     field.world.troubles.add("disk full")
+    over = set(field.watch.settled)
 
     def free() -> None:
         for entry in field.accepted.all():
-            if entry.run_id not in field.watch.settled:
+            if entry.run_id not in over:  # before it was full
                 entry.hurt.add("the disk was full")
         field.world.disk.free()
         field.world.troubles.discard("disk full")
