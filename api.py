@@ -6,19 +6,27 @@ import threading
 
 from flask import Flask
 
-from routes import document, problems
+from routes import document, problems, streams
 from routes.blast import blast
 from routes.context import attach
+from routes.cors import Cors
 from routes.files import files
 from routes.guard import Guard
+from routes.imports import imports
+from routes.provenance import provenance
+from routes.rates import Rates
 from routes.results import results
 from routes.runs import runs
+from routes.sheets import sheets
 from routes.system import system
+from routes.tokens import tokens
 from routes.uploads import uploads
 from routes.wes import wes
 from routes.workflows import workflows
 from services.bootstrap import Services, build
 from services.settings import Settings
+
+OWN = (workflows, sheets, files, uploads, imports, runs, results, provenance, tokens, system)
 
 
 def create_app(services: Services | None = None) -> Flask:
@@ -34,9 +42,13 @@ def create_app(services: Services | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the document keeps its order
     attach(app, services)
     problems.register(app)
-    Guard(services.settings).install(app)
-    for blueprint in (workflows, files, uploads, runs, results, system, wes, blast):
+    Rates(services.settings).install(app)
+    guard = Guard(services.settings)
+    guard.install(app)
+    Cors(guard).install(app)
+    for blueprint in (*OWN, wes, blast):
         app.register_blueprint(blueprint)
+    streams.install(app)
     document.install(app)
     return app
 

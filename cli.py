@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,13 +18,17 @@ import click
 from honcho.environ import parse
 
 from services import bootstrap, doctor
-from services.errors import RundeskError
+from services.access import local_actor
+from services.errors import Invalid, RundeskError
+from services.models import AddedWorkflow, Scope, TokenRequest
 from services.ports import check_free
 from services.settings import Settings, table
 from services.tethered import tethered
 
 HERE = Path(__file__).resolve().parent
-API_WORKERS, API_THREADS = 2, 8
+API_WORKERS, API_THREADS = 2, 12
+GRACE = 30  # s for requests at work when the API ends or is loaded anew
+LONGEST_LINE = 8190  # bytes of an address; a list of 200 runs fits
 SECRETS = frozenset({"MONGODB_URI", "RUNDESK_REMOTE_USER_SECRET"})
 LOOK_SECONDS = 0.2  # between two looks whether the desk answers
 
@@ -82,6 +88,123 @@ def examine() -> None:
         sys.exit(1)
 
 
+@main.group()
+def tokens() -> None:
+    """Make, list and revoke the tokens with which programs use the API."""
+
+
+@tokens.command("create")
+@click.argument("name")
+@click.option("--user", default="local", show_default=True, help="In whose name it counts.")
+@click.option(
+    "--scope",
+    type=click.Choice([scope.value for scope in Scope]),
+    default=Scope.READ.value,
+    show_default=True,
+    help="read: look; submit: upload and run, too; admin: everything, of everybody.",
+)
+@click.option("--days", type=click.IntRange(1, 3650), default=90, show_default=True)
+def create_token(name: str, user: str, scope: str, days: int) -> None:
+    """Make a token; NAME says what it is for. Its secret is the only line on standard output."""
+    try:
+        request = TokenRequest(name=name, owner=user, scope=Scope(scope), days=days)
+    except ValueError as error:
+        raise click.BadParameter("1 to 100 characters for NAME, 1 to 200 for --user.") from error
+    with opened() as services:
+        made = services.tokens.create(local_actor(), request)
+    click.echo(f"{made.id}: {user} may {scope} until {made.expires:%Y-%m-%d}", err=True)
+    click.echo(made.secret)
+
+
+@tokens.command("list")
+def list_tokens() -> None:
+    """Show all tokens, newest first; their secrets are known to nobody."""
+    with opened() as services:
+        found = services.tokens.list(local_actor())
+    for token in found:
+        used = f"{token.used:%Y-%m-%d}" if token.used else "never"
+        click.echo(
+            f"{token.id}  {token.scope:6}  {token.owner}  {token.name!r}"
+            f"  expires {token.expires:%Y-%m-%d}  used {used}"
+        )
+
+
+@tokens.command("revoke")
+@click.argument("token")
+def revoke_token(token: str) -> None:
+    """Revoke the token with that id; it counts no more, a second later at the latest."""
+    with opened() as services:
+        services.tokens.revoke(local_actor(), token)
+    click.echo(f"{token} is revoked.")
+
+
+@main.group("workflows")
+def workflows_group() -> None:
+    """Add workflows to this desk, list them and remove them. Workflows are programs."""
+
+
+@workflows_group.command("add")
+@click.argument("source")
+@click.option("--name", default="", help="What it is called here; else as its folder.")
+@click.option("--replace", "replacing", is_flag=True, help="Take the place of an earlier one.")
+def add_workflow(source: str, name: str, replacing: bool) -> None:
+    """Check a workflow and add it. SOURCE is a folder, or https://host/repository@ref.
+
+    It must lie in Snakemake's standard layout. It is planned once with its own configuration,
+    which executes its Snakefile.
+    """
+    with opened() as services:
+        try:
+            added, remarks = services.additions.add(
+                local_actor(), source, name=name, replacing=replacing
+            )
+        except Invalid as error:
+            for problem in error.problems:
+                click.echo(f"{problem.message} {problem.hint}".rstrip(), err=True)
+            raise
+    for words in remarks:
+        click.echo(f"note: {words}")
+    click.echo(f"{added.name} is added: {added.workflow.title}, {describe(added)}.")
+
+
+@workflows_group.command("list")
+def list_workflows() -> None:
+    """Show every workflow of this desk, and where those that were added came from."""
+    with opened() as services:
+        added = {one.name: one for one in services.additions.list(local_actor())}
+        for workflow in services.workflows.list(local_actor()):
+            origin = added.get(workflow.name)
+            where = f"from {origin.source} {describe(origin)}" if origin else ""
+            click.echo(f"{workflow.name:24}  {workflow.title}  {where}".rstrip())
+            for problem in workflow.problems:
+                click.echo(f"    {problem}")
+
+
+@workflows_group.command("remove")
+@click.argument("name")
+def remove_workflow(name: str) -> None:
+    """Take a workflow that was added out of the catalogue; its runs and their results stay."""
+    with opened() as services:
+        services.additions.remove(local_actor(), name)
+    click.echo(f"{name} is removed.")
+
+
+def describe(added: AddedWorkflow) -> str:
+    """Which version of it: what was asked for, and the commit or the digest."""
+    return f"{added.ref} {added.commit[:12] or added.workflow.digest[:12]}".strip()
+
+
+@contextlib.contextmanager
+def opened() -> Iterator[bootstrap.Services]:
+    """The services, for one command, with a database that answers."""
+    services = bootstrap.build(Settings.load())
+    try:
+        services.database.create_indexes()
+        yield services
+    finally:
+        services.close()
+
+
 @main.command()
 @click.argument("what", type=click.Choice(["api", "portal"]))
 def serve(what: str) -> None:
@@ -103,11 +226,12 @@ def api_command(settings: Settings) -> list[str]:
         "api:create_app()",
         f"--pythonpath={HERE}",
         f"--bind={host}:{settings.api_port}",
-        "--worker-class=gthread",  # a sync worker would be ended during a slow upload
+        "--worker-class=routes.worker.Worker",  # threads: a sync one would end during a slow upload
         f"--workers={API_WORKERS}",
         f"--threads={API_THREADS}",
         f"--log-level={settings.log_level.lower()}",
-        "--graceful-timeout=4",  # s; honcho waits 5
+        f"--graceful-timeout={GRACE}",
+        f"--limit-request-line={LONGEST_LINE}",
         "--no-control-socket",
     ]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tempfile
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 
 from flask import Blueprint, Response, current_app, request, send_file
@@ -16,10 +15,11 @@ from flask.blueprints import BlueprintSetupState
 from pydantic import TypeAdapter, ValidationError
 from werkzeug.exceptions import HTTPException
 
-from routes import blast_shapes, forms, problems, sending
+from routes import blast_shapes, forms, problems, rates, sending, streams
 from routes.context import current_actor, desk
+from routes.guard import Guard
 from services.blast import json2, tabular, xml
-from services.errors import Invalid, NotFound, RundeskError
+from services.errors import Invalid, NotFound, RundeskError, TooMany
 from services.models import Actor, Run, RunId, State
 
 blast = Blueprint("blast", __name__)
@@ -53,6 +53,7 @@ def cgi() -> Response | str:
     match asked.get("CMD", "").lower():
         case "put":
             _refuse_other_sites()
+            rates.spend("submit", actor)
             return put(actor, asked)
         case "get":
             return get(actor, asked)
@@ -94,9 +95,14 @@ def delete(actor: Actor, asked: dict[str, str]) -> str:
 
 @blast.errorhandler(RundeskError)
 def refused(error: RundeskError) -> Response:
+    error = rates.told(error)
     status = problems.code_of(error).status
     facts = {"Status": "UNKNOWN"} if isinstance(error, NotFound) else {}
     reply = _failed(status, blast_shapes.sentence(error.message, error.problems), **facts)
+    if status == 401:
+        problems.challenge(reply)
+    if isinstance(error, TooMany):
+        reply.headers["Retry-After"] = str(error.seconds)
     if status == 503:
         reply.headers["Retry-After"] = str(problems.RETRY_AFTER)
     return reply
@@ -130,6 +136,9 @@ def _asked() -> dict[str, str]:
 
 def _refuse_other_sites() -> None:
     """A GET changes things here, so the check that others pass without one is made for it too."""
+    guard: Guard = current_app.extensions["rundesk.guard"]
+    if guard.listed_origin(request.headers.get("Origin", "")):
+        return
     if request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITE:
         raise problems.ForeignOrigin("A page of another site may not do that.")
 
@@ -160,7 +169,8 @@ def _settled(actor: Actor, rid: str) -> Run:
     try:
         end = min(datetime.now(UTC) + HELD, run.created + YOUNG)
         while not run.state.final and datetime.now(UTC) < end:
-            time.sleep(PAUSE)
+            if streams.STOPPING.wait(PAUSE):
+                break
             run = searches.get(actor, rid)
     finally:
         places.release()

@@ -8,7 +8,7 @@ from typing import cast
 
 from flask import Flask, current_app, g, request
 
-from services import access
+from services import access, tokens
 from services.bootstrap import Services
 from services.links import UPLOADS
 from services.models import Actor
@@ -30,13 +30,23 @@ def desk() -> Services:
 
 
 def current_actor() -> Actor:
-    """Who asks: a signed link says so, else the headers. Raises NotSignedIn."""
+    """Who asks: a signed link says so, else a token, else the proxy. Raises NotSignedIn.
+
+    Who sends an Authorization that does not count is nobody, never the local user. Only what the
+    proxy left there of its own sign-in is passed over.
+    """
     services = desk()
     if signed_link():
         actor = services.links.actor_of(request.path, request.args)
         if actor is not None:
             return actor
-    return access.actor_of(services.settings, cast(Mapping[str, str], request.headers))
+    headers = cast(Mapping[str, str], request.headers)
+    given = headers.get("Authorization")
+    if given is not None and (
+        tokens.holds_token(given) or not access.vouched(services.settings, headers)
+    ):
+        return services.tokens.actor_of(given)
+    return access.actor_of(services.settings, headers)
 
 
 def signed_link() -> bool:

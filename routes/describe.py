@@ -10,6 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 from flask import Response
 from pydantic import BaseModel, TypeAdapter
 
+from routes.rates import Kind
 from services.models import Actor, Model
 
 T = TypeVar("T")
@@ -73,9 +74,18 @@ class Extras:
     example: Any = None  # of `data`
     request: Any = None  # example of the body
     media: str = ""  # type of a raw reply
+    nothing: str = ""  # when a raw reply is 204
     upload: Mapping[str, Spec] | None = None  # kinds of a body that the view reads itself
+    upload_needed: bool = True
+    limit: Kind | None = None  # what is counted of each user
     location: bool = False  # the reply's Location names what was made
     sends: tuple[Header, ...] = ()
+
+
+def is_tagged(signature: Signature, extras: Extras) -> bool:
+    """Whether answers to GET have an ETag; tus has rules of its own for what may be kept."""
+    own = signature.raw or extras.sends or extras.status != 200
+    return signature.actor and not own
 
 
 class Describer:
@@ -84,7 +94,10 @@ class Describer:
     def __init__(self) -> None:
         self.schemas: dict[str, Spec] = {}
 
-    def operation(self, view: Callable[..., Any], signature: Signature, extras: Extras) -> Spec:
+    def operation(
+        self, view: Callable[..., Any], signature: Signature, extras: Extras, *, reads: bool = False
+    ) -> Spec:
+        """The operation of a view; `reads` when it answers GET."""
         summary, _, description = (inspect.getdoc(view) or "").partition("\n\n")
         spec: Spec = {
             "operationId": view.__name__,
@@ -92,13 +105,16 @@ class Describer:
             "summary": summary,
             "description": description,
             "parameters": self._parameters(signature),
-            "responses": self._responses(signature, extras, summary),
+            "responses": self._responses(signature, extras, summary, reads),
         }
         if signature.body:
             content = self._json(signature.body, "validation", extras.request)
             spec["requestBody"] = {"required": True, "content": content}
         if extras.upload:
-            spec["requestBody"] = {"required": True, "content": dict(extras.upload)}
+            spec["requestBody"] = {
+                "required": extras.upload_needed,
+                "content": dict(extras.upload),
+            }
         return spec
 
     def schema(self, kind: Any, mode: Literal["validation", "serialization"]) -> Spec:
@@ -132,9 +148,10 @@ class Describer:
             ]
         return found
 
-    def _responses(self, signature: Signature, extras: Extras, summary: str) -> Spec:
+    def _responses(self, signature: Signature, extras: Extras, summary: str, reads: bool) -> Spec:
         statuses = {400, 403, 500, *extras.errors}
         statuses |= {401, 503} if signature.actor else set()
+        statuses |= {429} if extras.limit or signature.actor else set()
         statuses |= {404} if signature.path else set()
         statuses |= {413} if signature.body or extras.upload else set()
         statuses |= {415} if signature.body else set()
@@ -149,6 +166,11 @@ class Describer:
         for header in extras.sends:
             known = {"description": header.description, "schema": {"type": "string"}}
             headers[header.name] = known
+        if extras.nothing:
+            replies["204"] = {"description": extras.nothing}
+        if reads and is_tagged(signature, extras):
+            headers["ETag"] = {"$ref": "#/components/headers/ETag"}
+            replies["304"] = {"description": "Not changed since the one named by If-None-Match"}
         done: Spec = {"description": summary, "headers": headers, "links": dict(extras.links)}
         if extras.status == 204:
             return {"204": done, **replies}

@@ -30,9 +30,13 @@ its `X-Request-Id`.
 **Requests** are taken as they are documented: what is unknown, given twice or of another type is
 refused. Times are UTC in ISO 8601, sizes in bytes.
 
-**Access**: the desk answers under its own names only, and takes changes only from its own pages or
-from programs. Where sign-in is configured, the signing-in proxy says who asks. What belongs to
-somebody else is not found.
+**Access**: the desk answers under its own names only, and takes changes only from its own pages,
+from those of listed origins, and from programs. Where sign-in is on, a token or the signing-in
+proxy says who asks; a token is sent as `Bearer`, or as the password of `Basic`, and one of the
+scope `read` changes nothing (403). What belongs to somebody else is not found.
+
+**Polling** is cheap: send the `ETag` of an answer as `If-None-Match`, and 304 says that it still
+holds. What costs much is counted for each user; 429 says how long to wait.
 
 | errCode | HTTP | meaning |
 |---|---|---|
@@ -43,9 +47,11 @@ def install(app: Flask) -> None:
     """Add `/apidocs/` and the document of every view that `operation` made."""
     describer = Describer()
     tags = {}
-    for view in app.view_functions.values():
+    reading = {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
+    for name, view in app.view_functions.items():
         if said := getattr(view, "operation", None):
-            view.specs_dict = describer.operation(*said)  # type: ignore[union-attr]
+            made = describer.operation(*said, reads=name in reading)
+            view.specs_dict = made  # type: ignore[union-attr]
             tags[view.__module__] = sys.modules[view.__module__].__doc__
     Swagger(app, merge=True, config=_config(), template=_template(describer, tags))
     app.context_processor(lambda: {"nonce": request_id()})
@@ -96,7 +102,16 @@ def _template(describer: Describer, tags: dict[str, str | None]) -> dict[str, An
             {"name": module.rpartition(".")[2], "description": (text or "").splitlines()[0]}
             for module, text in tags.items()
         ],
+        "security": [{}, {"token": []}, {"basic": []}],  # {}: where no sign-in is configured
         "components": {
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": "`rdk_…`"},
+                "basic": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "Any name, and the token as the password",
+                },
+            },
             "schemas": {**describer.schemas, "Failure": failure},
             "responses": {
                 f"Failed{status}": _failed(status) for status in sorted({c.status for c in CODES})
@@ -104,6 +119,7 @@ def _template(describer: Describer, tags: dict[str, str | None]) -> dict[str, An
             "headers": {
                 "X-Request-Id": _header("Names this request in the log of the desk"),
                 "Location": _header("Where to find what was made"),
+                "ETag": _header("Names this answer, for If-None-Match"),
                 "Retry-After": _header("Seconds to wait", "integer"),
             },
         },
@@ -114,7 +130,7 @@ def _failed(status: int) -> dict[str, Any]:
     """The reply of a status, with an example of each number it can carry."""
     codes = [code for code in CODES if code.status == status]
     headers = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
-    if status == 503:
+    if status in (429, 503):
         headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
     return {
         "description": " ".join(code.meaning for code in codes),

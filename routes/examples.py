@@ -66,6 +66,22 @@ REQUEST = {
     "tags": ["swissprot"],
 }
 
+VALIDATED = {
+    "workflow": "sequence-search",
+    "workflow_version": "1.0.0",
+    "digest": SHA256,
+    "params": REQUEST["params"],
+}
+
+PREVIEW: dict[str, Any] = {
+    "workflow": "sequence-search",
+    "digest": SHA256,
+    "rules": [{"rule": "prepare", "jobs": 1}, {"rule": "search", "jobs": 4}],
+    "total": 5,
+    "links": [["prepare", "search"]],
+    "problems": [],
+}
+
 RUN: dict[str, Any] = {
     "id": RUN_ID,
     "name": "Search of March",
@@ -89,6 +105,7 @@ RUN: dict[str, Any] = {
             "sha256": SHA256,
         }
     ],
+    "sheets": {},
     "cores": 4,
     "priority": 0,
     "retries": 0,
@@ -150,10 +167,107 @@ GRAPH: dict[str, Any] = {
     "links": [["prepare", "search"]],
 }
 
+SHEET: dict[str, Any] = {
+    "records": [
+        {"sample": "BSA-1", "fastq_1": "BSA1_R1.fastq.gz"},
+        {"sample": "BSA-1", "fastq_1": "BSA2_R1.fastq.gz"},
+    ],
+    "rows": [3, 4],
+    "metadata": {"Project": "BSA digest"},
+    "columns": [
+        {"name": "sample", "header": "Sample name", "letter": "A", "known": True},
+        {"name": "fastq_1", "header": "FASTQ 1", "letter": "B", "known": True},
+    ],
+    "issues": [
+        {
+            "row": 4,
+            "column": "Sample name",
+            "cell": "A4",
+            "name": "sample",
+            "index": 1,
+            "message": "“BSA-1” is in row 3 already.",
+            "hint": "“Sample” may occur only once.",
+            "severity": "error",
+        }
+    ],
+}
+
 RESULT = {
     "path": "results/report.html",
     "size": 184320,
     "sha256": SHA256,
     "kind": "report",
     "title": "Report",
+    "rule": "report",
+    "job": "1-7",
+}
+
+ME = {"id": "ann", "admin": False, "token": "submit"}
+
+TOKEN: dict[str, Any] = {
+    "id": "65f0c0ffee0123456789abd0",
+    "name": "nightly searches",
+    "owner": "ann",
+    "scope": "submit",
+    "created": "2026-03-02T08:59:12.001000Z",
+    "expires": "2026-05-31T08:59:12.001000Z",
+    "used": None,
+}
+NEW_TOKEN = {**TOKEN, "secret": "rdk_" + "x" * 43}
+
+LINE = {"waiting": 2, "working": 4, "places": 4, "cores": 16, "taken": 16, "reason": ""}
+
+IMPORT = {
+    "id": "65f0c0ffee0123456789abd1",
+    "owner": "local",
+    "url": "https://ftp.example.org/reads/a_R1.fastq.gz",
+    "inbox": None,
+    "name": "a_R1.fastq.gz",
+    "state": "RUNNING",
+    "size": 734003200,
+    "received": 121634816,
+    "attempts": 1,
+    "created": "2026-03-02T08:59:12.001000Z",
+    "started": "2026-03-02T08:59:12.913000Z",
+    "ended": None,
+    "error": None,
+    "hint": "",
+    "file": None,
+}
+
+INBOX_FILE = {
+    "path": "run42/a_R1.fastq.gz",
+    "size": 734003200,
+    "modified": "2026-03-01T17:20:00Z",
+}
+
+LIMITS = {
+    "upload_bytes": 53_687_091_200,
+    "body_bytes": 1_048_576,
+    "runs": 4,
+    "runs_per_owner": None,
+    "cores_per_run": 4,
+    "seconds_per_attempt": None,
+    "log_bytes": 67_108_864,
+    "retries": 5,
+    "page": 200,
+    "import_hosts": ["ftp.example.org"],
+    "inbox": False,
+    "submissions_per_minute": 600,
+    "uploads_per_minute": 6000,
+}
+
+COUNTS = {
+    "QUEUED": 2,
+    "INITIALIZING": 0,
+    "RUNNING": 4,
+    "CANCELING": 0,
+    "COMPLETE": 118,
+    "EXECUTOR_ERROR": 3,
+    "SYSTEM_ERROR": 0,
+    "CANCELED": 1,
+}
+STATISTICS = {
+    "runs": COUNTS,
+    "workflows": [{"workflow": "sequence-search", "runs": COUNTS, "seconds": 41.5}],
 }

@@ -55,6 +55,7 @@ class FileFilter(Model):
 @files.post("")
 @operation(
     status=201,
+    limit="upload",
     errors=(507,),
     upload=UPLOAD,
     links=OF_FILE,

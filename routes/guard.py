@@ -40,6 +40,7 @@ class Guard:
         names = {url.hostname or "" for url in public} | {settings.host.strip("[]").lower()}
         self.hosts = (LOOPBACK | names) - {""}
         self.ports = {settings.api_port, settings.portal_port}
+        self.origins = frozenset(settings.cors_origins)
         self.ports |= {url.port or PORTS.get(url.scheme, 80) for url in public}
 
     def install(self, app: Flask) -> None:
@@ -66,13 +67,17 @@ class Guard:
         if origin is None:
             foreign = request.headers.get("Sec-Fetch-Site") == "cross-site"
         else:
-            foreign = not self.own_origin(origin)
+            foreign = not (self.own_origin(origin) or self.listed_origin(origin))
         if foreign:
             raise ForeignOrigin(
                 "A page of another site may not do that.",
                 field="header.Origin",
-                hint="Use the portal, or a program.",
+                hint="Use the portal or a program; operators can list origins that may.",
             )
+
+    def listed_origin(self, origin: str) -> bool:
+        """Whether the operators let pages of `origin` use the API."""
+        return origin in self.origins
 
     def own_origin(self, origin: str) -> bool:
         """Whether `origin` is a page of portal or API, under any of the desk's names."""

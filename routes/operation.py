@@ -13,15 +13,16 @@ of these, anything else for a part of the path, and what it returns:
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from pydantic import TypeAdapter
 
-from routes import reading
+from routes import rates, reading
 from routes.context import current_actor
-from routes.describe import Extras, Signature
+from routes.describe import Extras, Signature, is_tagged
 from services.errors import Invalid
 
 View = Callable[..., Any]
@@ -38,12 +39,13 @@ def operation(
 
     def decorate(view: View) -> View:
         signature = Signature.of(view)
+        tagged = is_tagged(signature, said)
         adapter = None if signature.raw else TypeAdapter(signature.reply)
 
         # flasgger would parse the docstring once more if it were passed on
         @functools.wraps(view, assigned=("__module__", "__name__", "__qualname__"))
         def call(**path: str) -> Response:
-            given = _given(signature, path)
+            given = _given(signature, path, said)
             try:
                 value = view(**given)
             except Invalid as error:
@@ -53,6 +55,8 @@ def operation(
             if adapter is None:
                 return value  # type: ignore[no-any-return]
             reply = _reply(adapter, value, said)
+            if tagged and request.method in ("GET", "HEAD"):
+                _tag(reply)
             if location:
                 reply.headers["Location"] = location(value)
             return reply
@@ -63,9 +67,11 @@ def operation(
     return decorate
 
 
-def _given(signature: Signature, path: dict[str, str]) -> dict[str, Any]:
+def _given(signature: Signature, path: dict[str, str], said: Extras) -> dict[str, Any]:
     """The arguments of a view: first who asks, the body last."""
     given: dict[str, Any] = {"actor": current_actor()} if signature.actor else {}
+    if said.limit:
+        rates.spend(said.limit, given["actor"])
     given |= reading.read_path(signature.path, path)
     query = reading.read_query(signature.query)
     if query is not None:
@@ -87,6 +93,16 @@ def _reply(adapter: TypeAdapter[Any], value: Any, said: Extras) -> Response:
         if text := header.value(value):
             reply.headers[header.name] = text
     return reply
+
+
+def _tag(reply: Response) -> None:
+    """Name the answer by its bytes, and leave them out for who has them already."""
+    reply.set_etag(hashlib.sha256(reply.get_data()).hexdigest()[:32])
+    reply.headers["Cache-Control"] = "private, no-cache"  # kept, but asked for every time
+    if request.if_none_match.contains_weak(reply.get_etag()[0] or ""):
+        reply.status_code = 304
+        reply.set_data(b"")
+        del reply.headers["Content-Type"], reply.headers["Content-Length"]
 
 
 def _envelope(adapter: TypeAdapter[Any], value: Any) -> bytes:

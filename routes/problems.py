@@ -7,10 +7,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from pydantic import Field
 from werkzeug.exceptions import HTTPException
 
+from routes import rates
 from routes.context import request_id
 from services.errors import (
     Conflict,
@@ -24,6 +25,7 @@ from services.errors import (
     Problem,
     RundeskError,
     TooLarge,
+    TooMany,
     TransitionRefused,
     WrongChecksum,
     WrongOffset,
@@ -60,6 +62,10 @@ class ForeignOrigin(Forbidden):
     """A page of another site may not do that."""
 
 
+class NoPlace(RundeskError):
+    """Too many follow something here already: ask again now and then instead."""
+
+
 @dataclass(frozen=True)
 class Code:
     """A kind of failure. The status is in the number: 40401 is a 404."""
@@ -80,7 +86,7 @@ CODES = (
     Code(40002, "The body is not JSON.", NotJson),
     Code(40003, "The body ended early, or its parts do not fit together.", BodyCut),
     Code(40004, "The request has no body.", NoBody),
-    Code(40100, "Nobody is signed in, or a link has expired.", NotSignedIn),
+    Code(40100, "Nobody is signed in: a token or link is missing, or has expired.", NotSignedIn),
     Code(40300, "You may not do that.", Forbidden),
     Code(40301, "The Host header does not name this desk.", ForeignHost),
     Code(40302, "The request comes from a page of another site.", ForeignOrigin),
@@ -92,12 +98,18 @@ CODES = (
     Code(40902, "The upload stands at another byte than the one sent.", WrongOffset),
     Code(41200, "A precondition of the request does not hold."),
     Code(41300, "The body is larger than this desk takes.", TooLarge),
+    Code(41400, "The address is too long."),
     Code(41500, "The body is of a kind that is not taken here.", WrongType),
     Code(41600, "The range lies outside the content."),
+    Code(41700, "That expectation cannot be met."),
     Code(42300, "Another request is at work on it.", Locked),
+    Code(42900, "Too often; wait as long as `Retry-After` says.", TooMany),
+    Code(43100, "The headers are too many or too long."),
     Code(46000, "What arrived does not have the checksum that was sent.", WrongChecksum),
     Code(50000, "The desk failed; quote `requestId` when you report it.", Exception),
+    Code(50100, "This transfer coding is unknown here."),
     Code(50300, "The database does not answer; try again soon.", DatabaseUnavailable),
+    Code(50301, "All places for streams are taken; poll, or try again.", NoPlace),
     Code(50700, "The disk of this desk is full.", DiskFull),
 )
 BY_ERROR = {code.error: code for code in CODES if code.error}
@@ -152,13 +164,28 @@ def register(app: Flask) -> None:
 
 
 def _expected(error: RundeskError) -> Response:
+    error = rates.told(error)
     code = code_of(error)
     if code.status == 500:
         return _unexpected(error)
     reply = envelope(code.number, error.message, _with_hint(error)[:SHOWN])
+    if code.status == 401:
+        challenge(reply)
+    if isinstance(error, TooMany):
+        reply.headers["Retry-After"] = str(error.seconds)
     if code.status == 503:
         reply.headers["Retry-After"] = str(RETRY_AFTER)
     return reply
+
+
+def challenge(reply: Response) -> None:
+    """Say how to sign in. A browser asks its user for what Basic needs, so where one may be
+    waiting that cannot use it (a page's script, an expired link) only Bearer is named.
+    """
+    reply.headers.add("WWW-Authenticate", 'Bearer realm="rundesk"')
+    by_script = request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate"
+    if not by_script and "signature" not in request.args:
+        reply.headers.add("WWW-Authenticate", 'Basic realm="rundesk", charset="UTF-8"')
 
 
 def _with_hint(error: RundeskError) -> Sequence[Problem]:

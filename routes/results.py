@@ -78,6 +78,18 @@ def get_results_zip(actor: Actor, run_id: RunId, query: Selection) -> Response:
     return sending.bundle(desk().results.bundle(actor, [run_id], paths=paths))
 
 
+@results.get("/runs/<run_id>/report")
+@operation(media="text/html")
+def get_report(actor: Actor, run_id: RunId) -> Response:
+    """Look at the report of a run.
+
+    The first of its results that is one, in a sandbox of its own; 404 when there is none.
+    """
+    report = desk().results.report(actor, run_id)
+    path = desk().results.path(actor, run_id, report.path)
+    return sending.inline(path, report.path, media=sending.media_type(report.path))
+
+
 @results.get("/results.zip")
 @operation(media="application/zip", errors=(404,))
 def get_runs_zip(actor: Actor, query: Runs) -> Response:

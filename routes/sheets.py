@@ -11,6 +11,7 @@ from routes import examples, multipart, reading
 from routes.context import desk
 from routes.files import UPLOAD
 from routes.operation import operation
+from services.errors import Invalid
 from services.models import Actor, FileId, Model, WorkflowName
 from services.sheets import Sheet
 
@@ -28,6 +29,12 @@ class ParseQuery(Model):
         examples=["samples"],
     )
     file: FileId | None = Field(None, description="A registered file, in place of a body")
+    url: str | None = Field(
+        None,
+        min_length=1,
+        max_length=4000,
+        description="Address of a table at a host that is allowed here, in place of a body",
+    )
 
 
 @sheets.post("/parse")
@@ -37,11 +44,17 @@ class ParseQuery(Model):
 def parse_sheet(actor: Actor, query: ParseQuery) -> Sheet:
     """Read a table of samples.
 
-    The table is the body (raw, or one file of a form) or a registered file: csv, tsv or xlsx, told
-    from its content. `records` fit the parameter of a submission as they are, once `issues` hold no
-    error; each issue names its row, column and cell. Nothing is stored.
+    The table is the body (raw, or one file of a form), a registered file, or at the address of an
+    allowed host (16 MiB within 20 seconds): csv, tsv or xlsx, told from its content. `records` fit
+    the parameter of a submission as they are, once `issues` hold no error; each issue names its
+    row, column and cell. Nothing is stored.
     """
-    return desk().sheets.parse(actor, query.workflow, query.parameter, query.file or _table())
+    sheets, asked = desk().sheets, (actor, query.workflow, query.parameter)
+    if query.file and query.url:
+        raise Invalid("Give a file or an address, not both.", field="url")
+    if query.url:
+        return sheets.parse_link(*asked, query.url)
+    return sheets.parse(*asked, query.file or _table())
 
 
 def _table() -> BinaryIO:

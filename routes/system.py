@@ -11,7 +11,7 @@ from routes import examples
 from routes.context import desk
 from routes.document import version
 from routes.operation import operation
-from services.models import Model
+from services.models import Actor, Limits, Line, Model, Scope, Statistics
 
 system = Blueprint("system", __name__)
 
@@ -24,6 +24,14 @@ class Health(Model):
     version: str = Field(description="Version of Rundesk")
 
 
+class Me(Model):
+    """Who asks, as the desk sees it."""
+
+    id: str = Field(description="Name of the user")
+    admin: bool = Field(description="Whether everything of everybody may be seen and changed")
+    token: Scope | None = Field(description="Scope of the token that was sent; null: none was")
+
+
 @system.get("/healthz")
 @operation(errors=(503,), example=examples.HEALTH)
 def get_health() -> Health:
@@ -33,3 +41,40 @@ def get_health() -> Health:
     """
     desk().database.ping()
     return Health(version=version())
+
+
+@system.get("/api/v1/me")
+@operation(example=examples.ME)
+def get_me(actor: Actor) -> Me:
+    """Ask who one is to the desk.
+
+    401 when sign-in is on and nobody is signed in.
+    """
+    return Me(id=actor.id, admin=actor.admin, token=actor.token)
+
+
+@system.get("/api/v1/queue")
+@operation(example=examples.LINE)
+def get_queue(actor: Actor) -> Line:
+    """Get the queue as a whole.
+
+    The place of a run in it is in the run.
+    """
+    return desk().runs.queue(actor)
+
+
+@system.get("/api/v1/limits")
+@operation(example=examples.LIMITS)
+def get_limits(actor: Actor) -> Limits:
+    """Get what this desk takes at most."""
+    return desk().runs.limits(actor)
+
+
+@system.get("/api/v1/statistics")
+@operation(example=examples.STATISTICS)
+def get_statistics(actor: Actor) -> Statistics:
+    """Get how many runs there are, by state and by workflow.
+
+    Of those that the asker may see.
+    """
+    return desk().runs.statistics(actor)

@@ -7,7 +7,7 @@ import binascii
 from email.utils import format_datetime
 from typing import Annotated, Any, Literal
 
-from flask import Blueprint, Response, current_app, request, url_for
+from flask import Blueprint, Response, request, url_for
 from flask.blueprints import BlueprintSetupState
 from pydantic import BeforeValidator, Field
 from werkzeug.exceptions import PreconditionFailed
@@ -15,7 +15,6 @@ from werkzeug.exceptions import PreconditionFailed
 from routes import examples, reading
 from routes.context import desk
 from routes.describe import Header
-from routes.guard import Guard
 from routes.operation import operation
 from routes.problems import WrongType
 from services.errors import Invalid
@@ -29,8 +28,6 @@ VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,checksum,expiration"
 PIECE = "application/offset+octet-stream"
 BODY = {PIECE: {"schema": {"type": "string", "format": "binary"}}}
-METHODS = "POST, GET, HEAD, PATCH, DELETE"
-SENT = "Content-Type, Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, Upload-Checksum"
 STATE = (
     Header("Upload-Offset", "Bytes that have arrived", lambda one: str(one.offset)),
     Header("Upload-Length", "Bytes of the whole file", lambda one: str(one.size)),
@@ -42,7 +39,6 @@ STATE = (
     ),
     Header("Rundesk-File", "Id of the registered file, once it is one", lambda one: one.file or ""),
 )
-SHOWN = ", ".join(["Location", "Tus-Resumable", "X-Request-Id", *(one.name for one in STATE)])
 OF_UPLOAD: dict[str, dict[str, Any]] = {
     name: {"operationId": name, "parameters": {"upload_id": "$response.body#/data/id"}}
     for name in ("get_upload", "append_to_upload", "end_upload")
@@ -100,6 +96,7 @@ class Piece(Tus):
 @uploads.post("/")
 @operation(
     status=201,
+    limit="upload",
     errors=(409, 412, 413, 415, 460, 507),
     links=OF_UPLOAD,
     example=examples.UPLOAD,
@@ -169,7 +166,7 @@ def check_version() -> None:
 
 @uploads.after_request
 def finish(reply: Response) -> Response:
-    """What every reply says, and who may read it: pages of this desk, the portal's among them."""
+    """What every reply says."""
     headers = reply.headers
     headers["Tus-Resumable"] = VERSION
     if request.method == "OPTIONS" or reply.status_code == 412:
@@ -178,16 +175,6 @@ def finish(reply: Response) -> Response:
         headers["Tus-Extension"] = EXTENSIONS
         headers["Tus-Max-Size"] = str(desk().files.largest)
         headers["Tus-Checksum-Algorithm"] = ",".join(ALGORITHMS)
-    guard: Guard = current_app.extensions["rundesk.guard"]
-    headers.add("Vary", "Origin")
-    origin = request.headers.get("Origin", "")
-    if guard.own_origin(origin):
-        headers["Access-Control-Allow-Origin"] = origin
-        headers["Access-Control-Expose-Headers"] = SHOWN
-        if request.method == "OPTIONS":
-            headers["Access-Control-Allow-Methods"] = METHODS
-            headers["Access-Control-Allow-Headers"] = SENT
-            headers["Access-Control-Max-Age"] = "7200"
     return reply
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from flask import Blueprint, Response, request
 from pydantic import TypeAdapter, ValidationError
 
-from routes import document, forms, reading, wes_request, wes_shapes
+from routes import document, forms, rates, reading, wes_request, wes_shapes
 from routes.context import current_actor, desk
 from routes.wes_shapes import Json
 from services.errors import Conflict, Invalid, NotFound
@@ -60,6 +60,7 @@ def list_runs() -> Json:
 def run_workflow() -> Json:
     """RunWorkflow: a workflow of the catalogue; attachments become registered files."""
     actor = current_actor()
+    rates.spend("submit", actor)
     with forms.reading_form(files=[ATTACHMENT]) as form:
         wes_request.check_request(form.fields)
         workflow = _workflow(actor, form.fields["workflow_url"])

@@ -110,7 +110,7 @@ def check_params(schema: Json, given: Json, attached: Container[str]) -> None:
         name = str(PurePosixPath(str(value.value)))
         if name in attached and value.pattern and not re.search(value.pattern, name):
             hint = f"Its name must match {value.pattern}"
-            field = f"workflow_params.{value.field}"
+            field = f"workflow_params.{value.place}"
             raise Invalid(f"{name} is not a file of this kind.", field=field, hint=hint)
 
 
@@ -122,7 +122,7 @@ def with_files(
     `attached` is id by name; an attachment that has none yet stays as it is.
     """
     changed = dict(given)
-    for value in params.file_values(schema, given):
+    for value in list(params.file_values(schema, given)):
         if not isinstance(value.value, str):
             continue
         file_id = attached.get(str(PurePosixPath(value.value)), "")
@@ -131,9 +131,6 @@ def with_files(
                 re.escape(base) + r"/api/v1/files/([0-9a-f]{24})(/content)?", value.value
             )
             file_id = found[1] if found else file_id
-        if file_id and value.index is None:
-            changed[value.field] = file_id
-        elif file_id:
-            changed[value.field] = [*changed[value.field]]
-            changed[value.field][value.index] = file_id
+        if file_id:
+            changed = params.with_file(changed, value, file_id)
     return changed

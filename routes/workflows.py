@@ -9,7 +9,7 @@ from flask import Blueprint
 from routes import examples
 from routes.context import desk
 from routes.operation import operation
-from services.models import Actor, Workflow, WorkflowName
+from services.models import Actor, Preview, Workflow, WorkflowName
 
 workflows = Blueprint("workflows", __name__, url_prefix="/api/v1/workflows")
 
@@ -19,7 +19,10 @@ FIRST = {"name": "$response.body#/data/0/name"}
 @workflows.get("")
 @operation(
     example=[examples.WORKFLOW],
-    links={"get_workflow": {"operationId": "get_workflow", "parameters": FIRST}},
+    links={
+        name: {"operationId": name, "parameters": FIRST}
+        for name in ("get_workflow", "get_workflow_graph")
+    },
 )
 def list_workflows(actor: Actor) -> Sequence[Workflow]:
     """List the workflows.
@@ -39,3 +42,14 @@ def get_workflow(actor: Actor, name: WorkflowName) -> Workflow:
     of the format `file-path` take the id of a registered file.
     """
     return desk().workflows.get(actor, name)
+
+
+@workflows.get("/<name>/graph")
+@operation(errors=(409, 507), example=examples.PREVIEW)
+def get_workflow_graph(actor: Actor, name: WorkflowName) -> Preview:
+    """Get the rules of a workflow.
+
+    What a run of its example would do, or of its defaults when it has none. Planned once for each
+    version of its files.
+    """
+    return desk().previews.graph(actor, name)

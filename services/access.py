@@ -1,4 +1,4 @@
-"""Who asks: the one local user, or the user a signing-in reverse proxy names."""
+"""Who asks, and what they may: the one local user, a user the proxy names, or one with a token."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hmac
 import re
 from collections.abc import Mapping
 
-from services.errors import NotSignedIn
-from services.models import Actor
+from services.errors import Forbidden, NotSignedIn
+from services.models import Actor, Scope
 from services.settings import Settings
 
 SECRET_HEADER = "X-Rundesk-Secret"
@@ -26,12 +26,22 @@ def actor_of(settings: Settings, headers: Mapping[str, str]) -> Actor:
     """
     if not settings.sign_in:
         return local_actor()
-    given = headers.get(SECRET_HEADER) or ""
+    if not settings.remote_user_header:
+        raise NotSignedIn(hint="Send a token: `Authorization: Bearer rdk_…`.")
     user = (headers.get(settings.remote_user_header) or "").strip()
-    genuine = hmac.compare_digest(given.encode(), settings.remote_user_secret.encode())
-    if not genuine or not USER.fullmatch(user):
-        raise NotSignedIn(hint="Open the desk through the address that asks you to sign in.")
+    if not vouched(settings, headers) or not USER.fullmatch(user):
+        raise NotSignedIn(
+            hint="Open the desk through the address that asks you to sign in, or send a token."
+        )
     return named(settings, user)
+
+
+def vouched(settings: Settings, headers: Mapping[str, str]) -> bool:
+    """Whether the signing-in proxy passed this on."""
+    given = headers.get(SECRET_HEADER) or ""
+    return bool(settings.remote_user_header) and hmac.compare_digest(
+        given.encode(), settings.remote_user_secret.encode()
+    )
 
 
 def named(settings: Settings, user: str) -> Actor:
@@ -44,3 +54,11 @@ def named(settings: Settings, user: str) -> Actor:
 def scope(actor: Actor) -> str | None:
     """The owner to filter by: None (everybody's) for an admin."""
     return None if actor.admin else actor.id
+
+
+def check_may_change(actor: Actor) -> None:
+    """Raises Forbidden for who may only look."""
+    if actor.token is Scope.READ:
+        raise Forbidden(
+            "This token allows only to look.", hint="Use one of the scope `submit` for that."
+        )

@@ -5,14 +5,23 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from services.additions import Additions
+from services.crates import Crates
 from services.database import Database
 from services.database.connection import PATIENCE
+from services.fetching import Fetcher
 from services.files import Files
+from services.imports import Imports
+from services.inbox import Inbox
 from services.links import Links
+from services.previews import Previews
+from services.reports import Reports
 from services.results import Results
 from services.runs import Runs
+from services.samplesheets import SampleSheets
 from services.searches import Searches
 from services.settings import Settings
+from services.tokens import Tokens
 from services.uploads import Uploads
 from services.views import Views
 from services.workflows import Catalogue
@@ -26,12 +35,21 @@ class Services:
     database: Database
     files: Files
     uploads: Uploads
+    fetcher: Fetcher
+    inbox: Inbox
+    imports: Imports
     workflows: Catalogue
+    additions: Additions
+    sheets: SampleSheets
     runs: Runs
+    previews: Previews
     views: Views
     results: Results
+    crates: Crates
+    reports: Reports
     searches: Searches
     links: Links
+    tokens: Tokens
 
     def close(self) -> None:
         self.database.close()
@@ -44,6 +62,7 @@ def build(settings: Settings, *, patience: float = PATIENCE) -> Services:
     )
     database = Database(settings.uri, settings.database, patience=patience)
     files = Files(settings, database)
+    fetcher, inbox = Fetcher(settings.import_hosts), Inbox(settings)
     workflows = Catalogue(settings)
     runs = Runs(settings, database, files, workflows)
     results = Results(settings, database)
@@ -52,10 +71,19 @@ def build(settings: Settings, *, patience: float = PATIENCE) -> Services:
         database=database,
         files=files,
         uploads=Uploads(settings, database, files),
+        fetcher=fetcher,
+        inbox=inbox,
+        imports=Imports(database, files, fetcher, inbox),
         workflows=workflows,
+        additions=Additions(settings, files, workflows),
+        sheets=SampleSheets(files, workflows, fetcher),
         runs=runs,
+        previews=Previews(settings, files, workflows),
         views=Views(database, runs),
         results=results,
+        crates=Crates(settings, database, runs, results),
+        reports=Reports(settings, runs),
         searches=Searches(files, workflows, runs, results),
         links=Links(settings),
+        tokens=Tokens(database),
     )

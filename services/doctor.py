@@ -15,6 +15,7 @@ from services.database.binary import find
 from services.database.keeper import folder_of
 from services.errors import RundeskError
 from services.models import Workflow
+from services.software import absent
 
 GIB = 1024**3
 LEAST_FREE = 2 * GIB
@@ -35,6 +36,7 @@ def examine(services: Services) -> list[Finding]:
         "Versions": _versions,
         "Data folder": _data,
         "Database": _database,
+        "Software": _software,
     }
     found = [_finding(subject, check, services) for subject, check in checks.items()]
     return [*found, *(_workflow(flow) for flow in services.workflows.list(local_actor()))]
@@ -69,6 +71,14 @@ def _database(services: Services) -> str:
         return "answers at MONGODB_URI"
     binary = find(services.settings.mongod, folder_of(services.settings) / "lib")
     return f"embedded MongoDB {binary.version}, {binary.path}"
+
+
+def _software(services: Services) -> str:
+    """Raises OSError when what the setting names is not there."""
+    methods = services.settings.software
+    if gone := absent(methods):
+        raise OSError(f"RUNDESK_SOFTWARE names {', '.join(gone)}, which is not installed")
+    return f"installed by Snakemake with {', '.join(methods)}" if methods else "that of this host"
 
 
 def _workflow(workflow: Workflow) -> Finding:

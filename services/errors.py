@@ -71,6 +71,14 @@ class NotSignedIn(RundeskError):
     """Sign in first."""
 
 
+class TooMany(RundeskError):
+    """That was too often; wait a moment."""
+
+    def __init__(self, message: str = "", *, seconds: int, hint: str = "") -> None:
+        self.seconds = seconds  # until it may be tried again
+        super().__init__(message, hint=hint or f"Try again in {seconds} s.")
+
+
 class TooLarge(RundeskError):
     """That is larger than this desk takes."""
 

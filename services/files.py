@@ -8,7 +8,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +20,7 @@ from services.models import Actor, File, Page
 from services.settings import MIB, Settings
 
 BLOCK = MIB  # bytes read at once
+FORGOTTEN = timedelta(days=1)  # since anything arrived
 KINDS = {
     "fasta": "fa fasta fna faa ffn fas",
     "fastq": "fq fastq",
@@ -54,6 +55,7 @@ class Files:
         self._store = database.files
         self._runs = database.runs
         self._root = settings.data / "files"
+        self._drafts = self._root / "incoming"
 
     def register(
         self, actor: Actor, name: str, stream: BinaryIO, *, size: int | None = None
@@ -66,7 +68,7 @@ class Files:
         """
         check_may_change(actor)
         self.check(name, size)
-        with self._incoming() as draft:
+        with self.incoming() as draft:
             sha256, read = _receive(stream, draft, self.largest)
             if size is not None and read < size:
                 raise Invalid(
@@ -158,6 +160,27 @@ class Files:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
+    @contextlib.contextmanager
+    def incoming(self) -> Iterator[Path]:
+        """A name in our folder for what is to be adopted; nothing has it afterwards."""
+        self._drafts.mkdir(parents=True, exist_ok=True)
+        draft = self._drafts / secrets.token_hex(16)
+        try:
+            yield draft
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def sweep(self, now: datetime) -> int:
+        """Remove what processes left that were killed while they received; how many it were."""
+        gone = 0
+        for draft in self._drafts.glob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                # not of its content, which may be an old file's
+                if datetime.fromtimestamp(draft.stat().st_ctime, UTC) < now - FORGOTTEN:
+                    draft.unlink()
+                    gone += 1
+        return gone
+
     def _keep(self, actor: Actor, name: str, draft: Path, sha256: str, size: int) -> File:
         blob = self.blob(sha256)
         blob.parent.mkdir(parents=True, exist_ok=True)
@@ -177,16 +200,6 @@ class Files:
             if ours:
                 blob.unlink()
             raise
-
-    @contextlib.contextmanager
-    def _incoming(self) -> Iterator[Path]:
-        folder = self._root / "incoming"
-        folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / secrets.token_hex(16)
-        try:
-            yield draft
-        finally:
-            draft.unlink(missing_ok=True)
 
 
 def content(data: Path, sha256: str) -> Path:

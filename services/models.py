@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 T = TypeVar("T")
 
@@ -58,11 +58,22 @@ def sources(target: State) -> list[State]:
     return [state for state in State if target in TRANSITIONS[state]]
 
 
+class Scope(StrEnum):
+    """What a token allows; each allows what those before it do."""
+
+    READ = "read"  # to look at what is its user's
+    SUBMIT = "submit"  # to upload, submit and change it too
+    ADMIN = "admin"  # everything, as an administrator
+
+
 class Actor(Model):
     """Who asks. Every service call takes one."""
 
     id: str
     admin: bool = False
+    token: Scope | None = Field(
+        None, description="What the token allows that was sent; null: the user in person"
+    )
 
 
 RunId = Annotated[
@@ -106,6 +117,61 @@ class Page(Model, Generic[T]):
     next: str | None = None
 
 
+# ---- access ----------------------------------------------------------------------------------
+
+
+TokenId = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-f]{24}$",
+        description="Identifier of a token; not the secret",
+        examples=["65f0c0ffee0123456789abd0"],
+    ),
+]
+
+
+def _whole(value: Any) -> Any:
+    """JSON knows no difference between 90 and 90.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+class TokenRequest(Model):
+    """A token to be made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=100, description="What it is for")
+    scope: Scope = Field(Scope.READ, description="What it allows")
+    days: Annotated[int, BeforeValidator(_whole)] = Field(
+        90, ge=1, le=3650, strict=True, description="How long it counts"
+    )
+    owner: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="For whom; for others than oneself only by an administrator",
+    )
+
+
+class Token(Model):
+    """A token, as it is kept: without the secret."""
+
+    id: TokenId
+    name: str
+    owner: str
+    scope: Scope
+    created: datetime
+    expires: datetime
+    used: datetime | None = Field(description="About when it was last used")
+
+
+class NewToken(Token):
+    """A token that was just made."""
+
+    secret: str = Field(description="What to send; it is shown only now")
+
+
 # ---- files -----------------------------------------------------------------------------------
 
 
@@ -143,6 +209,61 @@ class Upload(Model):
     created: datetime
     expires: datetime = Field(description="When it is forgotten, unless more of it arrives")
     file: FileId | None = Field(description="The registered file, once all has arrived")
+
+
+ImportId = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-f]{24}$",
+        description="Identifier of an import",
+        examples=["65f0c0ffee0123456789abd1"],
+    ),
+]
+
+
+class ImportRequest(Model):
+    """A file that the desk is to fetch itself: `url` or `inbox`, not both."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    url: str | None = Field(
+        None, min_length=1, max_length=4000, description="Address at a host that is allowed here"
+    )
+    inbox: str | None = Field(
+        None, min_length=1, max_length=4000, description="Path of a file in the inbox"
+    )
+    name: str = Field("", max_length=255, description="What to call it; empty: as it is called")
+
+
+class Import(Model):
+    """A file that the desk fetches itself, and how far that is."""
+
+    id: ImportId
+    owner: str
+    url: str | None = Field(description="Where from; null: from the inbox")
+    inbox: str | None = Field(description="Path in the inbox; null: from an address")
+    name: str
+    state: State = Field(
+        description="QUEUED, RUNNING, COMPLETE, EXECUTOR_ERROR (what was asked for cannot be had)"
+        " or SYSTEM_ERROR (the desk failed)"
+    )
+    size: int | None = Field(description="bytes of the whole file, once known")
+    received: int = Field(description="bytes read so far")
+    attempts: int
+    created: datetime
+    started: datetime | None
+    ended: datetime | None
+    error: str | None = Field(description="Why it came to nothing, in one sentence")
+    hint: str = Field("", description="What to do about it")
+    file: FileId | None = Field(description="The registered file, once it is there")
+
+
+class InboxFile(Model):
+    """A file on the server that may be registered where it lies."""
+
+    path: str = Field(description="Relative to the inbox, with / between folders")
+    size: int = Field(description="bytes")
+    modified: datetime
 
 
 # ---- workflows -------------------------------------------------------------------------------
@@ -190,6 +311,17 @@ class Workflow(Model):
     highlights: list[Highlight] = []
 
 
+class AddedWorkflow(Model):
+    """A workflow that an administrator added to this desk."""
+
+    name: str
+    source: str = Field(description="Folder or repository it was copied from")
+    ref: str = Field(description="Branch, tag or commit that was asked for; empty: the default")
+    commit: str = Field(description="Commit it is of; empty: it came from a folder")
+    added: datetime
+    workflow: Workflow
+
+
 # ---- runs ------------------------------------------------------------------------------------
 
 
@@ -200,7 +332,9 @@ class RunRequest(Model):
 
     workflow: WorkflowName
     params: dict[str, Any] | None = Field(
-        None, description="Parameters as the workflow's schema says; file parameters are file ids"
+        None,
+        description="Parameters as the workflow's schema says; file parameters are file ids, "
+        "sample sheets file ids or lists of rows",
     )
     example: bool = Field(False, description="Run the workflow's own example")
     name: str = Field("", max_length=200, description="What the run is for")
@@ -211,6 +345,33 @@ class RunRequest(Model):
     retries: int = Field(
         0, ge=0, le=5, description="How often to start it again when a job of the workflow failed"
     )
+
+
+class Validated(Model):
+    """A submission as it would be accepted; nothing of it was stored."""
+
+    workflow: str
+    workflow_version: str
+    digest: str = Field(description="Version of the workflow's files")
+    params: dict[str, Any] = Field(description="Parameters with defaults filled in")
+
+
+class PlannedRule(Model):
+    """A rule and how many jobs of it there would be."""
+
+    rule: str
+    jobs: int
+
+
+class Preview(Model):
+    """What a run would do, as Snakemake plans it now."""
+
+    workflow: str
+    digest: str = Field(description="Version of the workflow's files")
+    rules: list[PlannedRule] = []
+    total: int = Field(0, description="Jobs in all; a checkpoint may add further ones later")
+    links: list[tuple[str, str]] = Field([], description="From rule, to rule")
+    problems: list[str] = Field([], description="Why there is no plan, in words")
 
 
 class RunChanges(Model):
@@ -326,6 +487,9 @@ class Submission(Model):
     cores: int = Field(description="Cores it may use at once")
     priority: int = Field(0, description="Higher is served first")
     retries: int = Field(0, description="How often it is started again when a job of it failed")
+    sheets: dict[str, str] = Field(
+        {}, description="Sample sheets: parameter, and where its table is written in the run"
+    )
 
 
 class Run(Submission):
@@ -347,11 +511,58 @@ class Run(Submission):
     history: list[Change]
 
 
+class Line(Model):
+    """The queue as a whole: everybody's runs, without saying whose."""
+
+    waiting: int = Field(description="Runs that wait; 1000 at most")
+    working: int = Field(description="Runs at work")
+    places: int = Field(description="Runs at once")
+    cores: int = Field(description="Cores that all runs share")
+    taken: int = Field(description="Cores that the runs at work have")
+    reason: str = Field(description="What keeps every run from starting; empty: nothing")
+
+
+class Limits(Model):
+    """What this desk takes at most; null: no limit."""
+
+    upload_bytes: int = Field(description="Of a file")
+    body_bytes: int = Field(description="Of a JSON body")
+    runs: int = Field(description="Runs at once")
+    runs_per_owner: int | None = Field(description="Runs at once of one owner")
+    cores_per_run: int
+    seconds_per_attempt: float | None
+    log_bytes: int = Field(description="Of the log of an attempt; more is cut in the middle")
+    retries: int = Field(description="Of a run whose jobs fail")
+    page: int = Field(description="Entries of a page")
+    import_hosts: list[str] = Field(description="Hosts that files are fetched from")
+    inbox: bool = Field(description="Whether files of the server may be registered")
+    submissions_per_minute: int | None
+    uploads_per_minute: int | None
+
+
+class WorkflowStatistics(Model):
+    """The runs of a workflow."""
+
+    workflow: str
+    runs: dict[State, int] = Field(description="How many are in each state")
+    seconds: float | None = Field(description="Median time of the last completed ones")
+
+
+class Statistics(Model):
+    """What has been run, as far as the asker may see it."""
+
+    runs: dict[State, int] = Field(description="How many runs are in each state")
+    workflows: list[WorkflowStatistics] = Field(description="Those that were run, by name")
+
+
 class RunFilter(Model):
     """Which runs to list."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    id: list[RunId] = Field(
+        [], max_length=200, description="These runs; others and unknown ones are left out"
+    )
     state: list[State] = Field([], description="Any of these states")
     workflow: str | None = Field(None, max_length=64, description="Name of the workflow")
     owner: str | None = Field(None, max_length=200, description="Who submitted it")
@@ -393,7 +604,7 @@ class Step(Model):
     """A rule of a run with its counters."""
 
     rule: str
-    state: State
+    state: State | None = Field(description="null: the run is over, and no job of it ever started")
     total: int
     done: int
     failed: int
@@ -416,3 +627,5 @@ class Result(Model):
     sha256: str
     kind: str = Field(description="report, table, image, text, … or other")
     title: str = Field("", description="Set for the results the workflow highlights")
+    rule: str | None = Field(None, description="Rule that made it; null: no job said so")
+    job: str | None = Field(None, description="Id of the job that made it")

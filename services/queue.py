@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from services import disk
 from services.database import Database
 from services.database.queue import Place
-from services.models import Run, State, Waiting
+from services.models import Line, Run, State, Waiting
 from services.settings import Settings
 
 HISTORY = 60.0  # s; how long the usual time of a workflow is remembered
+FULL = "This desk is short of disk space: no run starts until there is room."
 LONGEST = 1000  # places that are told apart
 
 
@@ -49,12 +50,24 @@ class Queue:
             for run in runs
         ]
 
+    def line(self) -> Line:
+        """The queue as a whole."""
+        settings, working = self._settings, self._store.working()
+        return Line(
+            waiting=len(self._store.line(LONGEST)),
+            working=len(working),
+            places=settings.max_runs,
+            cores=settings.shared_cores,
+            taken=sum(min(place.cores, settings.shared_cores) for place in working),
+            reason=FULL if disk.too_full(settings) else "",
+        )
+
     def _reason(self, place: Place, working: Sequence[Place], full: bool) -> str:
         """What keeps a run from starting, by the rules of the dispatcher."""
         settings, most = self._settings, self._settings.max_runs_per_owner
         taken = sum(min(other.cores, settings.shared_cores) for other in working)
         if full:
-            return "This desk is short of disk space: no run starts until there is room."
+            return FULL
         if most and sum(other.owner == place.owner for other in working) >= most:
             return f"Its owner has as many runs at work as one may have here: {most}."
         if len(working) >= settings.max_runs:

@@ -7,14 +7,15 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from zipstream import ZipStream
 
 from services.access import scope
 from services.database import Database
+from services.database.jobs import Maker
 from services.errors import NotFound
 from services.files import BLOCK, kind_of
 from services.models import Actor, Highlight, Result, Run, State
@@ -39,16 +40,30 @@ class Results:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._data = settings.data
         self._store = database.runs
+        self._jobs = database.jobs
 
     def list(self, actor: Actor, run_id: str) -> Sequence[Result]:
-        """The results of a run, highlights first; none unless it is COMPLETE."""
-        return self._listed(self._run(actor, run_id))
+        """The results of a run, highlights first; none unless it is COMPLETE.
+
+        Each with the job that made it, as far as one said that it did.
+        """
+        run = self._run(actor, run_id)
+        listed = self._listed(run)
+        makers = self._jobs.makers(run_id) if listed else {}
+        return [_credited(result, makers) for result in listed]
 
     def path(self, actor: Actor, run_id: str, path: str) -> Path:
         """The bytes of one result, to be read only. Only what the manifest lists is found."""
-        if not any(result.path == path for result in self.list(actor, run_id)):
+        if not any(result.path == path for result in self._listed(self._run(actor, run_id))):
             raise NotFound("There is no such result.")
         return RunDir.of(self._data, run_id).root / path
+
+    def report(self, actor: Actor, run_id: str) -> Result:
+        """The first result that is a report. Raises NotFound."""
+        for result in self._listed(self._run(actor, run_id)):
+            if result.kind == "report":
+                return result
+        raise NotFound("This run has no report.")
 
     def bundle(
         self, actor: Actor, run_ids: Sequence[str], *, paths: Sequence[str] | None = None
@@ -61,8 +76,8 @@ class Results:
         zipped, taken, folders = ZipStream(sized=True), set[str](), set[str]()
         for run in runs:
             for result in _chosen(self._listed(run), paths):
-                name = _free(f"{_folder(run)}/{_fit(result.path)}", taken)
-                folders.add(_folder(run))
+                name = unused(f"{folder_of(run)}/{fit(result.path)}", taken)
+                folders.add(folder_of(run))
                 try:
                     zipped.add_path(self._root(run) / result.path, name, recurse=False)
                 except FileNotFoundError:
@@ -88,6 +103,14 @@ class Results:
         return [Result.model_validate(entry) for entry in json.loads(manifest.read_bytes())]
 
 
+def _credited(result: Result, makers: Mapping[str, Maker]) -> Result:
+    """With the job that promised the file, or a folder that it is in."""
+    for path in (result.path, *map(str, PurePosixPath(result.path).parents)):
+        if maker := makers.get(path):
+            return result.model_copy(update={"rule": maker.rule, "job": maker.job})
+    return result
+
+
 def _chosen(listed: Sequence[Result], paths: Sequence[str] | None) -> Sequence[Result]:
     """Those at `paths`; all when none are given. Raises NotFound."""
     if paths is None:
@@ -98,19 +121,19 @@ def _chosen(listed: Sequence[Result], paths: Sequence[str] | None) -> Sequence[R
     return [known[path] for path in dict.fromkeys(paths)]
 
 
-def _folder(run: Run) -> str:
+def folder_of(run: Run) -> str:
     """What the folder of a run is called: names of runs need not differ."""
     name = re.sub(r"[^\w.-]+", "-", run.name or run.workflow).strip("-.")
     return f"{name[:60] or run.workflow}-{run.id[-6:]}"
 
 
-def _fit(path: str) -> str:
+def fit(path: str) -> str:
     """A path that every system can unpack."""
     parts = (UNFIT.sub("_", part).rstrip(" .") for part in path.split("/"))
     return "/".join(part or "_" for part in parts)
 
 
-def _free(name: str, taken: set[str]) -> str:
+def unused(name: str, taken: set[str]) -> str:
     """`name`, or with a number where systems that ignore case have it already."""
     stem, dot, ending = name.rpartition(".")
     number, free = 1, name
@@ -133,8 +156,9 @@ def publish(rundir: RunDir, outputs: Iterable[str], highlights: Sequence[Highlig
     listed.sort(key=lambda result: (_place(result.path, order), result.path))
     draft = rundir.manifest.with_suffix(".part")
     draft.parent.mkdir(parents=True, exist_ok=True)
+    unsaid = {"rule", "job"}  # the jobs themselves say that
     with draft.open("w", encoding="utf-8") as file:
-        json.dump([result.model_dump() for result in listed], file)
+        json.dump([result.model_dump(exclude=unsaid) for result in listed], file)
         file.flush()
         os.fsync(file.fileno())
     draft.rename(rundir.manifest)

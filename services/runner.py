@@ -30,12 +30,14 @@ from services.engine.errands import Errands
 from services.engine.nursery import Nursery
 from services.engine.reconciler import Reconciler
 from services.errors import DatabaseUnavailable, Misconfigured
+from services.importing import Importer
 from services.settings import Settings
 
 log = logging.getLogger("rundesk.runner")
 
 DISPATCH = 1.0  # s between two looks at the queue when no change of it was heard
 RECONCILE = 2.0  # s
+IMPORTS = 1.0  # s between two looks for what is to be imported
 SWEEP = 600.0  # s between two looks at uploads that nobody finished
 AFTER_START = 0.05  # s between two tries to end what has only just begun
 AWAY = 1.0  # s between two looks while the database is away
@@ -114,6 +116,9 @@ def run(services: Services, nursery: Nursery, host: str) -> None:
     wire = partial(Dispatcher, services.settings, services.database, nursery, host=host)
     dispatcher = wire(claiming=claiming)
     reconciler = Reconciler(services.settings, services.database, host=host, claiming=claiming)
+    importer = Importer(
+        services.database, services.files, services.fetcher, services.inbox, host=host
+    )
     scheduler = BlockingScheduler(
         timezone=UTC,
         job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
@@ -124,6 +129,8 @@ def run(services: Services, nursery: Nursery, host: str) -> None:
         ("reconcile", Patient(reconciler.tick), RECONCILE),
         ("dispatch", dispatch, DISPATCH),
         ("sweep", Patient(services.uploads.sweep), SWEEP),
+        ("tidy", Patient(services.files.sweep), SWEEP),
+        ("imports", Patient(importer.tick), IMPORTS),
     ):
         now = datetime.now(UTC)
         scheduler.add_job(tick, "interval", id=name, seconds=seconds, next_run_time=now)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from services.access import scope
+from services.access import check_may_change, scope
 from services.database import Database
 from services.errors import Conflict, Invalid, NotFound, TransitionRefused
 from services.files import Files
@@ -22,16 +22,20 @@ from services.models import (
     CauseKind,
     Graph,
     Job,
+    Limits,
+    Line,
     Page,
     Run,
     RunChanges,
     RunFilter,
     RunRequest,
     State,
+    Statistics,
+    WorkflowStatistics,
 )
 from services.queue import Queue
 from services.rundir import RunDir
-from services.settings import Settings
+from services.settings import MIB, Settings
 from services.steps import graph_of
 from services.submission import Intake, distinct
 from services.workflows import Catalogue
@@ -59,6 +63,7 @@ class Runs:
         The same key again returns the same run. Raises Invalid with every problem, Forbidden for
         a priority that is not the actor's, Conflict when the key was used for another body.
         """
+        check_may_change(actor)
         body = _body(request)
         key = _checked_key(idempotency_key)
         if key and (there := self._store.by_key(actor.id, key)):
@@ -81,6 +86,56 @@ class Runs:
     def counts(self, actor: Actor) -> dict[State, int]:
         """How many runs are in each state."""
         return self._store.counts(scope(actor))
+
+    def again(self, actor: Actor, run_id: str, *, idempotency_key: str | None = None) -> Run:
+        """Submit a run once more, as it was: parameters, name, tags, retries. Raises Invalid.
+
+        With the workflow as it is now, in the actor's name and with a priority that is anybody's.
+        """
+        run = self.get(actor, run_id)
+        request = RunRequest(
+            workflow=run.workflow,
+            params=run.params,
+            name=run.name,
+            tags=run.tags,
+            priority=min(run.priority, 0),
+            retries=run.retries,
+        )
+        return self.submit(actor, request, idempotency_key=idempotency_key)
+
+    def queue(self, actor: Actor) -> Line:  # noqa: ARG002 - the same for everybody
+        """The queue as a whole."""
+        return self._queue.line()
+
+    def limits(self, actor: Actor) -> Limits:  # noqa: ARG002
+        """What may be sent and run at most."""
+        settings = self._settings
+        return Limits(
+            upload_bytes=settings.max_upload * MIB,
+            body_bytes=settings.max_body * MIB,
+            runs=settings.max_runs,
+            runs_per_owner=settings.max_runs_per_owner or None,
+            cores_per_run=settings.cores_per_run,
+            seconds_per_attempt=settings.walltime * 60 or None,
+            log_bytes=settings.max_console * MIB,
+            retries=5,
+            page=200,
+            import_hosts=list(settings.import_hosts),
+            inbox=settings.inbox_folder is not None,
+            submissions_per_minute=settings.rate_submit or None,
+            uploads_per_minute=settings.rate_uploads or None,
+        )
+
+    def statistics(self, actor: Actor) -> Statistics:
+        """Runs by state and by workflow."""
+        tally = self._store.tally(scope(actor))
+        return Statistics(
+            runs={state: sum(one[state] for one in tally.values()) for state in State},
+            workflows=[
+                WorkflowStatistics(workflow=name, runs=states, seconds=self.usual_seconds(name))
+                for name, states in tally.items()
+            ],
+        )
 
     def usual_seconds(self, workflow: str) -> float | None:
         """Median time of the last completed runs of a workflow here; None when there is none."""
@@ -109,6 +164,7 @@ class Runs:
 
     def update(self, actor: Actor, run_id: str, changes: RunChanges) -> Run:
         """Change what people call a run: its name and its tags."""
+        check_may_change(actor)
         run = self.get(actor, run_id)
         fields: dict[str, Any] = {}
         if changes.name is not None:
@@ -124,6 +180,7 @@ class Runs:
 
     def cancel(self, actor: Actor, run_id: str) -> Run:
         """Stop a run: at once while it waits, else by ending its processes. Conflict when over."""
+        check_may_change(actor)
         while not (run := self.get(actor, run_id)).state.final:
             if run.state is State.CANCELING:
                 return run
@@ -137,6 +194,7 @@ class Runs:
 
     def resume(self, actor: Actor, run_id: str) -> Run:
         """Queue a run for its next attempt; finished jobs are kept. Conflict when it cannot."""
+        check_may_change(actor)
         run = self.get(actor, run_id)
         try:
             return self._store.requeue(run, now=datetime.now(UTC), note="Resumed.")
@@ -146,6 +204,7 @@ class Runs:
 
     def delete(self, actor: Actor, run_id: str) -> None:
         """Forget a run and everything it made. Conflict while it is not over."""
+        check_may_change(actor)
         run = self.get(actor, run_id)
         if not self._store.delete(run_id):
             raise Conflict(f"The run is {run.state}.", hint="Cancel it first.")

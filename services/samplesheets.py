@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 from services import params, sheets
 from services.errors import Invalid, NotFound, Problem, RundeskError
+from services.fetching import Fetcher
 from services.files import Files
 from services.models import Actor, File
 from services.params import FileValue
@@ -23,6 +24,7 @@ from services.sheets.grid import MOST_BYTES
 from services.sheets.model import Issue, RowSchema, Sheet
 from services.workflows import Catalogue
 
+DOWNLOAD = 20.0  # s
 MOST_FILES = 5000  # in the cells of one sheet
 Schema = dict[str, Any]
 Record = dict[str, Any]
@@ -31,9 +33,10 @@ Record = dict[str, Any]
 class SampleSheets:
     """Reads and checks the sample sheets of the catalogue's workflows."""
 
-    def __init__(self, files: Files, workflows: Catalogue) -> None:
+    def __init__(self, files: Files, workflows: Catalogue, fetcher: Fetcher) -> None:
         self._files = files
         self._workflows = workflows
+        self._fetcher = fetcher
 
     def parse(self, actor: Actor, workflow: str, parameter: str, source: BinaryIO | str) -> Sheet:
         """The table that a parameter of a workflow asks for; see `read`.
@@ -41,6 +44,12 @@ class SampleSheets:
         Raises NotFound for the workflow and the parameter, too.
         """
         return self.read(actor, self._rows(actor, workflow, parameter), source)
+
+    def parse_link(self, actor: Actor, workflow: str, parameter: str, url: str) -> Sheet:
+        """The same of a table at an allowed host, downloaded within seconds. Raises Invalid."""
+        rows = self._rows(actor, workflow, parameter)
+        with self._fetcher.open(url, seconds=DOWNLOAD) as download:
+            return self.read(actor, rows, cast(BinaryIO, download))
 
     def read(self, actor: Actor, rows: Schema, source: BinaryIO | str) -> Sheet:
         """The table in a stream, or in the registered file of that id, by the schema of its rows.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from services import params
+from services.access import check_may_change
 from services.blast.report import Report
 from services.errors import Conflict, Invalid, NotFound
 from services.files import Files
@@ -44,6 +45,7 @@ class Searches:
         `settings` are further parameters of the workflow. Raises Invalid, where the name of the
         database does not fit at the field "params.database".
         """
+        check_may_change(actor)
         found = self._database(actor, database)
         schema = self._workflows.get(actor, WORKFLOW).params_schema
         given = {**settings, "database": found.id}

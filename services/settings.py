@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,6 +14,8 @@ from services.errors import Misconfigured
 
 HERE = Path(__file__).resolve().parent.parent
 MIB = 1024 * 1024
+HOST_ENTRY = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?")
+ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 #: A direct connection outlives the moment before the replica set is initiated; a discovering one
 #: drops a member that does not name its set yet.
 EMBEDDED = "directConnection=true&replicaSet=rundesk"
@@ -45,6 +48,12 @@ class Settings:
     workflows: tuple[Path, ...] = setting(
         "RUNDESK_WORKFLOWS", (), "Further folders of workflows, separated by ':'"
     )
+    software: tuple[str, ...] = setting(
+        "RUNDESK_SOFTWARE",
+        (),
+        "What Snakemake may install software with, for workflows that declare it, by comma:"
+        " conda, apptainer",
+    )
     cores: int = setting("RUNDESK_CORES", 0, "Cores that all runs share; 0: all of the host")
     run_cores: int = setting(
         "RUNDESK_RUN_CORES",
@@ -66,6 +75,16 @@ class Settings:
     )
     max_upload: int = setting("RUNDESK_MAX_UPLOAD", 51200, "Largest file taken", "MiB")
     max_body: int = setting("RUNDESK_MAX_BODY", 1, "Largest JSON body taken", "MiB")
+    import_hosts: tuple[str, ...] = setting(
+        "RUNDESK_IMPORT_HOSTS",
+        (),
+        "Hosts that files are fetched from, by comma: host, *.below.it, host:port; empty: none",
+    )
+    inbox: str = setting(
+        "RUNDESK_INBOX",
+        "",
+        "Folder of this server whose files may be registered where they lie; empty: none",
+    )
     attempts: int = setting(
         "RUNDESK_ATTEMPTS", 3, "Failures of the desk or its host after which a run is given up"
     )
@@ -83,7 +102,29 @@ class Settings:
         "",
         "Secret that the same proxy sends as X-Rundesk-Secret (16 characters or more)",
     )
+    sign_in_by: str = setting(
+        "RUNDESK_SIGN_IN",
+        "",
+        "tokens: the API asks everybody for a token, whom no proxy signed in; set: sign-in is on",
+    )
     admins: tuple[str, ...] = setting("RUNDESK_ADMINS", (), "Users with all rights, by comma")
+    cors_origins: tuple[str, ...] = setting(
+        "RUNDESK_CORS_ORIGINS",
+        (),
+        "Origins whose pages may use the API, by comma: https://app.example.org",
+    )
+    rate_sign_in: int = setting(
+        "RUNDESK_RATE_SIGN_IN", 30, "Wrong tokens that one address may send; 0: no limit", "/min"
+    )
+    rate_submit: int = setting(
+        "RUNDESK_RATE_SUBMIT", 600, "Runs that one user may submit by the API; 0: no limit", "/min"
+    )
+    rate_uploads: int = setting(
+        "RUNDESK_RATE_UPLOADS", 6000, "Uploads that one user may begin; 0: no limit", "/min"
+    )
+    stream_time: float = setting(
+        "RUNDESK_STREAM_TIME", 600.0, "Longest time of one stream of events, or followed log", "s"
+    )
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -113,6 +154,10 @@ class Settings:
             ("RUNDESK_RUN_CORES", self.run_cores, 0),
             ("RUNDESK_MAX_UPLOAD", self.max_upload, 1),
             ("RUNDESK_MAX_BODY", self.max_body, 1),
+            ("RUNDESK_RATE_SIGN_IN", self.rate_sign_in, 0),
+            ("RUNDESK_RATE_SUBMIT", self.rate_submit, 0),
+            ("RUNDESK_RATE_UPLOADS", self.rate_uploads, 0),
+            ("RUNDESK_STREAM_TIME", self.stream_time, 0),
         ):
             if value < least:
                 raise Misconfigured(f"{name} must be {least} or more, not {value}.")
@@ -121,16 +166,37 @@ class Settings:
                 "RUNDESK_REMOTE_USER_HEADER needs RUNDESK_REMOTE_USER_SECRET"
                 " with 16 characters or more, which the proxy sends as X-Rundesk-Secret."
             )
+        if self.sign_in_by not in ("", "tokens"):
+            raise Misconfigured(f"RUNDESK_SIGN_IN must be tokens or empty, not {self.sign_in_by}.")
+        for origin in self.cors_origins:
+            if not ORIGIN.fullmatch(origin):
+                raise Misconfigured(
+                    f"RUNDESK_CORS_ORIGINS: {origin} is no origin such as https://app.example.org."
+                )
+        for method in self.software:
+            if method not in ("conda", "apptainer"):
+                raise Misconfigured(f"RUNDESK_SOFTWARE may name conda and apptainer, not {method}.")
+        for entry in self.import_hosts:
+            if not HOST_ENTRY.fullmatch(entry):
+                raise Misconfigured(
+                    f"RUNDESK_IMPORT_HOSTS: {entry} is no host such as ftp.example.org,"
+                    " *.example.org or data.example.org:8443, in small letters."
+                )
+        if (folder := self.inbox_folder) and (
+            folder.is_relative_to(self.data) or self.data.is_relative_to(folder)
+        ):
+            raise Misconfigured("RUNDESK_INBOX and RUNDESK_DATA must not lie in one another.")
         if not self.sign_in and not is_loopback(self.host):
             raise Misconfigured(
                 f"RUNDESK_HOST={self.host} is not a loopback address and no sign-in is configured:"
                 " set RUNDESK_HOST=127.0.0.1, or configure sign-in with RUNDESK_REMOTE_USER_HEADER"
-                " and RUNDESK_REMOTE_USER_SECRET."
+                " and RUNDESK_REMOTE_USER_SECRET, or with RUNDESK_SIGN_IN=tokens."
             )
 
     @property
     def sign_in(self) -> bool:
-        return bool(self.remote_user_header)
+        """Whether it must be known who asks; else everybody is the one local user."""
+        return bool(self.remote_user_header or self.sign_in_by)
 
     @property
     def uri(self) -> str:
@@ -148,8 +214,17 @@ class Settings:
 
     @property
     def workflow_folders(self) -> tuple[Path, ...]:
-        """Bundled first; a later folder does not hide a name of an earlier one."""
-        return (HERE / "workflows", *self.workflows)
+        """Bundled first, added ones last; a later folder does not hide a name of an earlier one."""
+        return (HERE / "workflows", *self.workflows, self.catalogue)
+
+    @property
+    def catalogue(self) -> Path:
+        """Workflows that were added to this desk."""
+        return self.data / "catalogue"
+
+    @property
+    def inbox_folder(self) -> Path | None:
+        return Path(self.inbox).expanduser().resolve() if self.inbox else None
 
     @property
     def public_api_url(self) -> str:

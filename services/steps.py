@@ -20,10 +20,13 @@ def graph_of(run: Run, plan: Plan, counts: Mapping[str, RuleCounts]) -> Graph:
 
 def _step(rule: str, counted: RuleCounts, planned: int, run: Run) -> Step:
     total = max(planned, counted.total)
+    state: State | None
     if counted[State.EXECUTOR_ERROR]:
         state = State.EXECUTOR_ERROR
     elif total and counted[State.COMPLETE] == total:
         state = State.COMPLETE
+    elif run.state.final and not counted.total:
+        state = None
     elif run.state.final:
         state = State.SYSTEM_ERROR if counted[State.SYSTEM_ERROR] else State.CANCELED
     else:

@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from services.access import scope
+from services.access import check_may_change, scope
 from services.database import Database
 from services.database.uploads import Record
 from services.digests import Digests
@@ -68,6 +68,7 @@ class Uploads:
 
     def create(self, actor: Actor, *, size: int, name: str = "", metadata: str = "") -> Upload:
         """Announce a file of `size` bytes. Raises Invalid (name), TooLarge, DiskFull."""
+        check_may_change(actor)
         upload_id = secrets.token_hex(16)
         name = name or f"upload-{upload_id[:8]}"
         self._files.check(name, size)
@@ -99,6 +100,7 @@ class Uploads:
         checksum: it counts as a whole or not at all. Raises WrongOffset, TooLarge, WrongChecksum,
         Locked when somebody else sends too, DiskFull, NotFound.
         """
+        check_may_change(actor)
         record = self._found(actor, upload_id)
         if offset != (reached := self._reached(record)):
             raise WrongOffset(
@@ -115,6 +117,7 @@ class Uploads:
 
     def delete(self, actor: Actor, upload_id: str) -> None:
         """Forget an upload and its bytes; a file that it became stays. Raises Locked."""
+        check_may_change(actor)
         self._remove(self._found(actor, upload_id))
 
     def sweep(self, now: datetime) -> int:

@@ -7,40 +7,31 @@ everything is derived; without a schema one is inferred from `config/config.yaml
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services import params
 from services.disk import told_when_full
 from services.errors import Conflict, NotFound
 from services.models import Actor, Example, Highlight, Workflow
 from services.needs import Needs
+from services.schemas import Broken, first, mapping, schema_of
 from services.settings import Settings
+from services.software import declared
 
 log = logging.getLogger(__name__)
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 MANIFEST = "rundesk.yaml"
 SNAKEFILES = ("workflow/Snakefile", "Snakefile")
-CONFIGS = ("config/config.yaml", "config/config.yml", "config.yaml")
-SCHEMAS = tuple(
-    f"{folder}/{name}"
-    for folder in ("workflow/schemas", "schemas", "config")
-    for name in ("config.schema.yaml", "config.schema.yml", "config.schema.json", "schema.yaml")
-)
 READMES = ("config/README.md", "README.md")
 NOT_WORKFLOW = {"example", ".git", ".snakemake", "__pycache__", ".rundesk", "results", "logs"}
 
@@ -57,13 +48,13 @@ class Manifest(BaseModel):
     takes: str = ""
     gives: str = ""
     files: dict[str, str] = Field({}, description="Parameters that are files: name pattern, or ''")
+    sheets: dict[str, str] = Field(
+        {}, description="Parameters that are sample sheets: file with the schema of a row"
+    )
     highlights: list[Highlight] = []
+    license: str = Field("", description="SPDX identifier, or an address")
     needs: Needs = Needs()
     example: Example | None = None
-
-
-class Broken(Exception):
-    """A workflow's files do not fit; the message says which and why."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +64,7 @@ class _Read:
     fingerprint: int
     workflow: Workflow
     needs: Needs
+    declared: frozenset[str]  # ways to install software that its rules name
 
 
 class Catalogue:
@@ -81,6 +73,7 @@ class Catalogue:
     def __init__(self, settings: Settings) -> None:
         self._folders = settings.workflow_folders
         self._data = settings.data
+        self._software = frozenset(settings.software)
         self._known: dict[Path, _Read] = {}
 
     def list(self, actor: Actor) -> Sequence[Workflow]:  # noqa: ARG002 - the same for everybody
@@ -135,11 +128,12 @@ class Catalogue:
         fingerprint = hash(tuple((path, s.st_size, s.st_mtime_ns) for path, s in _stats(folder)))
         known = self._known.get(folder)
         if known is None or known.fingerprint != fingerprint:
-            known = _Read(fingerprint, *_parsed(folder))
+            known = _Read(fingerprint, *_parsed(folder), declared(folder))
             self._known[folder] = known
         needs = known.needs.looked_up()
         changed: dict[str, Any] = {"needs": needs}
-        if known.workflow.available and not all(need.met for need in needs):
+        lacking = not all(need.met for need in needs) and not known.declared & self._software
+        if known.workflow.available and lacking:
             changed["available"] = False
             changed["problems"] = [
                 f"The {need.kind} {need.name} is not installed on this host."
@@ -154,17 +148,17 @@ def kept(data: Path, digest: str) -> Path:
     return data / "workflows" / digest
 
 
-def highlights(folder: Path) -> list[Highlight]:
-    """Which results of the workflow in a folder come first. Raises Broken."""
-    return _manifest(folder).highlights
+def files(folder: Path) -> list[str]:
+    """The files of the workflow in a folder, as its digest counts them."""
+    return [path for path, _ in _stats(folder)]
 
 
 def _parsed(folder: Path) -> tuple[Workflow, Needs]:
     name = folder.name
     try:
-        manifest = _manifest(folder)
+        manifest = manifest_of(folder)
         snakefile(folder)
-        schema = _schema(folder, manifest)
+        schema = schema_of(folder, manifest.files, manifest.sheets)
     except Broken as error:
         broken = Workflow(
             name=name, title=name, digest=digest(folder), available=False, problems=[str(error)]
@@ -182,25 +176,25 @@ def _parsed(folder: Path) -> tuple[Workflow, Needs]:
         available=True,
         problems=[],
         params_schema=schema,
-        readme=_text(_first(folder, READMES)),
+        readme=_text(first(folder, READMES)),
         example=manifest.example,
         highlights=manifest.highlights,
     )
     return workflow, manifest.needs
 
 
+def params_schema(folder: Path) -> dict[str, Any]:
+    """The schema of the parameters of the workflow in a folder. Raises Broken."""
+    manifest = manifest_of(folder)
+    return schema_of(folder, manifest.files, manifest.sheets)
+
+
 def snakefile(folder: Path) -> Path:
     """The Snakefile of a workflow. Raises Broken when there is none."""
-    found = _first(folder, SNAKEFILES)
+    found = first(folder, SNAKEFILES)
     if found is None:
         raise Broken(f"There is no {' and no '.join(SNAKEFILES)}.")
     return found
-
-
-def default_config(folder: Path) -> dict[str, Any]:
-    """The workflow's own `config/config.yaml`; empty when it has none. Raises Broken."""
-    found = _first(folder, CONFIGS)
-    return _mapping(found) if found else {}
 
 
 def digest(folder: Path) -> str:
@@ -222,80 +216,17 @@ def _stats(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
                 yield str(path.relative_to(folder)), path.stat()
 
 
-def _manifest(folder: Path) -> Manifest:
+def manifest_of(folder: Path) -> Manifest:
+    """What the manifest in a folder says; all of it default without one. Raises Broken."""
     path = folder / MANIFEST
     if not path.exists():
         return Manifest()
     try:
-        return Manifest.model_validate(_mapping(path))
+        return Manifest.model_validate(mapping(path))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise Broken(f"{MANIFEST}: {where}: {first['msg']}.") from error
-
-
-def _schema(folder: Path, manifest: Manifest) -> dict[str, Any]:
-    found = _first(folder, SCHEMAS)
-    schema = _mapping(found) if found else infer(default_config(folder))
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        where = ".".join(map(str, error.absolute_path))
-        name = found.relative_to(folder) if found else "the inferred schema"
-        raise Broken(f"{name}: {where}: {error.message[:300]}.") from error
-    for group in params.groups(schema):
-        for name, pattern in manifest.files.items():
-            if name in group.fields:
-                group.fields[name]["format"] = "file-path"
-                if pattern:
-                    group.fields[name]["pattern"] = pattern
-    return schema
-
-
-def infer(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema for a configuration that has none: its keys, with its values as defaults."""
-    return {
-        "type": "object",
-        "properties": {str(name): _inferred(value) for name, value in config.items()},
-    }
-
-
-def _inferred(value: Any) -> dict[str, Any]:
-    match value:
-        case bool():
-            return {"type": "boolean", "default": value}
-        case int():
-            return {"type": "integer", "default": value}
-        case float():
-            return {"type": "number", "default": value}
-        case list():
-            kinds = {_inferred(item)["type"] for item in value if item is not None}
-            items = {"type": kinds.pop()} if len(kinds) == 1 else {}
-            return {"type": "array", "items": items, "default": value}
-        case dict():
-            return {**infer(value), "additionalProperties": True}
-        case None:
-            return {"type": ["string", "number", "boolean", "null"], "default": None}
-        case _:
-            return {"type": "string", "default": str(value)}
-
-
-def _first(folder: Path, names: Sequence[str]) -> Path | None:
-    return next((folder / name for name in names if (folder / name).is_file()), None)
-
-
-def _mapping(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        found = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, OSError) as error:
-        where = " ".join(str(error).split())
-        raise Broken(f"{path.name} cannot be read: {where[:300]}") from error
-    if found is None:
-        return {}
-    if not isinstance(found, dict):
-        raise Broken(f"{path.name} must hold names and values.")
-    return found
 
 
 def _text(path: Path | None) -> str:

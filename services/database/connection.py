@@ -15,9 +15,11 @@ from pymongo.database import Database as MongoDatabase
 from services.database.changes import QueueChanges
 from services.database.files import FileStore
 from services.database.guard import translated
+from services.database.imports import ImportStore
 from services.database.jobs import JobStore
 from services.database.queue import QueueStore
 from services.database.runs import RunStore
+from services.database.tokens import TokenStore
 from services.database.uploads import UploadStore
 from services.errors import DatabaseUnavailable
 
@@ -49,6 +51,8 @@ class Database:
         self.jobs = JobStore(self._database)
         self.files = FileStore(self._database)
         self.uploads = UploadStore(self._database)
+        self.imports = ImportStore(self._database)
+        self.tokens = TokenStore(self._database)
 
     @translated
     def ping(self) -> None:
@@ -75,7 +79,15 @@ class Database:
     @translated
     def create_indexes(self) -> None:
         """Make every index; those that exist are left alone."""
-        for store in (self.runs, self.queue, self.jobs, self.files, self.uploads):
+        for store in (
+            self.runs,
+            self.queue,
+            self.jobs,
+            self.files,
+            self.uploads,
+            self.imports,
+            self.tokens,
+        ):
             store.create_indexes()
 
     def queue_changes(self, heard: Callable[[], None]) -> QueueChanges:

@@ -44,6 +44,8 @@ def matching(wanted: RunFilter, owner: str | None) -> Document:
         query["owner"] = wanted.owner
     if owner is not None:
         query = {"$and": [query, {"owner": owner}]}
+    if wanted.id:
+        query["_id"] = {"$in": [identifier(run_id) for run_id in wanted.id]}
     if wanted.state:
         query["state"] = {"$in": [state.value for state in wanted.state]}
     if wanted.workflow is not None:

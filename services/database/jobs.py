@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +32,14 @@ class RuleCounts:
     @property
     def total(self) -> int:
         return sum(self.states.values())
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Who made a file."""
+
+    rule: str
+    job: str  # public id
 
 
 @guarded
@@ -66,6 +75,22 @@ class JobStore:
         """The jobs of an attempt, in the order they started."""
         found = self._jobs.find(_prefix(run_id, attempt))
         return [_job(document) for document in found.sort([("started", ASCENDING), ("_id", 1)])]
+
+    def done(self, run_id: str) -> Sequence[Job]:
+        """The jobs of all attempts that came to an end of their own, in the order they started."""
+        own = [State.COMPLETE.value, State.EXECUTOR_ERROR.value]
+        found = self._jobs.find({**_whole(run_id), "state": {"$in": own}})
+        return [_job(document) for document in found.sort([("started", ASCENDING), ("_id", 1)])]
+
+    def makers(self, run_id: str) -> dict[str, Maker]:
+        """For each path that finished jobs of a run promised, the last of them."""
+        query = {**_whole(run_id), "state": State.COMPLETE.value}
+        found = self._jobs.find(query, {"rule": 1, "output": 1, "started": 1})
+        makers: dict[str, Maker] = {}
+        for document in found.sort([("started", ASCENDING), ("_id", 1)]):
+            maker = Maker(document.get("rule", ""), _public(document["_id"]))
+            makers |= dict.fromkeys(map(os.path.normpath, document.get("output", ())), maker)
+        return makers
 
     def page(self, run_id: str, attempt: int, wanted: JobFilter) -> tuple[Sequence[Job], int]:
         """Some jobs of an attempt in the order they started, and how many fit in all."""
@@ -113,7 +138,7 @@ class JobStore:
 
     def delete(self, run_id: str) -> None:
         """Delete the jobs of all attempts of a run."""
-        self._jobs.delete_many({"_id": {"$gte": f"{run_id}:", "$lt": f"{run_id};"}})
+        self._jobs.delete_many(_whole(run_id))
 
     def _failed(self, run_id: str, attempt: int) -> int:
         failed = {"state": State.EXECUTOR_ERROR.value}
@@ -169,12 +194,21 @@ def _prefix(run_id: str, attempt: int) -> dict[str, Any]:
     return {"_id": {"$gte": key, "$lt": key[:-1] + ";"}}  # ";" follows ":" in every collation
 
 
+def _whole(run_id: str) -> dict[str, Any]:
+    """All attempts."""
+    return {"_id": {"$gte": f"{run_id}:", "$lt": f"{run_id};"}}
+
+
+def _public(name: str) -> str:
+    _, attempt, number = name.split(":")
+    return f"{attempt}-{number}"
+
+
 def _time(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def _job(document: dict[str, Any]) -> Job:
-    _, attempt, number = document["_id"].split(":")
     fields = {key: value for key, value in document.items() if key != "_id"}
     defaults: dict[str, Any] = {"rule": "", "wildcards": {}, "started": None, "ended": None}
-    return Job(id=f"{attempt}-{number}", **{**defaults, **fields})
+    return Job(id=_public(document["_id"]), **{**defaults, **fields})

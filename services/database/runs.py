@@ -129,6 +129,16 @@ class RunStore:
         found = {group["_id"]: group["n"] for group in grouped}
         return {state: found.get(state.value, 0) for state in State}
 
+    def tally(self, owner: str | None) -> dict[str, dict[State, int]]:
+        """Runs per workflow, by name, and state; every state is there."""
+        match = {} if owner is None else {"owner": owner}
+        by_both = {"_id": {"workflow": "$workflow", "state": "$state"}, "n": {"$sum": 1}}
+        found: dict[str, dict[State, int]] = {}
+        for group in self._runs.aggregate([{"$match": match}, {"$group": by_both}]):
+            states = found.setdefault(group["_id"]["workflow"], dict.fromkeys(State, 0))
+            states[State(group["_id"]["state"])] = group["n"]
+        return dict(sorted(found.items()))
+
     def plan(self, run_id: str) -> Plan | None:
         document = self._runs.find_one(one(run_id), {"attempt": 1, "plan": 1, "links": 1})
         if document is None:

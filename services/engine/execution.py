@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
@@ -31,6 +32,7 @@ from services.engine.staging import StagingFailed, stage
 from services.files import content
 from services.models import Run
 from services.settings import Settings
+from services.software import declared
 from services.workflows import kept
 
 PATIENCE = 2.0  # s that one write of reports may take
@@ -179,7 +181,19 @@ def arguments(order: Order, snakefile: Path) -> list[str]:
         *("--workflow-profile", "none"),
         "--rerun-incomplete",
         "--nocolor",
+        *_deployment(order),
     ]
+
+
+def _deployment(order: Order) -> list[str]:
+    """What installs software: as the workflow declares and the desk allows; kept for all runs."""
+    settings = order.settings
+    used = settings.software and declared(kept(settings.data, order.run.digest))
+    methods = [method for method in settings.software if method in (used or ())]
+    if not methods:
+        return []
+    places = [(f"--{one}-prefix", str(settings.data / "software" / one)) for one in methods]
+    return ["--software-deployment-method", *methods, *chain.from_iterable(places)]
 
 
 def _sink(order: Order) -> Callable[..., None]:

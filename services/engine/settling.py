@@ -6,6 +6,7 @@ The supervisor settles its attempt; when it is gone too, the reconciler does it 
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 from base64 import urlsafe_b64decode
@@ -22,11 +23,12 @@ from services.disk import no_room
 from services.engine import causes, reporter
 from services.errors import TransitionRefused
 from services.models import Cause, CauseKind, Model, State
+from services.needs import versions
 from services.results import publish
 from services.rundir import RunDir
 from services.runs import tail
 from services.settings import Settings
-from services.workflows import highlights, kept
+from services.workflows import kept, manifest_of
 
 log = logging.getLogger("rundesk.settling")
 
@@ -144,8 +146,10 @@ def listed(attempt: Attempt, ended: Ended) -> Ended:
     if ended.state is not State.COMPLETE:
         return ended
     try:
-        folder = kept(attempt.settings.data, attempt.digest)
-        publish(attempt.rundir, produced(attempt.rundir), highlights(folder))
+        manifest = manifest_of(kept(attempt.settings.data, attempt.digest))
+        used = versions(["snakemake", "rundesk", *manifest.needs.modules])
+        attempt.rundir.software.write_text(json.dumps(used), encoding="utf-8")
+        publish(attempt.rundir, produced(attempt.rundir), manifest.highlights)
     except Exception as error:
         log.exception("the results could not be listed")
         return ended.model_copy(update={"cause": _unpublished(error), "unlisted": True})

@@ -233,7 +233,7 @@ def test_signed_link_opens_one_address_for_reading(signed_in):
 
 def test_every_reply_has_its_headers(client):
     seen = set()
-    for address in ("/healthz", "/nothing", "/api/v1/runs"):
+    for address in ("/healthz", "/nothing", f"/api/v1/runs/{'0' * 24}"):
         headers = client.get(address).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "same-origin"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 
 from services.access import local_actor
 from services.models import RunFilter
@@ -30,5 +31,10 @@ def test_recipes_run_in_one_shell_from_first_to_last(settings, services, tmp_pat
         assert "COMPLETE\n" in done.stdout
         assert "q1" in (tmp_path / "hits.tsv").read_text()
         assert "<html" in (tmp_path / "report.html").read_text()
-        (left,) = until(lambda: services.runs.list(local_actor(), RunFilter()).items)
-        until(lambda: services.runs.get(local_actor(), left.id).state.final)
+        assert (tmp_path / "shown.html").read_text() == (tmp_path / "report.html").read_text()
+        (python,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+        env = {"API": settings.public_api_url, "PATH": os.environ["PATH"]}
+        told = subprocess.check_output([sys.executable, "-c", python], env=env, text=True)
+        assert told.startswith("COMPLETE ['results/report.html'")
+        for left in services.runs.list(local_actor(), RunFilter()).items:
+            until(lambda left=left: services.runs.get(local_actor(), left.id).state.final)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 
 from services.access import local_actor
+from services.samplesheets import SampleSheets
+from tests import hosts
 from tests.desk import WORKFLOWS
 from tests.http import client_of, open_desk, refused
 
@@ -22,8 +25,15 @@ def services(mongod, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
+def host():
+    with hosts.serving() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def client(services, host):
+    sheets = SampleSheets(services.files, services.workflows, host.fetcher())
+    return client_of(replace(services, sheets=sheets))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,6 +75,17 @@ def test_parse_reads_a_registered_file(client, services, actor):
     assert found["rows"] == [3, 4]
     services.files.delete(actor, file.id)
     refused(client.post(f"{PARSE}&file={file.id}"), 404)
+
+
+def test_parse_reads_a_table_at_an_allowed_host(client, host, unchanged):
+    found = data(client.post(f"{PARSE}&url={host.file('/sheet', TABLE)}"))
+    assert found == data(client.post(PARSE, data=TABLE, content_type="text/csv"))
+    host.redirect("/away", "http://127.0.0.1:1/sheet")
+    for url in (host.url("/none"), host.url("/away"), "https://elsewhere.example/s.csv", "x"):
+        assert set(refused(client.post(f"{PARSE}&url={url}"), 400)) == {"query.url"}
+    both = f"{PARSE}&url={host.url('/sheet')}&file={'0' * 24}"
+    assert set(refused(client.post(both), 400)) == {"query.url"}
+    refused(client.post(f"{PARSE}&url={host.file('/large', b'a' * 17_000_000)}"), 413)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,10 @@ SMALL = {
         ["--queue", "40", "--seconds", "1", "--claimers", "1", "2"],
         r" 2 claimers: +\d+ claims/s .*\n  claimed twice: 0",
     ),
+    "sessions": (
+        ["--sessions", "2", "--minutes", "0.05", "--jobs", "50", "--polls", "1"],
+        r"polls/s of 1\.0 asked for(?s:.*)MB in the last(?s:.*)a run of 50 jobs opens in",
+    ),
     "idle": (
         ["--seconds", "0.2", "--rest", "0"],
         r"together \d+\.\d\d of what looking every 50 ms takes",

@@ -303,7 +303,7 @@ def test_damaged_file_ends_the_run_with_one_sentence(tmp_path):
     (tmp_path / "cut.fasta.gz").write_bytes(whole[: len(whole) // 2])
     failed = run(tmp_path, EXAMPLE / "queries.fasta.gz", tmp_path / "cut.fasta.gz")
     assert failed.code == 1
-    assert failed.text("logs/prepare.log").splitlines()[-1] == (
+    assert failed.text("logs/database.log").splitlines()[-1] == (
         "cut.fasta.gz is damaged: its gzip data end early or are corrupt, so please send it again."
     )
     assert "cut.fasta.gz is damaged" in failed.output

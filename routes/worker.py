@@ -1,0 +1,79 @@
+"""A worker process of gunicorn that speaks as the rest of the API does.
+
+gunicorn answers by itself what it cannot read as a request; here that is the envelope too. And who
+waits in this process for something to happen is told when it is to end.
+
+Its master imports this module before it forks. Our own modules are imported later, by the worker,
+so that a reload takes new ones.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+from gunicorn import util
+from gunicorn.http import errors
+from gunicorn.workers.gthread import ThreadWorker
+
+KINDS = {
+    errors.LimitRequestLine: (41400, "URI Too Long"),
+    errors.LimitRequestHeaders: (43100, "Request Header Fields Too Large"),
+    errors.ExpectationFailed: (41700, "Expectation Failed"),
+    errors.UnsupportedTransferCoding: (50100, "Not Implemented"),
+}
+MALFORMED = (40000, "Bad Request")
+OURS = (50000, "Internal Server Error")
+FAULTS = (  # of the app or its settings, though they count as errors of parsing
+    errors.ConfigurationProblem,
+    errors.InvalidResponseHeader,
+    errors.InvalidResponseHeaderName,
+)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+    """Threads, with our replies."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:  # noqa: ARG002
+        """Answer what is no request, or what failed before or behind the app."""
+        request_id = secrets.token_hex(8)
+        if isinstance(exc, errors.ParseException) and not isinstance(exc, FAULTS):
+            number, reason = KINDS.get(type(exc), MALFORMED)
+            self.log.warning("request %s from %s is none: %s", request_id, addr, exc)
+        else:
+            number, reason = OURS
+            self.log.exception("request %s failed", request_id)
+        try:
+            util.write_nonblock(client, _reply(number, reason, request_id))
+        except OSError as error:
+            self.log.debug("nobody is there to be told: %s", error)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Asked to end: requests at work are finished, those that only wait end now."""
+        from routes import streams
+
+        streams.STOPPING.set()
+        super().handle_exit(sig, frame)
+
+
+def _reply(number: int, reason: str, request_id: str) -> bytes:
+    from routes import guard, problems
+
+    envelope = {
+        "errCode": number,
+        "data": None,
+        "msg": problems.BY_NUMBER[number].meaning,
+        "requestId": request_id,
+    }
+    body = json.dumps(envelope).encode()
+    headers = {
+        "Connection": "close",
+        "Content-Type": "application/json",
+        "Content-Length": len(body),
+        "X-Request-Id": request_id,
+        "Content-Security-Policy": guard.NO_PAGE,
+        **guard.HEADERS,
+    }
+    lines = [f"HTTP/1.1 {number // 100} {reason}", *(f"{k}: {v}" for k, v in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body

@@ -1,0 +1,75 @@
+"""Tokens: one document each. Of the secret only a digest is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from pymongo.database import Database
+
+from services.database.guard import guarded
+from services.database.paging import NEWEST_FIRST, identifier, milliseconds
+from services.models import Scope, Token
+
+KEPT = timedelta(days=30)  # after it expired, so that a list still tells what became of it
+USED = timedelta(minutes=5)  # how exactly is known when a token was last used
+
+
+@guarded
+class TokenStore:
+    """The collection `tokens`. `owner=None` means any owner."""
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self._tokens = database["tokens"]
+
+    def create_indexes(self) -> None:
+        self._tokens.create_index("digest", unique=True)
+        self._tokens.create_index([("owner", 1), *NEWEST_FIRST])
+        self._tokens.create_index("expires", expireAfterSeconds=int(KEPT.total_seconds()))
+
+    def add(
+        self, digest: str, *, name: str, owner: str, scope: Scope, now: datetime, expires: datetime
+    ) -> Token:
+        document = {
+            "_id": ObjectId(),
+            "digest": digest,
+            "name": name,
+            "owner": owner,
+            "scope": scope.value,
+            "created": milliseconds(now),
+            "expires": milliseconds(expires),
+            "used": None,
+        }
+        self._tokens.insert_one(document)
+        return _token(document)
+
+    def by_digest(self, digest: str, *, now: datetime) -> Token | None:
+        """The token whose secret has that digest, unless it has expired; notes that it was used."""
+        document = self._tokens.find_one({"digest": str(digest), "expires": {"$gt": now}})
+        if document is None:
+            return None
+        if document["used"] is None or now - document["used"] > USED:
+            self._tokens.update_one({"_id": document["_id"]}, {"$max": {"used": now}})
+        return _token(document)
+
+    def list(self, owner: str | None) -> Sequence[Token]:
+        """Newest first."""
+        query = {} if owner is None else {"owner": str(owner)}
+        return [_token(document) for document in self._tokens.find(query).sort(NEWEST_FIRST)]
+
+    def count(self, owner: str) -> int:
+        return self._tokens.count_documents({"owner": str(owner)})
+
+    def delete(self, token_id: str, owner: str | None) -> bool:
+        """Whether there was one."""
+        query: dict[str, Any] = {"_id": identifier(token_id)}
+        if owner is not None:
+            query["owner"] = str(owner)
+        return self._tokens.delete_one(query).deleted_count == 1
+
+
+def _token(document: dict[str, Any]) -> Token:
+    fields = {key: value for key, value in document.items() if key not in ("_id", "digest")}
+    return Token(id=str(document["_id"]), **fields)

@@ -1,0 +1,109 @@
+"""A page of somebody else's, from an origin of its own, does all that the portal does."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import re
+import secrets
+import threading
+
+import pytest
+from playwright.sync_api import expect
+from pymongo import MongoClient
+
+from services.access import local_actor
+from services.bootstrap import build
+from services.models import Scope, TokenRequest
+from services.settings import HERE, Settings
+from tests.host import free_port
+from tests.servers import serving
+
+PAGES = HERE / "docs" / "examples"
+EXAMPLE = HERE / "workflows" / "sequence-search" / "example"
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        """The output of the tests stays readable."""
+
+
+@pytest.fixture(scope="module")
+def site():
+    """Another site, which serves the example page."""
+    handler = functools.partial(Quiet, directory=PAGES)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def desk(mongod, tmp_path_factory, site):
+    """A desk that asks for tokens and lets the pages of that site use its API."""
+    folder = tmp_path_factory.mktemp("desk")
+    settings = Settings(
+        data=folder / "data",
+        mongodb_uri=mongod,
+        database=f"rundesk_test_{secrets.token_hex(6)}",
+        api_port=free_port(),
+        portal_port=free_port(),
+        sign_in_by="tokens",
+        cors_origins=(site,),
+    )
+    with serving(settings, folder, "api", "runner") as servers:
+        yield servers
+    with MongoClient(mongod) as client:
+        client.drop_database(settings.database)
+
+
+@pytest.fixture(scope="module")
+def token(desk):
+    services = build(desk.settings)
+    request = TokenRequest(name="front end", owner="ann", scope=Scope.SUBMIT)
+    made = services.tokens.create(local_actor(), request)
+    services.close()
+    return made.secret
+
+
+@pytest.fixture
+def page(chromium):
+    page = chromium.new_page()
+    page.set_default_timeout(60_000)
+    yield page
+    page.close()
+
+
+def fill(page, desk, site, token):
+    page.goto(f"{site}/front-end.html")
+    page.get_by_label("Desk").fill(desk.settings.public_api_url)
+    page.get_by_label("Token").fill(token)
+    (queries,) = EXAMPLE.glob("queries.*")
+    (database,) = (file for file in EXAMPLE.glob("*.fasta*") if file != queries)
+    page.get_by_label("Queries").set_input_files(queries)
+    page.get_by_label("Database").set_input_files(database)
+    return page.get_by_role("button", name="Search")
+
+
+def test_page_uploads_submits_follows_and_shows_the_report(page, desk, site, token):
+    wrong = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda line: line.type == "error" and wrong.append(line.text))
+    fill(page, desk, site, token).click()
+    told = page.get_by_role("status")
+    expect(told).to_have_text(re.compile("INITIALIZING|RUNNING|COMPLETE"))
+    expect(told).to_have_text("COMPLETE")
+    assert page.get_by_role("progressbar").evaluate("bar => bar.value === bar.max")
+    report = page.frame_locator("iframe[title=Report]")
+    expect(report.locator("h1").first).to_be_visible()
+    assert wrong == []
+
+
+def test_page_says_what_the_desk_said_when_it_refuses(page, desk, site):
+    fill(page, desk, site, "rdk_" + "A" * 43).click()
+    expect(page.get_by_role("status")).to_contain_text("This token does not count")
+
+
+def test_the_same_page_of_another_origin_reads_nothing(page, desk, site, token):
+    fill(page, desk, site.replace("127.0.0.1", "localhost"), token).click()
+    expect(page.get_by_role("status")).to_contain_text("Failed to fetch")
