@@ -13,7 +13,6 @@ ASSETS = Path(__file__).parent / "ui" / "assets"
 
 def main() -> None:
     st.set_page_config("Rundesk", ASSETS / "icon.svg", layout="wide")
-    st.html(ASSETS / "style.css")
     st.logo(ASSETS / "logo.svg", size="large")
     pages = {
         "runs": st.Page(
@@ -39,6 +38,7 @@ def main() -> None:
     errors.banner()
     with errors.told():
         page.run()
+    desk.drop_flash()
 
 
 if __name__ == "__main__":  # Streamlit draws a page

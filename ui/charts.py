@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.models import Graph, Job
-from ui.look import LOOKS, clock
+from services.models import Graph, Job, Preview
+from ui.look import LOOKS, amount, clock, look
 
 BARS = 300  # jobs that a timeline shows at once
 HEIGHT = 450  # px of a timeline with many jobs
@@ -56,7 +56,7 @@ def label(job: Job) -> str:
 
 def _timeline_spec(rows: Rows, unit: str) -> Spec:
     words = list(dict.fromkeys(row["state"] for row in rows))
-    tones = {look.word: look.tone for look in LOOKS.values()}
+    tones = {one.word: one.tone for one in LOOKS.values()}
     many = len(rows) > LABELLED
     axis = {"title": None, "ticks": False, "domain": False, "labelFontSize": 11}
     axis |= {"labelLimit": 200, "labelOverlap": False, "labelFlush": False, "labelPadding": 8}
@@ -98,6 +98,20 @@ def _timeline_spec(rows: Rows, unit: str) -> Spec:
 
 def dot(graph: Graph) -> str:
     """The rules of a run as DOT, coloured by state; the style sheet colours the text."""
+    nodes = [
+        (step.rule, f"{step.done} of {step.total}", look(step.state).tone) for step in graph.steps
+    ]
+    return _dot(nodes, graph.links)
+
+
+def planned(preview: Preview) -> str:
+    """The rules of a planned run as DOT, with how many jobs of each."""
+    nodes = [(one.rule, amount(one.jobs, "job"), GREY) for one in preview.rules]
+    return _dot(nodes, preview.links)
+
+
+def _dot(nodes: Sequence[tuple[str, str, str]], links: Sequence[tuple[str, str]]) -> str:
+    """Rules as DOT: their names, a line below, and their colours."""
     lines = [
         "digraph {",
         'rankdir=LR; bgcolor="transparent"; nodesep=.22; ranksep=.42;',
@@ -105,12 +119,11 @@ def dot(graph: Graph) -> str:
         ' height=.44 margin=".14,.05" penwidth=1.3];',
         f'edge [color="{GREY}" arrowsize=.6];',
     ]
-    known = {step.rule: number for number, step in enumerate(graph.steps)}
-    for step in graph.steps:
-        tone = LOOKS[step.state].tone
-        text = f"{_quoted(step.rule)}\\n{step.done} of {step.total}"
-        lines.append(f'n{known[step.rule]} [label="{text}" color="{tone}" fillcolor="{tone}22"];')
-    for one, other in graph.links:
+    known = {rule: number for number, (rule, _, _) in enumerate(nodes)}
+    for rule, below, tone in nodes:
+        text = f"{_quoted(rule)}\\n{below}"
+        lines.append(f'n{known[rule]} [label="{text}" color="{tone}" fillcolor="{tone}22"];')
+    for one, other in links:
         if one in known and other in known:
             lines.append(f"n{known[one]} -> n{known[other]};")
     return "\n".join([*lines, "}"])

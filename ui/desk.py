@@ -73,5 +73,10 @@ def flash(text: str) -> None:
 
 
 def show_flash() -> None:
-    if text := st.session_state.pop("flash", None):
+    if text := st.session_state.get("flash"):
         st.toast(text, icon=":material/info:")
+
+
+def drop_flash() -> None:
+    """It was shown: the page is drawn to its end. One that is drawn anew before loses its toasts."""
+    st.session_state.pop("flash", None)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from services.errors import Invalid, NotFound, Problem, RundeskError
-from services.models import Run, Workflow
-from ui import cards, desk, errors, schema_form, submission, typed, uploads
+from services.models import Preview, Run, RunRequest, Workflow
+from ui import (
+    cards,
+    desk,
+    errors,
+    plan,
+    run_fields,
+    schema_form,
+    submission,
+    typed,
+    uploads,
+)
 from ui.look import amount, plain, title
 
-NAME, TAGS = "run-name", "run-tags"  # keys
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -21,6 +32,23 @@ class Wrong:
 
     problem: Problem
     value: Any
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the whole form holds."""
+
+    workflow: str
+    form: schema_form.Form
+    about: dict[str, Any]  # fields of a RunRequest beside the parameters
+
+    def request(self) -> dict[str, Any]:
+        """The fields of a RunRequest."""
+        return {"workflow": self.workflow, "params": self.form.values, **self.about}
+
+    def value(self, name: str) -> Any:
+        """What a field holds."""
+        return self.about.get(name, self.form.values.get(name))
 
 
 def page() -> None:
@@ -80,6 +108,7 @@ def _begin(form: str) -> None:
         typed.forget()
         st.session_state["form"] = form
         st.session_state["wrong"] = []
+        st.session_state.pop("plan", None)
 
 
 @st.fragment
@@ -92,83 +121,94 @@ def _form(workflow: Workflow, run: Run | None) -> None:
     summary = st.container(key="summary")
     form = schema_form.draw(workflow.params_schema, run.params if run else {}, unfold=unfold)
     with st.container(border=True, key="group-run"):
-        name, tags = _about(run, form)
-    if st.button("Start run", key="start", type="primary", icon=":material/play_arrow:"):
-        _submit(workflow, form, name, tags)
+        about = run_fields.draw(run, form, unfold=not {"retries", "priority"}.isdisjoint(names))
+    with st.container(horizontal=True, gap="small", key="send"):
+        start = st.button("Start run", key="start", type="primary", icon=":material/play_arrow:")
+        look = st.button(
+            "Preview",
+            key="preview",
+            icon=":material/account_tree:",
+            help="Which steps it would take, and how many jobs. Nothing is started.",
+        )
+    held = Held(workflow.name, form, about)
+    if start and (submitted := _tried(held, lambda: submission.submit(**held.request()))):
+        desk.go("run", id=submitted.id)
+    if look:
+        _preview(held)
+    _show_preview(held)
     with summary:
-        _show_problems(workflow, form, {**form.values, "name": name, "tags": tags})
+        _show_problems(held)
 
 
-def _about(run: Run | None, form: schema_form.Form) -> tuple[str, list[str]]:
-    """Name and tags of the run."""
-    st.subheader("This run", anchor=False)
-    left, right = st.columns(2, gap="medium")
-    with left:
-        typed.begin(NAME, run.name if run else "")
-        name = st.text_input(
-            "Name",
-            key=NAME,
-            max_chars=200,
-            placeholder="What is this run for?",
-        )
-        typed.keep(NAME)
-        form.slots["name"] = st.container(key="problems-name")
-    with right:
-        typed.begin(TAGS, list(run.tags) if run else [])
-        tags = st.multiselect(
-            "Tags",
-            options=st.session_state[TAGS],
-            key=TAGS,
-            max_selections=20,
-            accept_new_options=True,
-            placeholder="Type a tag, then Enter",
-        )
-        typed.keep(TAGS)
-        form.slots["tags"] = st.container(key="problems-tags")
-    return name, tags
-
-
-def _submit(workflow: Workflow, form: schema_form.Form, name: str, tags: list[str]) -> None:
-    """Submit the form and open the run, or keep what is wrong and draw the form again."""
+def _tried(held: Held, call: Callable[[], T]) -> T | None:
+    """What a call with the form answers, or None: then its problems are kept for the fields."""
     try:
-        if form.problems:
-            raise Invalid(problems=form.problems)
-        run = submission.submit(workflow=workflow.name, params=form.values, name=name, tags=tags)
+        if held.form.problems:
+            raise Invalid(problems=held.form.problems)
+        return call()
     except Invalid as error:
-        held = {**form.values, "name": name, "tags": tags}
         problems = error.problems or (Problem("", error.message, error.hint),)
-        st.session_state["wrong"] = [Wrong(one, held.get(_field(one))) for one in problems]
+        st.session_state["wrong"] = [Wrong(one, held.value(_field(one))) for one in problems]
         st.rerun()
     except RundeskError as error:
         errors.tell(error)
-    else:
-        desk.go("run", id=run.id)
+    return None
 
 
-def _show_problems(workflow: Workflow, form: schema_form.Form, held: dict[str, Any]) -> None:
+def _preview(held: Held) -> None:
+    """Have the run planned as the form stands, and keep the plan."""
+    services, actor = desk.services(), desk.actor()
+
+    def planned() -> Preview:
+        request = submission.fitted(RunRequest, **held.request())
+        with st.spinner("Snakemake makes its plan…"):
+            return services.previews.preview(actor, request)
+
+    if found := _tried(held, planned):
+        st.session_state["plan"] = (held.request(), found)
+
+
+def _show_preview(held: Held) -> None:
+    """The plan, as long as the form is what was planned."""
+    planned, found = st.session_state.get("plan", (None, None))
+    if found is not None and planned == held.request():
+        with st.container(border=True, key="plan"):
+            st.subheader("Preview", anchor=False)
+            plan.draw(found)
+
+
+def _show_problems(held: Held) -> None:
     """Each problem under its field; a line on top that says so, and those that have no field."""
     wrong: list[Wrong] = st.session_state["wrong"]
-    left = [one for one in wrong if held.get(_field(one.problem)) == one.value]
+    form = held.form
+    left = [one for one in wrong if held.value(_field(one.problem)) == one.value]
     order = list(form.slots)
-    left.sort(key=lambda one: order.index(name) if (name := _field(one.problem)) in order else -1)
+    left.sort(key=lambda one: order.index(name) if (name := _slot(one, form)) in order else -1)
     st.session_state["wrong"] = left
     if not left:
         return
-    titles = [
-        schema_form.label_of(workflow.params_schema, _field(one.problem))
-        for one in left
-        if _field(one.problem) in form.slots
-    ]
+    titles = [form.labels.get(name, name) for one in left if (name := _slot(one, form))]
     st.error(
         f"{amount(len(left), 'thing')} to mend before this can start"
         + (f": {plain(', '.join(dict.fromkeys(titles)))}." if titles else "."),
         icon=":material/error:",
     )
     for one in left:
-        slot = form.slots.get(_field(one.problem))
+        name = _slot(one, form)
+        if name in form.tables and one.problem.field != f"params.{name}":
+            continue  # the table tells what is wrong with its cells, as they are now
+        slot = form.slots.get(name)
         text = plain(f"{one.problem.message} {one.problem.hint}".strip())
         where = "" if slot else plain(f"{one.problem.field}: " if one.problem.field else "")
         (slot or st).markdown(f":red[:material/error: {where}{text}]")
+
+
+def _slot(wrong: Wrong, form: schema_form.Form) -> str:
+    """The innermost field of the form that a problem belongs to; empty: none is drawn."""
+    path = wrong.problem.field.removeprefix("params.")
+    while path and path not in form.slots:
+        path = path.rpartition(".")[0]
+    return path
 
 
 def _field(problem: Problem) -> str:

@@ -39,23 +39,30 @@ LOOKS = {
     State.SYSTEM_ERROR: Look("Desk failed", "red", "report", "#b03a6b"),
     State.CANCELED: Look("Canceled", "orange", "block", "#e0892b"),
 }
+NOT_RUN = Look("Not run", "gray", "remove", "#8593a0")  # a step that the run never came to
+
+
+def look(state: State | None) -> Look:
+    """How the state of a step is shown, also of one that has none."""
+    return NOT_RUN if state is None else LOOKS[state]
 
 
 def badge(state: State) -> str:
     """A state as a coloured chip, in Markdown."""
-    look = LOOKS[state]
-    return f":{look.color}-badge[:material/{look.icon}: {look.word}]"
+    shown = LOOKS[state]
+    return f":{shown.color}-badge[:material/{shown.icon}: {shown.word}]"
 
 
-def chip(state: State) -> list[str]:
+def chip(state: State | None) -> list[str]:
     """A state as the cell of a `chip_column`."""
-    return [LOOKS[state].word]
+    return [look(state).word]
 
 
 def chip_column(label: str = "State", width: int = 112) -> Any:
     """The column of a table that shows states as coloured chips."""
-    words = [look.word for look in LOOKS.values()]
-    colors = [look.color for look in LOOKS.values()]  # of the theme, so that dark stays dark
+    looks = [*LOOKS.values(), NOT_RUN]
+    words = [one.word for one in looks]
+    colors = [one.color for one in looks]  # of the theme, so that dark stays dark
     return st.column_config.MultiselectColumn(label, width=width, options=words, color=colors)
 
 

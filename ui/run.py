@@ -117,8 +117,6 @@ def _progress(view: RunView, now: datetime) -> None:
     share = 1.0 if run.state is State.COMPLETE else min(1.0, done)
     with st.container(key="progress"):
         st.progress(share, text="  ·  ".join(parts) or LOOKS[run.state].word)
-        if run.queue and run.queue.reason:
-            st.caption(plain(run.queue.reason))
         if words := _held_up(run):
             st.caption(f":material/info: {plain(words)}")
 

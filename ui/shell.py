@@ -19,6 +19,7 @@ from services.settings import Settings
 
 #: Left to guess, Streamlit's client asks below the page's own address first, and gets errors.
 BASE = "window.__streamlit={{BACKEND_BASE_URL:location.origin+{path}}}"
+STYLE = Path(__file__).parent / "assets" / "style.css"  # there before anything is drawn
 UNUSED = re.compile(r"<link\s+rel=\"preload\"[^>]*as=\"font\"[^>]*>")  # a font that we do not use
 INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
@@ -70,7 +71,9 @@ def _page(settings: Settings) -> str:
     path = json.dumps(urlsplit(settings.public_portal_url).path.rstrip("/") or "/")
     base = BASE.format(path=path.replace("<", "\\u003c"))
     page = UNUSED.sub("", page).replace("<title>Streamlit</title>", "<title>Rundesk</title>")
-    return page.replace("<head>", f"<head><script>{base}</script>", 1)
+    page = page.replace("<head>", f"<head><script>{base}</script>", 1)
+    style = STYLE.read_text(encoding="utf-8")  # at the end: after the styles it changes
+    return page.replace("</body>", f"<style>{style}</style></body>", 1)
 
 
 def _policy(settings: Settings, page: str) -> str:

@@ -10,10 +10,15 @@ from typing import Any
 import streamlit as st
 
 
-def begin(key: str, value: Any) -> None:
-    """The value of a field before it is drawn: what was typed into it, else `value`."""
+def begin(key: str, value: Any) -> Any:
+    """The value of a field before it is drawn: what was typed into it, else `value`.
+
+    Draw the field with it as default too. Without one the browser shows it empty for a moment, and
+    a button that is pressed then sends it so. Only choices and numbers that may be cleared go
+    without: Streamlit takes one that was cleared for its default.
+    """
     typed = st.session_state.setdefault("typed", {})
-    st.session_state.setdefault(key, typed.get(key, value))
+    return st.session_state.setdefault(key, typed.get(key, value))
 
 
 def keep(key: str) -> None:

@@ -105,10 +105,11 @@ def one(initial: Any, pattern: str | None, common: dict[str, Any]) -> str | None
 def several(initial: Any, pattern: str | None, common: dict[str, Any]) -> list[str]:
     """Several files: their ids."""
     key = common["key"]
-    begin(key, list(initial) if isinstance(initial, list) else [])
+    begun = begin(key, list(initial) if isinstance(initial, list) else [])
     names = _choices(pattern, st.session_state[key], initial)
     chosen = st.multiselect(
         options=list(names),
+        default=begun,
         format_func=lambda value: names.get(value, value),
         placeholder="Choose files" if names else "No file yet: upload some",
         **common,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from services import params
+from services import conditions, params
 from services.models import Need, Run, RunFilter, Workflow
-from ui import desk, errors, readme, schema_form, submission
-from ui.look import about, amount, chip, chip_column, clock, plain, title
+from ui import desk, errors, plan, readme, schema_form, submission
+from ui.look import about, amount, chip, chip_column, clock, plain, taken, title
 
 LATEST = 8  # runs shown
 KEY = "workflows"
@@ -89,13 +90,11 @@ def _one(workflow: Workflow) -> None:
         st.error(plain(problem), icon=":material/block:")
     left, right = st.columns([2, 1], gap="large")
     with left:
-        about_it, parameters = st.tabs(
-            ["What it does", "Parameters"], key="about", bind="query-params"
-        )
-        with about_it:
-            _readme(workflow)
-        with parameters, st.container(key="parameter-tables"):
-            _parameters(workflow)
+        tabs = st.tabs(list(TABS), key="about", on_change="rerun", bind="query-params")
+        for tab, draw in zip(tabs, TABS.values(), strict=True):
+            if tab.open:
+                with tab, errors.told():
+                    draw(workflow)
     with right:
         _facts(workflow)
         _needs(workflow.needs)
@@ -109,7 +108,25 @@ def _readme(workflow: Workflow) -> None:
         st.caption("It brings no README.")
 
 
+def _steps(workflow: Workflow) -> None:
+    """Its rules as a graph, as its example or its defaults would run."""
+    if not workflow.available:
+        st.caption("Its steps are known once it can run here.")
+        return
+    with st.spinner("Snakemake makes its plan…"):
+        found = desk.services().previews.graph(desk.actor(), workflow.name)
+    plan.draw(found)
+    if found.rules:
+        with_what = "its example" if workflow.example else "the defaults of its parameters"
+        st.caption(f"As it would run with {with_what}.")
+
+
 def _parameters(workflow: Workflow) -> None:
+    with st.container(key="parameter-tables"):
+        _parameter_tables(workflow)
+
+
+def _parameter_tables(workflow: Workflow) -> None:
     groups = params.groups(workflow.params_schema)
     if not any(group.fields for group in groups):
         st.caption("It takes none.")
@@ -118,10 +135,18 @@ def _parameters(workflow: Workflow) -> None:
             continue
         if group.title:
             st.markdown(f"**{plain(group.title)}**")
-        rows = [
-            _parameter(name, field, name in group.required) for name, field in group.fields.items()
-        ]
-        st.table(pd.DataFrame(rows).set_index("Parameter"))
+        _table(group.fields, group.required)
+    if dependent := conditions.possible(params.flatten(workflow.params_schema)):
+        st.markdown("**Asked for only with some values of the others**")
+        _table(dependent, frozenset())
+
+
+def _table(fields: Mapping[str, Mapping[str, Any]], required: frozenset[str]) -> None:
+    rows = [_parameter(name, field, name in required) for name, field in fields.items()]
+    st.table(pd.DataFrame(rows).set_index("Parameter"))
+
+
+TABS = {"What it does": _readme, "Steps": _steps, "Parameters": _parameters}
 
 
 def _parameter(name: str, field: Mapping[str, Any], required: bool) -> dict[str, str]:
@@ -190,8 +215,9 @@ def _latest(workflow: Workflow) -> None:
         st.caption("None yet.")
         return
     _open_chosen(runs)
+    now = datetime.now(UTC)
     st.dataframe(
-        pd.DataFrame([{"State": chip(run.state), "Name": title(run)} for run in runs]),
+        pd.DataFrame([_run(run, now) for run in runs]),
         key="latest",
         hide_index=True,
         on_select="rerun",
@@ -199,8 +225,16 @@ def _latest(workflow: Workflow) -> None:
         height="content",
         row_height=36,
         alt="Latest runs of this workflow",
-        column_config={"State": chip_column(width=100)},
+        column_config={
+            "State": chip_column(width=100),
+            "Name": st.column_config.TextColumn(width=150),
+            "Time": st.column_config.TextColumn(width=90),
+        },
     )
+
+
+def _run(run: Run, now: datetime) -> dict[str, Any]:
+    return {"State": chip(run.state), "Name": title(run), "Time": clock(taken(run, now))}
 
 
 def _open_chosen(runs: Sequence[Run]) -> None:

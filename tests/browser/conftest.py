@@ -42,6 +42,15 @@ class Window:
         self.page.goto(self.home + path)
         return self.page
 
+    def another(self) -> Page:
+        """A second window of another reader, watched as well. Close it."""
+        browser = self.page.context.browser
+        assert browser is not None
+        window = Window(browser.new_page(), self.home, self.complaints)
+        window.page.set_default_timeout(PATIENCE)
+        window.watch()
+        return window.page
+
     def watch(self) -> None:
         """Note console errors, and requests that leave this machine."""
         self.page.on("request", lambda request: self._asked(request.url))

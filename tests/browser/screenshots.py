@@ -129,6 +129,11 @@ def views(done: Run, failed: Run) -> list[View]:
             f"/workflows?name={WORKFLOW}",
             lambda page: page.locator(".st-key-latest"),
         ),
+        View(
+            "steps",
+            f"/workflows?name={WORKFLOW}&about=Steps",
+            lambda page: page.locator(".st-key-graph svg"),
+        ),
     ]
 
 

@@ -1,12 +1,43 @@
-"""What people do, in a real browser before a whole desk."""
+"""What people do, in a real browser before a whole desk, which all these tests share."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Page, expect
 
-PATIENCE = 100_000  # ms for a run to finish
+from services.models import RunRequest
+from services.settings import Settings
+from tests.browser.conftest import Window
+from tests.browser.desks import shared
+from tests.servers import Servers
+
+WORKFLOWS = Path(__file__).parent / "workflows"
+PATIENCE = 180_000  # ms for a run to finish, beside whatever else the machine does
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+def desk(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    folder = tmp_path_factory.mktemp("desk")
+    names = ("api", "portal", "runner")
+    with shared(mongod, folder, *names, workflows=(WORKFLOWS,)) as servers:
+        yield servers
+
+
+@pytest.fixture
+def settings(desk: Servers) -> Settings:
+    return desk.settings
+
+
+def state(page: Page, word: str) -> None:
+    """Wait until the open run is in a state, by the chip in its head."""
+    chip = page.locator(".st-key-head .stMarkdownBadge")
+    expect(chip.filter(has_text=re.compile(rf"{word}$")).first).to_be_visible(timeout=PATIENCE)
 
 
 def test_first_visit_example_watch_report(window):
@@ -18,8 +49,8 @@ def test_first_visit_example_watch_report(window):
     expect(page.get_by_role("heading", name=title)).to_be_visible()
     expect(page).to_have_url(re.compile(r"/run\?id=[0-9a-f]{24}"))
     expect(page.get_by_role("region", name="Steps of the run")).to_be_visible()
-    expect(page.locator(".st-key-head").get_by_text("Done")).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_text("9 of 9 jobs")).to_be_visible()
+    state(page, "Done")
+    expect(page.get_by_text("9 of 9 jobs").first).to_be_visible()
 
     page.locator(".st-key-see-results button").click()
     report = page.frame_locator(".st-key-result-0 iframe")
@@ -53,12 +84,78 @@ def test_form_with_files_of_ones_own(window, tmp_path):
         box = page.locator(f".st-key-upload-field-{name}")
         box.locator("input.files").set_input_files(file)
         expect(box.get_by_text("Uploaded.")).to_be_visible()
+        chosen = page.locator(f".st-key-field-{name} input")
+        expect(chosen).to_have_value(re.compile(re.escape(file.name)))
     page.locator(".st-key-run-name input").fill("My *first* search")
     page.locator(".st-key-start button").click()
 
     expect(page.get_by_role("heading", name="My *first* search")).to_be_visible()
-    expect(page.locator(".st-key-head").get_by_text("Done")).to_be_visible(timeout=PATIENCE)
+    state(page, "Done")
     page.locator(".st-key-see-results button").click()
     report = page.frame_locator(".st-key-result-0 iframe")
     expect(report.get_by_text("100 % of the queries")).to_be_visible()
     expect(report.get_by_text("<b>bold</b>").first).to_be_visible()
+
+
+def test_failing_run_is_mended_and_completes(window: Window) -> None:
+    page = window.open("/new?workflow=thirds")
+    page.locator(".st-key-run-name input").fill("By nothing")
+    page.locator(".st-key-start button").click()
+    expect(page.get_by_role("heading", name="By nothing")).to_be_visible()
+    state(page, "Failed")
+    expect(page.locator(".st-key-failure")).to_contain_text("division by zero")
+
+    page.locator(".st-key-failed-job button").click()
+    expect(page.locator(".st-key-job")).to_contain_text("Error: division by zero")
+    page.get_by_role("button", name="Run again").click()
+    divisor = page.locator(".st-key-field-divisor input")
+    expect(divisor).to_have_value("0")
+    expect(page.locator(".st-key-run-name input")).to_have_value("By nothing")
+    divisor.fill("3")
+    divisor.press("Tab")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator(".st-key-plan")).to_contain_text("2 jobs in all.")
+    page.locator(".st-key-start button").click()
+    state(page, "Done")
+    page.locator(".st-key-see-results button").click()
+    expect(page.locator(".st-key-result-0")).to_contain_text("4")
+
+
+def test_run_is_canceled_and_both_windows_see_it(window: Window, services, actor) -> None:
+    request = RunRequest(workflow="thirds", params={"divisor": 4, "seconds": 300}, name="Long")
+    run = services.runs.submit(actor, request)
+    page = window.open(f"/run?id={run.id}")
+    other = window.another()
+    other.goto(page.url)
+    for one in (page, other):
+        state(one, "Running")
+    page.locator(".st-key-cancel button").click()
+    page.get_by_role("button", name="Cancel the run").click()
+    for one in (page, other):
+        state(one, "Canceled")
+        expect(one.locator(".st-key-resume button")).to_be_visible()
+    other.close()
+
+
+def test_filters_are_kept_in_the_address(window: Window, services, actor) -> None:
+    for name in ("red one", "blue one"):
+        request = RunRequest(workflow="thirds", params={"seconds": 300}, name=name)
+        services.runs.cancel(actor, services.runs.submit(actor, request).id)
+    page = window.open()
+    search = page.get_by_placeholder("Search name, tag or workflow")
+    search.fill("red")
+    search.press("Enter")
+    expect(page).to_have_url(re.compile(r"q=red"))
+    page.locator(".st-key-state").get_by_text("Canceled", exact=True).click()
+    expect(page).to_have_url(re.compile(r"state=Canceled"))
+    expect(page.get_by_text("1 run.")).to_be_visible()
+    address = page.url
+
+    other = window.another()
+    other.goto(address)
+    expect(other.get_by_text("1 run.")).to_be_visible()
+    expect(other.get_by_placeholder("Search name, tag or workflow")).to_have_value("red")
+    other.close()
+    search.fill("no such run")
+    search.press("Enter")
+    expect(page.get_by_text("No run matches")).to_be_visible()

@@ -85,6 +85,8 @@ def test_all_results_come_as_one_zip(portal, scenes):
     session = portal("run", id=run.id, tab="Results")
     links = {link.proto.label: link.proto.url for link in session.get("link_button")}
     assert f"/api/v1/runs/{run.id}/results.zip?" in links["Download all"]
+    assert f"/api/v1/runs/{run.id}/crate?" in links["RO-Crate"]
+    assert f"/api/v1/runs/{run.id}/snakemake-report?" in links["Snakemake report"]
     session.session_state["files"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
     session.run()
     links = {link.proto.label: link.proto.url for link in session.get("link_button")}

@@ -39,7 +39,9 @@ def upload(session: AppTest, field: str, name: str = "table.tsv", content: bytes
 def test_cards_say_what_goes_in_and_why_one_is_not_available(portal):
     session = portal("new")
     shown = texts(session)
-    assert [heading.value for heading in session.subheader] == ["Sequences", "Trials", "Other"]
+    headings = [heading.value for heading in session.subheader]
+    assert headings == [*sorted({*headings} - {"Other"}), "Other"]
+    assert {"Sequences", "Trials"} < {*headings}
     assert "#### Shapes *of* fields" in shown
     assert ":gray[:material/login: In] A table" in shown
     assert any("no-such-program is not installed" in text for text in shown)
@@ -72,6 +74,17 @@ def test_form_is_drawn_from_the_schema(portal):
     assert session.multiselect(key="field-sizes").value == ["21", "33"]
     assert session.multiselect(key="field-colours").value == ["red"]
     assert [field.key for field in session.expander[0].number_input] == ["field-seed"]
+
+
+def test_browser_knows_the_values_before_any_script_sets_them(portal, scenes):
+    """A button that is pressed at once must not send fields that are still empty."""
+    run = scenes.waiting(workflow="depends", params={"user": "ann", "password": "x"}, name="first")
+    session = portal("new", **{"from": run.id})
+    assert session.text_input(key="field-user").proto.default == "ann"
+    assert session.text_input(key="run-name").proto.default == "first"
+    assert session.number_input(key="field-trim.from").proto.default == 1
+    mode = session.selectbox(key="field-mode").proto
+    assert mode.options[mode.default] == "plain"
 
 
 def test_uploaded_file_is_registered_and_chosen(portal, services, actor):
@@ -240,3 +253,87 @@ def test_unknown_workflow_or_run_is_said_in_words(portal, query):
     session = portal("new", **query)
     assert not session.exception
     assert len(session.warning) == 1
+
+
+def labels(session):
+    """Text and number fields of the form, as they are called now."""
+    return {field.label for field in (*session.text_input, *session.number_input)}
+
+
+def test_fields_are_there_and_needed_as_others_say(portal, scenes):
+    session = portal("new", workflow="depends")
+    assert {"User", "Password", "From", "Letters"} < labels(session)
+    assert {"Model *", "Depth"}.isdisjoint(labels(session))
+    session.selectbox(key="field-mode").set_value("own").run()
+    assert {"Model *", "Depth"} < labels(session)
+    session.text_input(key="field-model").set_value("abc").run()
+    session.selectbox(key="field-mode").set_value("plain").run()
+    assert "Model *" not in labels(session)
+    session.selectbox(key="field-mode").set_value("own").run()
+    assert session.text_input(key="field-model").value == "abc"  # nothing typed is lost
+    session.text_input(key="field-user").set_value("ann").run()
+    assert "Password *" in labels(session)
+    session.button(key="start").click().run()
+    (problem,) = problems(session)
+    assert "This is needed together with user." in problem
+    assert session.error[0].value.replace("\\", "").endswith(": Password.")
+    session.text_input(key="field-password").set_value("secret").run()
+    session.button(key="start").click().run()
+    (run,) = runs(scenes)
+    assert run.params == {
+        "mode": "own",
+        "user": "ann",
+        "password": "secret",
+        "trim": {"from": 1},
+        "model": "abc",
+        "depth": 4,
+    }
+
+
+def test_error_inside_a_nested_object_stands_beside_its_field(portal, scenes):
+    session = portal("new", workflow="depends")
+    session.text_input(key="field-trim.letters").set_value("xyz").run()
+    session.button(key="start").click().run()
+    assert runs(scenes) == []
+    (problem,) = problems(session)
+    assert "must match" in problem
+    assert session.error[0].value.replace("\\", "").endswith(": Letters.")
+    session.text_input(key="field-trim.letters").set_value("ACG").run()
+    assert problems(session) == []
+    session.button(key="start").click().run()
+    assert runs(scenes)[0].params["trim"] == {"from": 1, "letters": "ACG"}
+
+
+def test_retries_and_priority_are_folded_under_more(portal, scenes):
+    session = portal("new", workflow="depends")
+    more = session.expander[-1]
+    assert (more.label, more.proto.expanded) == ("More", False)
+    session.number_input(key="run-retries").set_value(2)
+    session.number_input(key="run-priority").set_value(3)
+    session.button(key="start").click().run()
+    (run,) = runs(scenes)
+    assert (run.retries, run.priority) == (2, 3)
+    again = portal("new", **{"from": run.id})
+    assert again.number_input(key="run-retries").value == 2
+
+
+def test_preview_shows_rules_and_jobs_until_the_form_changes(portal, scenes):
+    session = portal("new", workflow="depends")
+    session.button(key="preview").click().run()
+    assert not session.exception
+    (table,) = [one.value for one in session.dataframe if "Jobs" in one.value]
+    assert dict(table.values) == {"all": 1, "make": 2}
+    assert "3 jobs in all." in [text.value for text in session.caption]
+    assert runs(scenes) == []
+    session.selectbox(key="field-mode").set_value("own").run()
+    assert not [one for one in session.dataframe if "Jobs" in one.value]
+    session.button(key="preview").click().run()
+    assert "This is needed." in problems(session)[0]
+
+
+def test_preview_says_why_there_is_no_plan(portal, settings):
+    snakefile = settings.workflows[0] / "depends/workflow/Snakefile"
+    snakefile.write_text("rule all:\n    input: missing\n")
+    session = portal("new", workflow="depends")
+    session.button(key="preview").click().run()
+    assert "(workflow/Snakefile, line 2)" in session.error[0].value.replace("\\", "")

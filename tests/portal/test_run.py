@@ -69,6 +69,14 @@ def test_overview_counts_the_jobs_of_each_step(portal, scenes):
     assert "2 of 4 jobs" in bar.proto.text
 
 
+def test_step_that_a_failed_run_never_came_to_was_not_run(portal, scenes):
+    run = scenes.failed()
+    graph = scenes.services.runs.graph(scenes.actor, run.id)
+    assert [step.state for step in graph.steps] == [State.COMPLETE, State.EXECUTOR_ERROR, None]
+    steps = table(portal("run", id=run.id), "Mean time")
+    assert [cell[0] for cell in steps["State"]] == ["Done", "Failed", "Not run"]
+
+
 def test_page_is_drawn_anew_when_the_state_changes(portal, scenes):
     run = scenes.running()
     session = portal("run", id=run.id)
@@ -115,6 +123,28 @@ def test_log_shows_its_end_without_control_characters(portal, scenes):
     (link,) = session.get("link_button")
     assert f"/api/v1/runs/{run.id}/log?" in link.proto.url
     assert "signature=" in link.proto.url
+
+
+def test_log_is_searched_as_a_whole(portal, scenes):
+    lines = ["Error: <b>early</b>", *["nothing here"] * 9000, "another ERROR", "end"]
+    run = scenes.running(console="\n".join(lines))
+    session = portal("run", id=run.id, tab="Log", words="error")
+    assert session.code[0].value == "   1  Error: <b>early</b>\n9002  another ERROR"
+    assert "2 lines with these words." in [text.value for text in session.caption]
+    session.text_input(key="words").set_value("not there").run()
+    assert not session.code
+    session.text_input(key="words").set_value("").run()
+    assert session.code[0].value.endswith("end")
+
+
+def test_settings_tell_how_to_repeat_the_run_at_a_terminal(portal, scenes):
+    run = scenes.complete()
+    home = RunDir.of(scenes.services.settings.data, run.id)
+    assert not portal("run", id=run.id, tab="Settings").code
+    home.config.write_text("{}")
+    (code,) = portal("run", id=run.id, tab="Settings").code
+    assert f"/workflows/{run.digest}/workflow/Snakefile" in code.value
+    assert f"cp -r {home.config} again/" in code.value
 
 
 def test_results_show_highlights_first_and_list_every_file(portal, scenes):

@@ -37,6 +37,7 @@ def test_page_knows_where_it_lives(settings, address, base):
     _, page = sent(replace(settings, portal_url=address), "text/html; charset=utf-8")
     assert f'<script>window.__streamlit={{BACKEND_BASE_URL:location.origin+"{base}"}}' in page
     assert "<title>Rundesk</title>" in page
+    assert "st-key-failure" in page.partition("<style>")[2]
 
 
 def test_page_may_load_from_portal_and_api_only(settings):

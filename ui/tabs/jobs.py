@@ -163,6 +163,7 @@ def _detail(run: Run, job: Job) -> None:
         facts = [f"{plain(name)} = {plain(value)}" for name, value in job.wildcards.items()]
         facts.append(clock(taken(job, datetime.now(UTC))))
         facts.append(amount(job.threads, "thread"))
+        facts += [f"{plain(name)} {plain(str(value))}" for name, value in job.resources.items()]
         st.caption("  ·  ".join(facts))
         if job.reason:
             st.caption(f"Why it ran: {plain(job.reason)}")

@@ -75,6 +75,7 @@ def _files(run: Run, results: Sequence[Result]) -> None:
             "Title": result.title,
             "Kind": result.kind,
             "Size": size(result.size),
+            "Made by": result.rule or "",
             "sha256": result.sha256,
             "Open": _link(run, result, inline=True),
             "Download": _link(run, result),
@@ -94,6 +95,7 @@ def _files(run: Run, results: Sequence[Result]) -> None:
             "File": st.column_config.TextColumn(width=300),
             "Kind": st.column_config.TextColumn(width=80),
             "Size": st.column_config.TextColumn(width=90),
+            "Made by": st.column_config.TextColumn(width=110),
             "sha256": st.column_config.TextColumn(width=150),
             "Open": st.column_config.LinkColumn(display_text="Open", width=80),
             "Download": st.column_config.LinkColumn(display_text="Download", width=100),
@@ -122,6 +124,21 @@ def _zip(run: Run, results: Sequence[Result]) -> None:
         icon=":material/folder_zip:",
         help="One zip with every file.",
         key="download-all",
+    )
+    st.link_button(
+        "RO-Crate",
+        desk.link(f"/api/v1/runs/{run.id}/crate"),
+        icon=":material/inventory_2:",
+        help="One zip with everything that a reader of a paper would ask for: workflow, parameters,"
+        " inputs, each step with its times, and the results (Workflow Run RO-Crate).",
+        key="download-crate",
+    )
+    st.link_button(
+        "Snakemake report",
+        desk.link(f"/api/v1/runs/{run.id}/snakemake-report"),
+        icon=":material/summarize:",
+        help="Rules, times and marked results, as Snakemake tells them. It takes some seconds.",
+        key="snakemake-report",
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from services import params
+from services import params, repeating
 from services.errors import RundeskError
 from services.models import Attempt, Run
 from services.views import RunView
@@ -23,6 +23,10 @@ def draw(view: RunView) -> None:
     with left:
         st.subheader("Parameters", anchor=False)
         _rows(_parameters(run), "parameters", {"Parameter": 220})
+        if again := repeating.commands(desk.services().settings, run):
+            st.subheader("At a terminal", anchor=False)
+            st.caption("The same once more on this desk's host, without the desk:")
+            st.code(again, language="bash", wrap_lines=True)
     with right:
         st.subheader("Version", anchor=False)
         _version(run)
