@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import desk, errors, files, launch, monitor, run, shell, workflows
+from ui import account, desk, errors, files, launch, monitor, run, shell, workflows
 
 ASSETS = Path(__file__).parent / "ui" / "assets"
 
@@ -33,9 +33,13 @@ def main() -> None:
         "run": st.Page(run.page, title="Run", url_path="run", visibility="hidden"),
     }
     desk.pages().update(pages)
-    page = st.navigation(list(pages.values()), position="top")
-    desk.show_flash()
     errors.banner()
+    visitor = account.visitor()
+    page = st.navigation(list(pages.values()), position="top" if visitor else "hidden")
+    if not visitor:
+        return
+    account.head(visitor)
+    desk.show_flash()
     with errors.told():
         page.run()
     desk.drop_flash()

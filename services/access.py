@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from services.errors import Forbidden, NotSignedIn
-from services.models import Actor, Scope
+from services.models import Actor, Scope, Token
 from services.settings import Settings
 
 SECRET_HEADER = "X-Rundesk-Secret"
@@ -49,6 +49,12 @@ def named(settings: Settings, user: str) -> Actor:
     if not settings.sign_in:
         return local_actor()
     return Actor(id=user, admin=user in settings.admins)
+
+
+def acting(token: Token) -> Actor:
+    """The actor of a token that is already proven."""
+    admin = token.scope is Scope.ADMIN
+    return Actor(id=token.owner, admin=admin, token=token.scope, token_id=token.id)
 
 
 def scope(actor: Actor) -> str | None:

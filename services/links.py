@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from services.access import named
+from services.access import acting, named
 from services.errors import NotSignedIn
 from services.models import Actor
 from services.settings import Settings
+from services.tokens import Tokens
 
 HOUR = 3600  # s
 #: A link to this address counts for all below it, and for sending too: the portal's uploader
@@ -23,39 +24,48 @@ UPLOADS = "/uploads/"
 
 
 class Links:
-    """Makes and checks links. A signature covers path, user and time of expiry."""
+    """Makes and checks links. A signature covers path, user, token and time of expiry.
 
-    def __init__(self, settings: Settings) -> None:
+    Who signed in with a token gets links that allow what it does, and end when it does.
+    """
+
+    def __init__(self, settings: Settings, tokens: Tokens) -> None:
         self._settings = settings
+        self._tokens = tokens
         self._key = _secret(settings.data / "secret")
 
     def make(self, actor: Actor, path: str, *, seconds: int = HOUR, **query: str) -> str:
         """An absolute address of `path` (unquoted, from "/") at the API, good for `seconds`."""
         expires = str(int(time.time()) + seconds)
+        token = actor.token_id or ""
         signed = {
             "actor": actor.id,
+            **({"token": token} if token else {}),
             "expires": expires,
-            "signature": self._sign(_covered(path), actor.id, expires),
+            "signature": self._sign(path, actor.id, token, expires),
         }
         return f"{self._settings.public_api_url}{quote(path)}?{urlencode({**query, **signed})}"
 
     def actor_of(self, path: str, query: Mapping[str, str]) -> Actor | None:
         """Who a request for `path` (unquoted) acts for, or None when it carries no signature.
 
-        Raises NotSignedIn when the signature is wrong or has expired.
+        Raises NotSignedIn when the signature is wrong, or it or the token has expired.
         """
         if "signature" not in query:
             return None
-        actor, expires = query.get("actor", ""), query.get("expires", "")
+        actor, expires, token_id = (query.get(name, "") for name in ("actor", "expires", "token"))
         good = hmac.compare_digest(
-            self._sign(_covered(path), actor, expires).encode(), query["signature"].encode()
+            self._sign(path, actor, token_id, expires).encode(), query["signature"].encode()
         )
-        if not good or not expires.isdecimal() or int(expires) < time.time():
+        token = self._tokens.counting(token_id) if good and token_id else None
+        over = not expires.isdecimal() or int(expires) < time.time() or (token_id and not token)
+        if not good or over:
             raise NotSignedIn("This link has expired.", hint="Open it from the portal again.")
-        return named(self._settings, actor)
+        return acting(token) if token else named(self._settings, actor)
 
-    def _sign(self, path: str, actor: str, expires: str) -> str:
-        text = f"{path}\0{actor}\0{expires}".encode("utf-8", "surrogatepass")
+    def _sign(self, path: str, actor: str, token: str, expires: str) -> str:
+        parts = (_covered(path), actor, token, expires)
+        text = "\0".join(parts).encode("utf-8", "surrogatepass")
         return hmac.new(self._key, text, hashlib.sha256).hexdigest()
 
 

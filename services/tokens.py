@@ -1,4 +1,4 @@
-"""Tokens: secrets with which programs ask in a user's name, until they expire or are revoked."""
+"""Tokens: secrets that count in a user's name, until they expire or are revoked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from services.access import scope
+from services.access import acting, scope
 from services.database import Database
 from services.errors import Conflict, Forbidden, NotFound, NotSignedIn
 from services.models import Actor, NewToken, Scope, Token, TokenRequest
@@ -27,6 +27,7 @@ class Tokens:
 
     def __init__(self, database: Database) -> None:
         self._store = database.tokens
+        self._sessions = database.sessions
         self._known = Shared()  # many requests in a moment cost one look
 
     def create(self, actor: Actor, request: TokenRequest) -> NewToken:
@@ -59,6 +60,7 @@ class Tokens:
         _refuse_others(actor)
         if not self._store.delete(token_id, scope(actor)):
             raise NotFound("There is no such token.")
+        self._sessions.end_all(token_id)
         self._known.forget()
 
     def actor_of(self, authorization: str) -> Actor:
@@ -69,16 +71,30 @@ class Tokens:
         secret = _secret(authorization)
         if secret is None:
             raise NotSignedIn("This is no token of this desk.", hint="Send `Bearer rdk_…`.")
-        digest = _digest(secret)
-        token = self._known.get(
-            digest, lambda: self._store.by_digest(digest, now=datetime.now(UTC))
-        )
-        if token is None or token.expires <= datetime.now(UTC):
+        return acting(self.find(secret))
+
+    def find(self, secret: str) -> Token:
+        """The token with that secret. Raises NotSignedIn unless it counts, and says why not."""
+        if not SECRET.fullmatch(secret):
+            raise NotSignedIn("This is no token of this desk.", hint="One begins with rdk_.")
+        digest, now = _digest(secret), datetime.now(UTC)
+        token = self._known.get(digest, lambda: self._store.by_digest(digest, now=now))
+        if token is None:
             raise NotSignedIn(
-                "This token does not count: it expired, was revoked or never was.",
+                "This token does not count: it was revoked or never was.", hint="Make a new one."
+            )
+        if token.expires <= now:
+            raise NotSignedIn(
+                f"This token does not count: it expired on {token.expires:%d %B %Y}.",
                 hint="Make a new one.",
             )
-        return Actor(id=token.owner, admin=token.scope is Scope.ADMIN, token=token.scope)
+        return token
+
+    def counting(self, token_id: str) -> Token | None:
+        """The token with that id, or None when it counts no more."""
+        now = datetime.now(UTC)
+        token = self._known.get(("id", token_id), lambda: self._store.by_id(token_id, now=now))
+        return token if token and token.expires > now else None
 
 
 def holds_token(authorization: str) -> bool:

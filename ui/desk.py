@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from services.access import actor_of
 from services.bootstrap import Services, build
 from services.models import Actor
 from services.settings import Settings
@@ -26,7 +25,12 @@ def services() -> Services:
 
 def actor() -> Actor:
     """Who looks at the page. Raises NotSignedIn."""
-    return actor_of(services().settings, st.context.headers)
+    return services().sessions.actor_of(st.context.headers, session())
+
+
+def session() -> str:
+    """What the browser's cookie holds, or ""."""
+    return st.context.cookies.get(services().sessions.cookie, "")
 
 
 def pages() -> dict[str, StreamlitPage]:
@@ -46,9 +50,10 @@ def link(path: str, **query: str) -> str:
     The same for a while: a new one at each poll would make the browser load a frame again.
     """
     made: dict[str, tuple[float, str]] = st.session_state.setdefault("links", {})
-    key, now = f"{path}?{sorted(query.items())}", time.monotonic()
+    who, now = actor(), time.monotonic()
+    key = f"{path}?{sorted(query.items())}"
     if key not in made or now - made[key][0] > FRESH:
-        address = services().links.make(actor(), path, seconds=4 * FRESH, **query)
+        address = services().links.make(who, path, seconds=4 * FRESH, **query)
         made[key] = (now, address)
     return made[key][1]
 
@@ -78,5 +83,5 @@ def show_flash() -> None:
 
 
 def drop_flash() -> None:
-    """It was shown: the page is drawn to its end. One that is drawn anew before loses its toasts."""
+    """It was shown: the page is drawn to its end. One drawn anew before that loses its toasts."""
     st.session_state.pop("flash", None)

@@ -27,6 +27,8 @@ def told() -> Iterator[None]:
         yield
     except DatabaseUnavailable:
         _away()
+    except NotSignedIn:  # it ended while the page was open: from the start, which asks
+        st.rerun()
     except RundeskError as error:
         tell(error)
 
@@ -44,7 +46,7 @@ def guarded(view: Callable[P, None]) -> Callable[P, None]:
 
 def tell(error: RundeskError) -> None:
     """An error in words, with what to do next."""
-    if isinstance(error, NotFound | NotSignedIn):
+    if isinstance(error, NotFound):
         st.warning(words(error), icon=":material/help:")
     else:
         st.error(words(error), icon=":material/error:")

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.file_util import get_static_dir
 
 from services.settings import Settings
+from ui import desk
+from ui.policy import hashed, joined
+from ui.sign_in import SignIn, turned_away
 
 #: Left to guess, Streamlit's client asks below the page's own address first, and gets errors.
 BASE = "window.__streamlit={{BACKEND_BASE_URL:location.origin+{path}}}"
 STYLE = Path(__file__).parent / "assets" / "style.css"  # there before anything is drawn
 UNUSED = re.compile(r"<link\s+rel=\"preload\"[^>]*as=\"font\"[^>]*>")  # a font that we do not use
-INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+Gate = Callable[[Request], Awaitable[Response | None]]
 
 
 class Shell:
     """Sends our page wherever Streamlit's server sends its own."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, gate: Gate | None = None) -> None:
+        """`gate` may answer who asks for the page in another way."""
         self._app = app
+        self._gate = gate
         page = _page(settings)
         self._reply = Response(
             page,
@@ -48,7 +53,8 @@ class Shell:
             nonlocal ours
             if message["type"] == "http.response.start" and _is_page(message):
                 ours = True
-                await self._reply(scope, receive, send)
+                other = await self._gate(Request(scope)) if self._gate else None
+                await (other or self._reply)(scope, receive, send)
             elif not ours:
                 await send(message)
 
@@ -57,7 +63,12 @@ class Shell:
 
 def middleware() -> list[Middleware]:
     """For `st.App`: around all that Streamlit's server sends."""
-    return [Middleware(Shell, settings=Settings.load())]
+    settings = Settings.load()
+    gate = partial(turned_away, settings=settings, services=desk.services)
+    return [
+        Middleware(SignIn, settings=settings, services=desk.services),
+        Middleware(Shell, settings=settings, gate=gate),
+    ]
 
 
 def _is_page(start: Message) -> bool:
@@ -83,9 +94,9 @@ def _policy(settings: Settings, page: str) -> str:
     """
     api = urlsplit(settings.public_api_url)
     files = f"{api.scheme}://{api.netloc}"
-    parts: dict[str, list[Any]] = {
+    parts = {
         "default-src": ["'self'"],
-        "script-src": ["'self'", "'unsafe-eval'", "blob:", *map(_hash, INLINE.findall(page))],
+        "script-src": ["'self'", "'unsafe-eval'", "blob:", *hashed(page, "script")],
         "style-src": ["'self'", "'unsafe-inline'"],
         "img-src": ["'self'", "data:", "blob:", files],
         "font-src": ["'self'", "data:"],
@@ -97,9 +108,4 @@ def _policy(settings: Settings, page: str) -> str:
         "form-action": ["'self'"],
         "frame-ancestors": ["'self'"],
     }
-    return "; ".join(" ".join([name, *sources]) for name, sources in parts.items())
-
-
-def _hash(script: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return f"'sha256-{digest}'"
+    return joined(parts)

@@ -46,11 +46,19 @@ class TokenStore:
         return _token(document)
 
     def by_digest(self, digest: str, *, now: datetime) -> Token | None:
-        """The token whose secret has that digest, unless it has expired; notes that it was used."""
-        document = self._tokens.find_one({"digest": str(digest), "expires": {"$gt": now}})
+        """The token whose secret has that digest, also one that expired; notes that it is used."""
+        return self._used({"digest": str(digest)}, now)
+
+    def by_id(self, token_id: str, *, now: datetime) -> Token | None:
+        """The same for the token with that id."""
+        return self._used({"_id": identifier(token_id)}, now)
+
+    def _used(self, query: dict[str, Any], now: datetime) -> Token | None:
+        document = self._tokens.find_one(query)
         if document is None:
             return None
-        if document["used"] is None or now - document["used"] > USED:
+        idle = document["used"] is None or now - document["used"] > USED
+        if idle and document["expires"] > now:
             self._tokens.update_one({"_id": document["_id"]}, {"$max": {"used": now}})
         return _token(document)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -286,6 +287,16 @@ def test_command_makes_lists_and_revokes(desk):
     assert secret not in line
     run("revoke", line.split()[0])
     until(lambda: desk.client.get("/api/v1/me", headers=bearer(secret)).status_code == 401)
+
+
+def test_command_says_what_the_secret_is_for(desk):
+    settings = desk.services.settings
+    for one, page in ((settings, True), (replace(settings, sign_in_by=""), False)):
+        env = environment(one)
+        done = CliRunner().invoke(main, ["tokens", "create", "n", "--user", "dan"], env=env)
+        assert f"to {settings.public_api_url}/api/v1/" in done.stderr
+        assert (f"Sign in at {settings.public_portal_url}/sign-in" in done.stderr) == page
+        assert done.stdout.startswith("rdk_")
 
 
 def test_command_says_what_is_wrong(desk):

@@ -221,7 +221,7 @@ def test_what_belongs_to_somebody_else_is_not_there(portal, scenes, settings, mo
     monkeypatch.setenv("RUNDESK_REMOTE_USER_SECRET", "0123456789abcdef")
     session = portal("run", id=run.id)
     assert not session.exception
-    assert "Sign in first" in session.warning[0].value
+    assert "Sign in first" in session.title[0].value
     assert run.name not in " ".join(texts(session))
 
 
