@@ -1,7 +1,7 @@
 """What of a schema applies while other values are what they are.
 
 JSON Schema says it with `if`/`then`/`else`, `dependentRequired` and `dependentSchemas`, at the top
-or in a part of `allOf`. A parameter that only such a branch names is there while the branch applies.
+or in a part of `allOf`. A parameter that only such a branch names is there while that applies.
 """
 
 from __future__ import annotations

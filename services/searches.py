@@ -16,6 +16,7 @@ from typing import Any
 from services import params
 from services.access import check_may_change
 from services.blast.report import Report
+from services.databases import WORKFLOW, Databases
 from services.errors import Conflict, Invalid, NotFound
 from services.files import Files
 from services.models import Actor, File, Run, RunRequest, State
@@ -23,7 +24,8 @@ from services.results import Results
 from services.runs import Runs
 from services.workflows import Catalogue
 
-WORKFLOW = "sequence-search"
+#: Proteins are searched as thoroughly as BLAST's users are used to; bench/blast.py has the figures.
+LIKE_BLAST: Mapping[str, Any] = {"sensitivity": 7.5}
 QUERY_FILE = "blast-query.fasta"
 FILE_ID = re.compile(r"[0-9a-f]{24}")
 PAGES, PAGE = 10, 200  # files with the name in theirs that are looked at, newest first
@@ -33,11 +35,19 @@ TOLD = 20  # names that are told when there is none of the name asked for
 class Searches:
     """Submits searches and reads their reports."""
 
-    def __init__(self, files: Files, workflows: Catalogue, runs: Runs, results: Results) -> None:
+    def __init__(
+        self,
+        files: Files,
+        workflows: Catalogue,
+        runs: Runs,
+        results: Results,
+        databases: Databases,
+    ) -> None:
         self._files = files
         self._workflows = workflows
         self._runs = runs
         self._results = results
+        self._databases = databases
 
     def submit(self, actor: Actor, query: str, database: str, settings: Mapping[str, Any]) -> Run:
         """Queue a search of `query` (FASTA) in the database of that name.
@@ -48,7 +58,7 @@ class Searches:
         check_may_change(actor)
         found = self._database(actor, database)
         schema = self._workflows.get(actor, WORKFLOW).params_schema
-        given = {**settings, "database": found.id}
+        given = {**LIKE_BLAST, **settings, "database": found.id}
         params.check(schema, {**given, "queries": QUERY_FILE})  # before anything is kept
         queries = self._files.register(actor, QUERY_FILE, io.BytesIO(query.encode()))
         request = RunRequest(
@@ -77,7 +87,7 @@ class Searches:
         """The report of a COMPLETE search. Raises Conflict when a part of it was not asked for."""
         (database,) = (item.name for item in run.inputs if item.field == "database")
         return Report.read(
-            self._suffix(actor).sub("", database),
+            self._databases.plain(database),
             summary=self.result(actor, run, "summary.json"),
             hits=self.result(actor, run, "hits.tsv"),
             best_hits=self.result(actor, run, "best_hits.tsv"),
@@ -99,21 +109,25 @@ class Searches:
     def _database(self, actor: Actor, name: str) -> File:
         """The file that a name means: its id, its name, or its name without the suffixes.
 
-        Of several the newest. The example of the workflow is there for everybody.
+        What is published by that name comes before the actor's own files, of several of these the
+        newest. The example of the workflow is there for everybody.
         """
         if FILE_ID.fullmatch(name):
             with contextlib.suppress(NotFound):
                 return self._files.get(actor, name)
-        suffix, example = self._suffix(actor), self._example(actor)
+        if published := self._databases.named(actor, name):
+            return published
+        plain, example = self._databases.plain, self._example(actor)
         for file in self._named(actor, name):
-            if name in (file.name, suffix.sub("", file.name)):
+            if name in (file.name, plain(file.name)):
                 return file
-        if example and name in (example.name, suffix.sub("", example.name)):
+        if example and name in (example.name, plain(example.name)):
             with example.open("rb") as stream:
                 return self._files.register(actor, example.name, stream)
         names = [file.name for file in self._files.list(actor, kind="fasta", limit=PAGE).items]
         names += [example.name] if example else []
-        known = dict.fromkeys(suffix.sub("", name) for name in names if name != QUERY_FILE)
+        own = [plain(name) for name in names if name != QUERY_FILE]
+        known = dict.fromkeys([*self._databases.names(), *own])
         hint = f"There are: {', '.join(list(known)[:TOLD])}."
         raise Invalid("There is no such database.", field="params.database", hint=hint)
 
@@ -132,8 +146,3 @@ class Searches:
         example = self._workflows.get(actor, WORKFLOW).example
         path = example.params.get("database") if example else None
         return self._workflows.folder(WORKFLOW) / path if path else None
-
-    def _suffix(self, actor: Actor) -> re.Pattern[str]:
-        """What makes the name of a file one that can be searched: `.fasta`, `.fa.gz` …"""
-        schema = self._workflows.get(actor, WORKFLOW).params_schema
-        return re.compile(params.flatten(schema)["properties"]["database"]["pattern"])

@@ -38,6 +38,7 @@ from services.workflows import kept
 PATIENCE = 2.0  # s that one write of reports may take
 SWEEPING = 10.0  # s to end what an earlier attempt left behind
 READY = b"ready"
+CACHE = "SNAKEMAKE_OUTPUT_CACHE"  # Snakemake's name for it
 WORD = 65536  # bytes of the longest word; what a pipe takes in one piece
 
 
@@ -130,6 +131,7 @@ def _settle_in(order: Order, parent: int, console: Console) -> None:
     os.dup2(nothing, 0)
     os.close(nothing)
     console.become(1, 2)
+    os.environ[CACHE] = str(order.settings.cache)
     os.environ[processes.TAG] = f"{order.run.id}:{order.attempt}"
     random.seed()
 
@@ -143,6 +145,7 @@ def _prepare(order: Order) -> list[str]:
         # of a Snakemake that is proven dead: it could not remove them
         shutil.rmtree(rundir.root / ".snakemake" / "locks", ignore_errors=True)
     data = order.settings.data
+    order.settings.cache.mkdir(mode=0o700, exist_ok=True)  # Snakemake lets everybody write to files
     snakefile = stage(run, rundir, kept(data, run.digest), partial(content, data))
     os.chdir(rundir.root)
     place = rundir.attempt(order.attempt)
@@ -179,6 +182,7 @@ def arguments(order: Order, snakefile: Path) -> list[str]:
         *("--logger", "rundesk"),
         *("--profile", "none"),
         *("--workflow-profile", "none"),
+        "--cache",  # what rules are marked for it
         "--rerun-incomplete",
         "--nocolor",
         *_deployment(order),

@@ -35,6 +35,7 @@ log = logging.getLogger("rundesk.nursery")
 LAZY = (
     "snakemake.cli",
     "snakemake.api",
+    "snakemake.caching.local",
     "snakemake.workflow",
     "snakemake.profiles",
     "snakemake.storage",

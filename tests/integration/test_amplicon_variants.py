@@ -9,6 +9,7 @@ import pysam
 import pytest
 
 from tests.bundled import Done, Remote, finished, problems
+from tests.crates import assert_valid_crate
 
 EXAMPLE = Path(__file__).parents[2] / "workflows" / "amplicon-variants" / "example"
 SAMPLES = ["HG00100", "HG00101", "HG00102"]
@@ -129,3 +130,8 @@ def test_protein_or_reads_as_reference_are_refused(remote):
     body = {"workflow": "amplicon-variants", "params": params}
     found = problems(remote.submit(body), 400)
     assert found == {"params.reference": "reference.fa is FASTQ, but FASTA is needed here."}
+
+
+def test_crate_of_the_run_is_valid(desk, done):
+    entities = assert_valid_crate(desk.services, done.id)
+    assert set(done.results) <= entities.keys()

@@ -19,8 +19,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from services.models import State
+from services.access import local_actor
+from services.models import RunFilter, State
 from services.settings import HERE
+from tests.crates import assert_valid_crate
 from tests.host import until
 from tests.http import client_of
 
@@ -258,3 +260,10 @@ def test_file_that_is_no_mzml_is_named_before_a_run(client):
     reply = client.post("/api/v1/runs", json=body)
     assert reply.status_code == 400
     assert "notes.mzML" in reply.text
+
+
+def test_crate_of_a_run_is_valid(desk, example):
+    found = desk.services.runs.list(local_actor(), RunFilter(workflow="ms-report", limit=200))
+    runs = [run.id for run in found.items if run.state is State.COMPLETE]
+    entities = assert_valid_crate(desk.services, runs[-1])
+    assert entities["results/report.html"]["sha256"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.bundled import Remote, finished, problems
+from tests.crates import assert_valid_crate
 
 WORKFLOW = Path(__file__).parents[2] / "workflows" / "reads-qc"
 EXAMPLE = WORKFLOW / "example"
@@ -172,3 +173,8 @@ def test_sheet_with_names_of_files_is_understood(remote, uploads):
     checked = remote.validate(body)
     assert checked.status_code == 200, checked.text
     assert json.loads(checked.text)["data"]["params"]["min_length"] == 20
+
+
+def test_crate_of_the_run_is_valid(desk, done):
+    entities = assert_valid_crate(desk.services, done.id)
+    assert set(done.results) <= entities.keys()

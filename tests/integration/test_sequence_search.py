@@ -196,6 +196,18 @@ def test_hits_do_not_depend_on_the_division(example, tmp_path):
     assert used == [True, True, False, False]
 
 
+def test_table_of_a_database_changes_no_hit(tmp_path):
+    files = EXAMPLE / "queries.fasta.gz", EXAMPLE / "swissprot_subset.fasta.gz"
+    brief = {"chunks": 1, "alignments_text": False, "sensitivity": 1}
+    plain = succeeded(run(tmp_path / "plain", *files, **brief))
+    tabled = succeeded(run(tmp_path / "tabled", *files, **brief, index_from=0))
+    assert tabled.text("results/hits.tsv") == plain.text("results/hits.tsv")
+    table = tmp_path / "tabled/work/index/sequences.idx"
+    assert table.stat().st_size > 10**8
+    table.unlink()
+    assert "createindex" in tabled.text("logs/index.log")
+
+
 def test_best_hits_have_a_row_for_every_query_in_the_order_sent(example, proteins):
     best = example.table("best_hits.tsv")
     assert [row["query"] for row in best] == list(proteins)

@@ -30,13 +30,20 @@ from sequence_search.hits import (  # noqa: E402
     sort_raw,
 )
 from sequence_search.plan import Plan, Side, choose_program, shortest_searchable  # noqa: E402
-from sequence_search.prepare import fewest_letters_first, parts_for, prepare  # noqa: E402
+from sequence_search.prepare import (  # noqa: E402
+    Database,
+    fewest_letters_first,
+    parts_for,
+    prepare,
+    read_database,
+)
 
 SCHEMA = yaml.safe_load((WORKFLOW / "workflow/schemas/config.schema.yaml").read_text())
 DEFAULTS = yaml.safe_load((WORKFLOW / "config/config.yaml").read_text())
 PROPERTIES = {
     name: rules for group in SCHEMA["$defs"].values() for name, rules in group["properties"].items()
 }
+READ_AS = {"blastp": PROTEIN, "blastn": NUCLEOTIDE, "tblastn": NUCLEOTIDE}
 PROTEIN_SEQUENCE = "MKISANSIRTGNILVYNNDLWVVSKTPEHTQPGKGGAYVQVEMKNLKTGTKRNERF"
 
 
@@ -64,16 +71,22 @@ class Inputs:
         self.chunks = [folder / f"{number}.fasta" for number in range(3)]
 
     def prepare(self, program: str = "auto") -> Plan:
-        return prepare(
-            self.queries,
+        database = read_database(
             self.database,
-            program,
-            DEFAULTS,
-            "18-8cc5c",
-            self.chunks,
-            self.folder / "queries.tsv",
+            READ_AS.get(program, "auto"),
             self.folder / "normalised.fasta",
             self.folder / "database.tsv",
+            "18-8cc5c",
+        )
+        database.write(self.folder / "about.json")
+        return prepare(
+            self.queries,
+            Database.read(self.folder / "about.json"),
+            "sent.fasta",
+            program,
+            DEFAULTS,
+            self.chunks,
+            self.folder / "queries.tsv",
         )
 
 

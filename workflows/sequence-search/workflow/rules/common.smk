@@ -1,3 +1,5 @@
+import hashlib
+import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +14,36 @@ if config["alignments_text"]:
     TABLES["alignments"] = "results/alignments.txt"
 
 RESULTS = [*TABLES.values(), "results/report.html"]
+
+# The files that make a database in the format of MMseqs2, and what is known of it.
+DATABASE = {
+    "sequences": "work/database/sequences",
+    "index": "work/database/sequences.index",
+    "dbtype": "work/database/sequences.dbtype",
+    "lookup": "work/database/sequences.lookup",
+    "source": "work/database/sequences.source",
+    "headers": "work/database/sequences_h",
+    "headers_index": "work/database/sequences_h.index",
+    "headers_dbtype": "work/database/sequences_h.dbtype",
+    "names": "work/database/names.tsv",
+    "about": "work/database/about.json",
+}
+
+INDEX = {
+    "table": "work/index/sequences.idx",
+    "table_index": "work/index/sequences.idx.index",
+    "table_dbtype": "work/index/sequences.idx.dbtype",
+}
+
+# What a program reads its database as, whatever its letters look like.
+READ_AS = {
+    "auto": "auto",
+    "blastp": "protein",
+    "blastx": "protein",
+    "blastn": "nucleotide",
+    "tblastn": "nucleotide",
+    "tblastx": "nucleotide",
+}
 
 SEARCH_SETTINGS = [
     "evalue",
@@ -41,13 +73,32 @@ def mmseqs_binary():
     return "mmseqs"
 
 
+def mmseqs_release():
+    """What MMseqs2 calls itself; another release builds its databases anew."""
+    try:
+        return subprocess.run(
+            [MMSEQS, "version"], capture_output=True, text=True
+        ).stdout.strip()
+    except OSError:
+        return ""  # the rule that needs it says so
+
+
+def code_digest():
+    """Changes with the code that reads databases: what older code made is not used any more."""
+    digest = hashlib.sha256()
+    for name in ("fasta", "mmseqs", "prepare"):
+        path = Path(workflow.basedir) / "scripts" / "sequence_search" / f"{name}.py"
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def search_settings():
     return {name: config[name] for name in SEARCH_SETTINGS}
 
 
 def search_memory_mb(wildcards, input):
     """Memory of one search: k-mer table and index entries of the MMseqs2 user guide, rounded up."""
-    return int(1200 + 12 * input.size_mb)
+    return int(1200 + 12 * Path(input.sequences).stat().st_size / 1e6)
 
 
 MMSEQS = mmseqs_binary()

@@ -2,7 +2,7 @@ rule tabulate:
     input:
         plan="work/plan.json",
         query_names="work/queries.tsv",
-        database_names="work/database.tsv",
+        database_names=DATABASE["names"],
         hits=expand("work/hits/{chunk}.tsv", chunk=CHUNKS),
     output:
         **TABLES,
@@ -18,7 +18,7 @@ rule report:
     input:
         plan="work/plan.json",
         query_names="work/queries.tsv",
-        database_names="work/database.tsv",
+        database_names=DATABASE["names"],
         hits=expand("work/hits/{chunk}.tsv", chunk=CHUNKS),
     output:
         "results/report.html",

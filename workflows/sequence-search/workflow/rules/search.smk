@@ -1,46 +1,71 @@
+# One content is read and built once: a desk keeps what this rule makes for all runs (--cache).
+rule database:
+    input:
+        config["database"],
+    output:
+        **DATABASE,
+    log:
+        "logs/database.log",
+    cache: True
+    conda:
+        "../envs/mmseqs2.yaml"
+    params:
+        read_as=READ_AS[config["program"]],
+        mmseqs=MMSEQS,
+        release=mmseqs_release(),
+        code=code_digest(),
+    script:
+        "../scripts/database.py"
+
+
+# The k-mer table of a protein database, which every search would make anew; empty for a small one.
+rule index:
+    input:
+        **DATABASE,
+    output:
+        **INDEX,
+        table_about="work/index/about.json",
+    log:
+        "logs/index.log",
+    cache: True
+    conda:
+        "../envs/mmseqs2.yaml"
+    threads: 8
+    params:
+        mmseqs=MMSEQS,
+        index_from=config["index_from"],
+        sensitivity=config["sensitivity"],
+        masked=config["mask_low_complexity"],
+    script:
+        "../scripts/index.py"
+
+
 rule prepare:
     input:
         queries=config["queries"],
-        database=config["database"],
+        about=DATABASE["about"],
     output:
         plan="work/plan.json",
         queries=temp(expand("work/queries/{chunk}.fasta", chunk=CHUNKS)),
         query_names=temp("work/queries.tsv"),
-        database=temp("work/database.fasta"),
-        database_names=temp("work/database.tsv"),
     log:
         "logs/prepare.log",
     conda:
         "../envs/mmseqs2.yaml"
     params:
         program=config["program"],
+        database=Path(config["database"]).name,
         settings=search_settings(),
-        mmseqs=MMSEQS,
     script:
         "../scripts/prepare.py"
 
 
-rule build_database:
-    input:
-        plan="work/plan.json",
-        fasta="work/database.fasta",
-    output:
-        temp(directory("work/database")),
-    log:
-        "logs/build_database.log",
-    conda:
-        "../envs/mmseqs2.yaml"
-    params:
-        mmseqs=MMSEQS,
-    script:
-        "../scripts/build_database.py"
-
-
 rule search:
     input:
+        **DATABASE,
+        **INDEX,
         plan="work/plan.json",
         queries="work/queries/{chunk}.fasta",
-        database="work/database",
     output:
         temp("work/hits/{chunk}.tsv"),
     log:

@@ -1,10 +1,10 @@
-"""Reads both inputs, tells what they are, and divides the queries."""
+"""Reads the queries, plans the search, and divides them."""
 
 from pathlib import Path
 
 from sequence_search import mmseqs
 from sequence_search.fasta import InputProblem
-from sequence_search.prepare import prepare
+from sequence_search.prepare import Database, prepare
 
 
 def main(job):
@@ -12,16 +12,14 @@ def main(job):
         try:
             plan = prepare(
                 queries=job.input.queries,
-                database=job.input.database,
+                database=Database.read(job.input.about),
+                label=job.params.database,
                 requested=job.params.program,
                 settings=dict(job.params.settings),
-                mmseqs_version=mmseqs.version(job.params.mmseqs),
                 chunks=[Path(chunk) for chunk in job.output.queries],
                 query_names=Path(job.output.query_names),
-                database_fasta=Path(job.output.database),
-                database_names=Path(job.output.database_names),
             )
-        except (InputProblem, mmseqs.SearchFailed) as problem:
+        except InputProblem as problem:
             mmseqs.fail(problem, log)
         plan.write(job.output.plan)
         log.write(f"{plan.program}: {plan.queries}, {plan.database}\n")

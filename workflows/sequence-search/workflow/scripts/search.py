@@ -13,7 +13,7 @@ def search(job, folder, log):
     binary, threads = job.params.mmseqs, job.threads
     plan = Plan.read(job.input.plan)
     queries, result, table = folder / "queries", folder / "result", folder / "raw.tsv"
-    database = Path(job.input.database) / "sequences"
+    database = mmseqs.gathered(folder / "target", job.input)
     mmseqs.run(mmseqs.createdb_command(binary, job.input.queries, queries, plan.queries.type), log)
     mmseqs.run(
         mmseqs.search_command(binary, plan, queries, database, result, folder / "tmp", threads), log

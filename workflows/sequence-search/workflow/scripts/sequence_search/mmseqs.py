@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
@@ -12,6 +13,7 @@ from sequence_search.prepare import LONGEST_NUCLEOTIDE
 
 DATABASE_TYPES = {PROTEIN: "1"}
 NUCLEOTIDE_DATABASE = "2"
+DATABASE = "sequences"  # with what the names of the files of a database begin
 STRANDS = {"minus": "0", "plus": "1", "both": "2"}
 
 # All other figures are computed from these: MMseqs2 counts identities, positives and frames
@@ -27,6 +29,34 @@ def createdb_command(binary: str, fasta: str | Path, database: str | Path, kind:
     # The type is given, never guessed by MMseqs2: a part may hold a single odd peptide.
     dbtype = DATABASE_TYPES.get(kind, NUCLEOTIDE_DATABASE)
     return [binary, "createdb", str(fasta), str(database), "--dbtype", dbtype, "--shuffle", "0"]
+
+
+def index_command(
+    binary: str,
+    database: Path,
+    scratch: Path,
+    *,
+    sensitivity: float,
+    masked: bool,
+    threads: int,
+) -> list[str]:
+    """`mmseqs createindex` for protein searches of exactly these settings.
+
+    A table made for a higher sensitivity would find more than a search without one does.
+    """
+    return [
+        *[binary, "createindex", str(database), str(scratch), "-s", str(sensitivity)],
+        *["--mask", str(int(masked)), "--threads", str(threads)],
+    ]
+
+
+def gathered(folder: Path, files: Iterable[str]) -> Path:
+    """The database whose `files` lie in several folders, in one; those that are empty left out."""
+    folder.mkdir()
+    for file in map(Path, files):
+        if file.name.startswith(DATABASE) and file.stat().st_size:
+            (folder / file.name).symlink_to(file.resolve())
+    return folder / DATABASE
 
 
 def search_command(

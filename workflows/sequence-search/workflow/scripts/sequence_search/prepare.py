@@ -1,12 +1,14 @@
 """Checks both inputs and writes them as MMseqs2 likes them: clean letters, safe identifiers."""
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from sequence_search import fasta
-from sequence_search.fasta import NUCLEOTIDE, InputProblem, Record
+from sequence_search.fasta import NUCLEOTIDE, PROTEIN, InputProblem, Record
 from sequence_search.plan import (
     PROGRAMS,
     Plan,
@@ -43,33 +45,107 @@ class Intake:
         return Side(self.label, self.kind, self.sequences, self.letters)
 
 
+@dataclass(frozen=True, slots=True)
+class Database:
+    """What is known of a database once it was read; it lies beside its files.
+
+    It goes by its content, whoever sends that under whichever name: `file` is the first one.
+    """
+
+    file: str
+    sha256: str  # of the file as it was sent
+    detected: str
+    type: str  # what it is read as
+    sequences: int
+    letters: int
+    with_gaps: int
+    with_stops: int
+    too_long: int
+    mmseqs_version: str
+
+    def write(self, path: str | Path) -> None:
+        text = json.dumps(asdict(self), indent=2, ensure_ascii=False)
+        Path(path).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Database":
+        return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
+
+    def intake(self, label: str) -> "Intake":
+        """As it would have been counted under the name `label`."""
+        return Intake(
+            label,
+            self.type,
+            self.sequences,
+            self.letters,
+            self.with_gaps,
+            self.with_stops,
+            too_long=self.too_long,
+        )
+
+
+def read_database(
+    source: str | Path, read_as: str, cleaned: Path, names: Path, mmseqs_version: str
+) -> Database:
+    """Writes the normalised database and its names. Raises InputProblem on bad data.
+
+    `read_as`: protein, nucleotide, or auto to go by its letters.
+    """
+    detected = fasta.detect_type(fasta.read_records(source))
+    if (read_as, detected) == (NUCLEOTIDE, PROTEIN):
+        raise InputProblem(
+            "A nucleotide database is needed, but the file holds protein sequences: choose another "
+            "program or leave the choice to auto."
+        )
+    intake = Intake(Path(source).name, detected if read_as == "auto" else read_as)
+    write_normalised(source, intake, "d", [cleaned], names)
+    with open(source, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Database(
+        file=intake.label,
+        sha256=digest,
+        detected=detected,
+        type=intake.kind,
+        sequences=intake.sequences,
+        letters=intake.letters,
+        with_gaps=intake.with_gaps,
+        with_stops=intake.with_stops,
+        too_long=intake.too_long,
+        mmseqs_version=mmseqs_version,
+    )
+
+
 def prepare(
     queries: str | Path,
-    database: str | Path,
+    database: Database,
+    label: str,
     requested: str,
     settings: dict,
-    mmseqs_version: str,
     chunks: list[Path],
     query_names: Path,
-    database_fasta: Path,
-    database_names: Path,
 ) -> Plan:
-    """Writes the normalised inputs and returns the plan. Raises InputProblem on bad data."""
+    """Writes the normalised queries and returns the plan. Raises InputProblem on bad data.
+
+    `label` is what the file of the database is called in this run.
+    """
     query_type = fasta.detect_type(fasta.read_records(queries))
-    database_type = fasta.detect_type(fasta.read_records(database))
-    program = choose_program(requested, query_type, database_type)
+    program = choose_program(requested, query_type, database.detected)
     shortest = shortest_searchable(program, settings)
     query_intake = Intake(Path(queries).name, PROGRAMS[program].query_type)
-    database_intake = Intake(Path(database).name, PROGRAMS[program].database_type)
+    database_intake = database.intake(label)
     used = parts_for(sum(1 for _ in fasta.read_records(queries)), len(chunks))
     write_normalised(queries, query_intake, "q", chunks[:used], query_names, shortest)
     for unused in chunks[used:]:
         unused.touch()
-    write_normalised(database, database_intake, "d", [database_fasta], database_names)
-    notes = type_notes(program, query_type, database_type)
+    notes = type_notes(program, query_type, database.detected)
     notes += intake_notes(query_intake, program, shortest) + intake_notes(database_intake, program)
     return Plan(
-        program, query_intake.side(), database_intake.side(), settings, mmseqs_version, notes
+        program,
+        query_intake.side(),
+        database_intake.side(),
+        settings,
+        database.mmseqs_version,
+        notes,
     )
 
 

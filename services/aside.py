@@ -1,0 +1,67 @@
+"""A Snakemake beside the runs: short-lived, bounded in every way, ended with all it started.
+
+To read a Snakefile is to execute it, so portal and API never do that themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from services.engine import processes
+from services.engine.nursery import environment
+from services.settings import HERE, MIB
+from services.tethered import tethered
+
+PATIENCE = 60.0  # s that it may take
+SWEEPING = 5.0  # s to end what a Snakefile may have started
+LARGEST = 128 * MIB  # of a file that it may write
+SHOWN = 65536  # bytes of what it printed that are kept, its last ones
+
+
+@dataclass(frozen=True)
+class Said:
+    """How it went."""
+
+    code: int | None  # None: ended, as it took too long
+    output: str  # both streams
+
+
+def snakemake(words: Sequence[str], *, patience: float = PATIENCE, largest: int = LARGEST) -> Said:
+    """Run `snakemake` with these words. Raises OSError when it cannot be started."""
+    name = f"aside-{secrets.token_hex(12)}"
+    with tempfile.TemporaryFile() as console:
+        process = subprocess.Popen(
+            tethered(sys.executable, "-m", "snakemake", *words),
+            cwd=HERE,
+            env={**environment(os.environ), processes.TAG: f"{name}:1"},
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            with contextlib.suppress(ProcessLookupError):  # it is over already
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (largest, largest))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(patience)
+            return Said(process.poll(), _end(console))
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            processes.end(lambda: processes.tagged(name), patience=SWEEPING)
+
+
+def _end(console: IO[bytes]) -> str:
+    console.seek(max(0, console.seek(0, os.SEEK_END) - SHOWN))
+    return console.read().decode("utf-8", "replace")

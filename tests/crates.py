@@ -1,0 +1,96 @@
+"""Whether the crate of a run is what the profile asks for, by the validator of its makers.
+
+Offline: the two contexts that crates name lie in `tests/data/contexts`, and the validator finds
+them in its HTTP cache.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any
+
+import requests
+from requests.adapters import BaseAdapter, HTTPAdapter
+from requests_cache import CachedSession
+from urllib3 import HTTPResponse
+
+from services.access import local_actor
+from services.bootstrap import Services
+from services.provenance import METADATA
+
+PROFILE = "provenance-run-crate-0.5"
+CONTEXTS = Path(__file__).parent / "data" / "contexts"
+URLS = {
+    "https://w3id.org/ro/crate/1.1/context": "ro-crate-1.1.jsonld",
+    "https://w3id.org/ro/terms/workflow-run/context": "workflow-run.jsonld",
+}
+ACCEPTED = (
+    "application/ld+json, application/json",
+    "application/ld+json, application/json, */*;q=0.1",
+)
+
+
+class _Files(BaseAdapter):
+    """Answers with files instead of asking the network."""
+
+    def send(self, request: Any, **_: Any) -> requests.Response:
+        body = io.BytesIO((CONTEXTS / URLS[request.url]).read_bytes())
+        kind = {"Content-Type": "application/ld+json"}
+        raw = HTTPResponse(
+            body, kind, 200, preload_content=False, request_method="GET", request_url=request.url
+        )
+        return HTTPAdapter().build_response(request, raw)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@lru_cache
+def _cache() -> Path:
+    """The validator's HTTP cache with the contexts in it."""
+    path = Path(mkdtemp(prefix="rundesk-contexts-")) / "http_cache"
+    with CachedSession(str(path), backend="sqlite", expire_after=-1) as session:
+        session.mount("https://", _Files())
+        for url in URLS:
+            for accepted in ACCEPTED:
+                session.get(url, headers={"Accept": accepted})
+        session.cache.close()
+    return path
+
+
+def unpack(services: Services, run_id: str, folder: Path, *, inputs: bool = True) -> dict[str, Any]:
+    """Unpack the crate of a run; its entities by id."""
+    bundle = services.crates.bundle(local_actor(), run_id, inputs=inputs)
+    data = b"".join(bundle.blocks)
+    assert len(data) == bundle.size
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        archive.extractall(folder)
+    graph = json.loads((folder / METADATA).read_text())["@graph"]
+    assert len({entity["@id"] for entity in graph}) == len(graph)
+    return {entity["@id"]: entity for entity in graph}
+
+
+def assert_valid_crate(
+    services: Services, run_id: str, *, inputs: bool = True, level: str = "required"
+) -> dict[str, Any]:
+    """Fail unless the validator finds nothing amiss; the entities of the crate by id."""
+    with TemporaryDirectory(prefix="rundesk-crate-") as name:
+        entities = unpack(services, run_id, Path(name) / "crate", inputs=inputs)
+        options = ["--no-paging", "--offline", "--cache-path", str(_cache())]
+        asked = ["-p", PROFILE, "-l", level, "-f", "json", "-o", f"{name}/report.json"]
+        program = [str(Path(sys.executable).with_name("rocrate-validator")), "-y", "validate"]
+        done = subprocess.run(
+            [*program, *options, *asked, f"{name}/crate"], capture_output=True, text=True
+        )
+        report = Path(name, "report.json")
+        found = json.loads(report.read_text()) if report.exists() else {"issues": done.stderr}
+    assert found.get("passed"), json.dumps(found["issues"], indent=1)
+    assert done.returncode == 0, done.stderr
+    return entities

@@ -1,0 +1,43 @@
+"""Makes the k-mer table of a database, where that repays its size."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sequence_search import mmseqs
+from sequence_search.fasta import PROTEIN
+from sequence_search.prepare import Database
+
+
+def build(job, folder, log):
+    about = Database.read(job.input.about)
+    about.write(job.output.table_about)
+    files = [Path(path) for path in job.output if path != job.output.table_about]
+    if about.type != PROTEIN or about.letters < job.params.index_from:
+        log.write(f"No table for {about.letters:,} letters, {about.type}.\n")
+        for path in files:
+            path.touch()
+        return
+    target = mmseqs.gathered(folder / "target", job.input)
+    command = mmseqs.index_command(
+        job.params.mmseqs,
+        target,
+        folder / "tmp",
+        sensitivity=job.params.sensitivity,
+        masked=job.params.masked,
+        threads=job.threads,
+    )
+    mmseqs.run(command, log)
+    for path in files:
+        (target.parent / path.name).rename(path)
+
+
+def main(job):
+    with open(job.log[0], "w", encoding="utf-8") as log, TemporaryDirectory(dir="work") as folder:
+        try:
+            build(job, Path(folder), log)
+        except mmseqs.SearchFailed as problem:
+            mmseqs.fail(problem, log)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])
