@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
 WORKERS ?= 2
 RUNS ?= 200
 FAULTS ?= 100
-BENCHES ?= latency overhead throughput claims idle sessions
+BENCHES ?= latency overhead throughput claims idle sessions databases api uploads
 SNAKEFILES := $(sort $(wildcard workflows/*/workflow/Snakefile))
 
 # Shows what a command says only when it fails.
@@ -25,7 +25,8 @@ run: $(VENV)/.run
 
 test: check
 	@chromium=$$(.ci/chromium) || exit 1; \
-	RUNDESK_CHROMIUM=$$chromium $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	nginx=$$(.ci/debian $(VENV)/nginx nginx nginx); \
+	RUNDESK_CHROMIUM=$$chromium RUNDESK_NGINX=$$nginx $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 check: $(VENV)/.test
 	@$(call quietly,$(BIN)/ruff check)
@@ -82,4 +83,7 @@ $(VENV)/clients/bin/wes-client: | $(BIN)/python
 $(VENV)/.bench: $(VENV)/.run
 	@echo "Installing what the benches compare with"
 	@$(PIP) --prefix $(VENV)/peers 'rundesk[bench]'
+	@$(BIN)/python -m venv $(VENV)/sapporo
+	@$(VENV)/sapporo/bin/python -m pip -qq --disable-pip-version-check install 'sapporo>=2.4,<3'
+	@.ci/debian $(VENV)/wrk wrk wrk libluajit-5.1-2 libluajit-5.1-common >/dev/null || true
 	@touch $@

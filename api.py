@@ -6,15 +6,15 @@ import threading
 
 from flask import Flask
 
-from routes import document, problems, streams
+from routes import document, problems, rates, streams
 from routes.blast import blast
 from routes.context import attach
 from routes.cors import Cors
+from routes.databases import databases
 from routes.files import files
 from routes.guard import Guard
 from routes.imports import imports
 from routes.provenance import provenance
-from routes.rates import Rates
 from routes.results import results
 from routes.runs import runs
 from routes.sheets import sheets
@@ -26,7 +26,19 @@ from routes.workflows import workflows
 from services.bootstrap import Services, build
 from services.settings import Settings
 
-OWN = (workflows, sheets, files, uploads, imports, runs, results, provenance, tokens, system)
+OWN = (
+    workflows,
+    sheets,
+    files,
+    uploads,
+    imports,
+    runs,
+    results,
+    provenance,
+    databases,
+    tokens,
+    system,
+)
 
 
 def create_app(services: Services | None = None) -> Flask:
@@ -42,7 +54,7 @@ def create_app(services: Services | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the document keeps its order
     attach(app, services)
     problems.register(app)
-    Rates(services.settings).install(app)
+    rates.install(app, services.settings)
     guard = Guard(services.settings)
     guard.install(app)
     Cors(guard).install(app)

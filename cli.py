@@ -22,7 +22,7 @@ from services.access import local_actor
 from services.errors import Invalid, RundeskError
 from services.models import AddedWorkflow, Scope, TokenRequest
 from services.ports import check_free
-from services.settings import Settings, table
+from services.settings import MIB, Settings, table
 from services.tethered import tethered
 
 HERE = Path(__file__).resolve().parent
@@ -90,7 +90,7 @@ def examine() -> None:
 
 @main.group()
 def tokens() -> None:
-    """Make, list and revoke the tokens with which programs use the API."""
+    """Make, list and revoke the tokens with which people and programs sign in."""
 
 
 @tokens.command("create")
@@ -113,7 +113,17 @@ def create_token(name: str, user: str, scope: str, days: int) -> None:
     with opened() as services:
         made = services.tokens.create(local_actor(), request)
     click.echo(f"{made.id}: {user} may {scope} until {made.expires:%Y-%m-%d}", err=True)
+    click.echo(how_to_use(services.settings), err=True)
     click.echo(made.secret)
+
+
+def how_to_use(settings: Settings) -> str:
+    """What to do with the secret of a token, for a person and for a program."""
+    program = f"as `Authorization: Bearer …` to {settings.public_api_url}/api/v1/"
+    if not settings.sign_in_by:
+        return f"Send the next line {program}; it is shown only now."
+    page = f"{settings.public_portal_url}/sign-in"
+    return f"Sign in at {page} with the next line, or send it {program}; it is shown only now."
 
 
 @tokens.command("list")
@@ -192,6 +202,47 @@ def remove_workflow(name: str) -> None:
 def describe(added: AddedWorkflow) -> str:
     """Which version of it: what was asked for, and the commit or the digest."""
     return f"{added.ref} {added.commit[:12] or added.workflow.digest[:12]}".strip()
+
+
+@main.group()
+def databases() -> None:
+    """List, publish and remove the databases that sequences are searched in by name."""
+
+
+@databases.command("list")
+def list_databases() -> None:
+    """Show what is published, and what was built of it."""
+    with opened() as services:
+        found = services.databases.list(local_actor())
+    for database in found:
+        whose = "published" if database.published else "own file"
+        size = f"{database.size / MIB:.1f} MiB"
+        click.echo(f"{database.name:24}  {whose}  {database.created:%Y-%m-%d}  {size}")
+        for index in database.indexes:
+            click.echo(
+                f"    {index.part}: {index.type}, {index.sequences:,} in all,"
+                f" built {index.built:%Y-%m-%d}, {index.size / MIB:.1f} MiB"
+            )
+
+
+@databases.command("publish")
+@click.argument("name")
+@click.argument("file")
+def publish_database(name: str, file: str) -> None:
+    """Give FILE, a path or the id of a registered file, a NAME for everybody."""
+    path = Path(file)
+    with opened() as services:
+        made = services.databases.publish(local_actor(), name, path if path.is_file() else file)
+    click.echo(f"{made.name} is published: {made.file}, {made.size / MIB:.1f} MiB.")
+
+
+@databases.command("remove")
+@click.argument("name")
+def remove_database(name: str) -> None:
+    """Withdraw a database and what was built of it; searches in it are kept."""
+    with opened() as services:
+        freed = services.databases.remove(local_actor(), name)
+    click.echo(f"{name} is removed; {freed / MIB:.1f} MiB are free again.")
 
 
 @contextlib.contextmanager

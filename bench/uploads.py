@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,15 +28,18 @@ from services.settings import HERE, MIB
 
 SLICE = 8 * MIB  # of the portal's uploader
 TUS = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
-HEAD = b'--B\r\nContent-Disposition: form-data; name="file"; filename="bench.bin"\r\n\r\n'
-TAIL = b"\r\n--B--\r\n"
+BOUNDARY = b"------------------------d74496d66958873e"  # as curl makes them
+HEAD = (
+    b'--%b\r\nContent-Disposition: form-data; name="file"; filename="bench.bin"\r\n\r\n' % BOUNDARY
+)
+TAIL = b"\r\n--%b--\r\n" % BOUNDARY
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--size", type=int, default=2048, help="MiB")
     parser.add_argument("--rounds", type=int, default=3)
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     with folder() as place, mongod(place) as database, api(place, database.port) as desk:
         file = place / "bench.bin"
         write(file, chosen.size)
@@ -91,8 +94,10 @@ class Api:
         before, over = self.memory(), threading.Event()
 
         def watch() -> None:
-            while not over.wait(0.05):
+            while True:
                 self.peaks[way] = max(self.peaks.get(way, 0), self.memory() - before)
+                if over.wait(0.05):
+                    return
 
         watcher = threading.Thread(target=watch)
         watcher.start()
@@ -166,7 +171,7 @@ def raw(desk: Api, file: Path) -> str:
 
 
 def multipart(desk: Api, file: Path) -> str:
-    kind = {"Content-Type": "multipart/form-data; boundary=B"}
+    kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY.decode()}"}
     size = file.stat().st_size
     _, body = desk.ask("POST", "/api/v1/files", kind, (HEAD,), (size, file, 0), (TAIL,))
     return named(body)

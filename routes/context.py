@@ -14,7 +14,7 @@ from services.links import UPLOADS
 from services.models import Actor
 
 #: Query parameters of a signed link; the services read them, views never see them.
-SIGNATURE = frozenset({"actor", "expires", "signature"})
+SIGNATURE = frozenset({"actor", "token", "expires", "signature"})
 
 
 def attach(app: Flask, services: Services) -> None:

@@ -10,8 +10,8 @@ from typing import Any, Generic, Literal, TypeVar
 from flask import Response
 from pydantic import BaseModel, TypeAdapter
 
-from routes.rates import Kind
 from services.models import Actor, Model
+from services.rates import Kind
 
 T = TypeVar("T")
 Spec = dict[str, Any]

@@ -202,6 +202,27 @@ RESULT = {
     "job": "1-7",
 }
 
+DATABASE_TOLD: dict[str, Any] = {
+    "name": "swissprot",
+    "published": True,
+    "file": "swissprot.fasta.gz",
+    "size": 92_274_688,
+    "sha256": SHA256,
+    "created": "2026-03-02T08:59:12.001000Z",
+    "indexes": [
+        {
+            "key": SHA256,
+            "part": "sequences",
+            "type": "protein",
+            "sequences": 571_609,
+            "letters": 206_678_396,
+            "release": "18-8cc5c",
+            "size": 262_144_000,
+            "built": "2026-03-02T09:02:40.500000Z",
+        }
+    ],
+}
+
 ME = {"id": "ann", "admin": False, "token": "submit"}
 
 TOKEN: dict[str, Any] = {

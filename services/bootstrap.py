@@ -9,6 +9,7 @@ from services.additions import Additions
 from services.crates import Crates
 from services.database import Database
 from services.database.connection import PATIENCE
+from services.databases import Databases
 from services.fetching import Fetcher
 from services.files import Files
 from services.imports import Imports
@@ -20,6 +21,7 @@ from services.results import Results
 from services.runs import Runs
 from services.samplesheets import SampleSheets
 from services.searches import Searches
+from services.sessions import Sessions
 from services.settings import Settings
 from services.tokens import Tokens
 from services.uploads import Uploads
@@ -47,9 +49,11 @@ class Services:
     results: Results
     crates: Crates
     reports: Reports
+    databases: Databases
     searches: Searches
     links: Links
     tokens: Tokens
+    sessions: Sessions
 
     def close(self) -> None:
         self.database.close()
@@ -66,6 +70,8 @@ def build(settings: Settings, *, patience: float = PATIENCE) -> Services:
     workflows = Catalogue(settings)
     runs = Runs(settings, database, files, workflows)
     results = Results(settings, database)
+    tokens = Tokens(database)
+    databases = Databases(settings, database, files, workflows)
     return Services(
         settings=settings,
         database=database,
@@ -83,7 +89,9 @@ def build(settings: Settings, *, patience: float = PATIENCE) -> Services:
         results=results,
         crates=Crates(settings, database, runs, results),
         reports=Reports(settings, runs),
-        searches=Searches(files, workflows, runs, results),
-        links=Links(settings),
-        tokens=Tokens(database),
+        databases=databases,
+        searches=Searches(files, workflows, runs, results, databases),
+        links=Links(settings, tokens),
+        tokens=tokens,
+        sessions=Sessions(settings, database, tokens),
     )

@@ -74,6 +74,7 @@ class Actor(Model):
     token: Scope | None = Field(
         None, description="What the token allows that was sent; null: the user in person"
     )
+    token_id: str | None = Field(None, description="Which token that was")
 
 
 RunId = Annotated[
@@ -172,6 +173,13 @@ class NewToken(Token):
     secret: str = Field(description="What to send; it is shown only now")
 
 
+class NewSession(Model):
+    """A browser was just signed in to the portal."""
+
+    secret: str = Field(description="What its cookie holds")
+    expires: datetime
+
+
 # ---- files -----------------------------------------------------------------------------------
 
 
@@ -264,6 +272,31 @@ class InboxFile(Model):
     path: str = Field(description="Relative to the inbox, with / between folders")
     size: int = Field(description="bytes")
     modified: datetime
+
+
+class DatabaseIndex(Model):
+    """What was built of a database, kept for all searches."""
+
+    key: str = Field(description="Names it in the cache")
+    part: str = Field(description="sequences, or a table of their k-mers, which large ones get")
+    type: str = Field(description="What it was read as: protein or nucleotide")
+    sequences: int
+    letters: int
+    release: str = Field(description="Of MMseqs2")
+    size: int = Field(description="bytes")
+    built: datetime
+
+
+class SearchDatabase(Model):
+    """Something to search in by name."""
+
+    name: str
+    published: bool = Field(description="True: for everybody; false: a file of your own")
+    file: str = Field(description="Name of the file")
+    size: int = Field(description="bytes of the file")
+    sha256: str
+    created: datetime = Field(description="When it was published, or uploaded")
+    indexes: list[DatabaseIndex] = Field(description="Newest first; empty: nobody searched yet")
 
 
 # ---- workflows -------------------------------------------------------------------------------

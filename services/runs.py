@@ -36,6 +36,7 @@ from services.models import (
 from services.queue import Queue
 from services.rundir import RunDir
 from services.settings import MIB, Settings
+from services.shared import Together
 from services.steps import graph_of
 from services.submission import Intake, distinct
 from services.workflows import Catalogue
@@ -54,6 +55,7 @@ class Runs:
         self._jobs = database.jobs
         self._queue = Queue(settings, database)
         self._intake = Intake(settings, files, workflows)
+        self._watched = Together()
 
     def submit(
         self, actor: Actor, request: RunRequest, *, idempotency_key: str | None = None
@@ -73,10 +75,15 @@ class Runs:
         return self._queue.placed([_same(*stored, body)])[0]
 
     def get(self, actor: Actor, run_id: str) -> Run:
-        run = self._store.get(run_id, scope(actor))
-        if run is None:
+        owner = scope(actor)
+        found = self._watched.get((owner, run_id), lambda: self._look(run_id, owner))
+        if found is None:
             raise NotFound("There is no such run.")
-        return self._queue.placed([run])[0]
+        return found
+
+    def _look(self, run_id: str, owner: str | None) -> Run | None:
+        run = self._store.get(run_id, owner)
+        return self._queue.placed([run])[0] if run else None
 
     def list(self, actor: Actor, wanted: RunFilter) -> Page[Run]:
         """Newest first."""

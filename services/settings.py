@@ -105,7 +105,7 @@ class Settings:
     sign_in_by: str = setting(
         "RUNDESK_SIGN_IN",
         "",
-        "tokens: the API asks everybody for a token, whom no proxy signed in; set: sign-in is on",
+        "tokens: portal and API ask for a token whom no proxy signed in; set: sign-in is on",
     )
     admins: tuple[str, ...] = setting("RUNDESK_ADMINS", (), "Users with all rights, by comma")
     cors_origins: tuple[str, ...] = setting(
@@ -216,6 +216,11 @@ class Settings:
     def workflow_folders(self) -> tuple[Path, ...]:
         """Bundled first, added ones last; a later folder does not hide a name of an earlier one."""
         return (HERE / "workflows", *self.workflows, self.catalogue)
+
+    @property
+    def cache(self) -> Path:
+        """What rules marked for it made, kept for all runs by Snakemake."""
+        return self.data / "cache"
 
     @property
     def catalogue(self) -> Path:

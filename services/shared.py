@@ -61,3 +61,61 @@ class Shared:
         if len(self._answers) >= MOST:
             fresh = {k: a for k, a in self._answers.items() if now - a.asked < self._moment}
             self._answers = fresh if len(fresh) < MOST else {}
+
+
+class _Round:
+    """A look that is under way, or the one after it."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+
+class Together:
+    """Has those who ask the same at the same time share a look, without ever giving an old answer.
+
+    A look answers only who asked before it began: who comes while one is under way shares the next
+    one. Where the one under way fails, as it does while the database is away, so does the next:
+    nobody waits twice for that.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rounds: dict[Hashable, list[_Round]] = {}  # the one under way, the one after it
+
+    def get(self, key: Hashable, ask: Callable[[], T]) -> T:
+        """What `ask` answers from now on."""
+        with self._lock:
+            rounds = self._rounds.setdefault(key, [])
+            before = rounds[0] if rounds else None
+            leads = len(rounds) < 2
+            if leads:
+                rounds.append(_Round())
+            own = rounds[-1]
+        if leads:
+            self._look(key, own, before, ask)
+        else:
+            own.over.wait()
+        if own.error is not None:
+            raise own.error.with_traceback(None)
+        value: T = own.value
+        return value
+
+    def _look(
+        self, key: Hashable, own: _Round, before: _Round | None, ask: Callable[[], T]
+    ) -> None:
+        if before is not None:
+            before.over.wait()
+            own.error = before.error
+        try:
+            if own.error is None:
+                own.value = ask()
+        except BaseException as error:
+            own.error = error  # for those who wait, too
+        finally:
+            with self._lock:
+                self._rounds[key].remove(own)
+                if not self._rounds[key]:
+                    del self._rounds[key]
+            own.over.set()

@@ -10,7 +10,7 @@ import streamlit as st
 from services.errors import Invalid, NotFound, RundeskError
 from services.files import KINDS
 from services.models import File, Page, Result, RunFilter
-from ui import actions, desk, errors, previews, uploads
+from ui import actions, desk, errors, imports, previews, uploads
 from ui.look import amount, plain, size, title
 
 LIMIT = 50  # files on a page
@@ -25,6 +25,7 @@ def page() -> None:
         st.query_params.pop(other, None)
     st.title("Files", anchor=False)
     uploads.box("files", lambda _: _newest(), label="Files")
+    imports.box()
     text, kind = _filters()
     after = st.query_params.get("after", "")[:200] or None
     try:

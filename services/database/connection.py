@@ -19,6 +19,7 @@ from services.database.imports import ImportStore
 from services.database.jobs import JobStore
 from services.database.queue import QueueStore
 from services.database.runs import RunStore
+from services.database.sessions import SessionStore
 from services.database.tokens import TokenStore
 from services.database.uploads import UploadStore
 from services.errors import DatabaseUnavailable
@@ -53,6 +54,7 @@ class Database:
         self.uploads = UploadStore(self._database)
         self.imports = ImportStore(self._database)
         self.tokens = TokenStore(self._database)
+        self.sessions = SessionStore(self._database)
 
     @translated
     def ping(self) -> None:
@@ -87,6 +89,7 @@ class Database:
             self.uploads,
             self.imports,
             self.tokens,
+            self.sessions,
         ):
             store.create_indexes()
 

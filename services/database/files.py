@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -57,6 +57,11 @@ class FileStore:
         """The files of an owner with any of these names."""
         query = {"owner": owner, "name": {"$in": [str(name) for name in names]}}
         yield from map(_file, self._files.find(query))
+
+    def by_content(self, sha256: Iterable[str], owner: str) -> Sequence[File]:
+        """The files of an owner with any of these contents, newest first."""
+        query = {"owner": owner, "sha256": {"$in": [str(one) for one in sha256]}}
+        return [_file(document) for document in self._files.find(query).sort(NEWEST_FIRST)]
 
     def page(
         self, owner: str | None, *, text: str, kind: str, after: str | None, limit: int

@@ -27,6 +27,7 @@ from services.models import (
     Result,
     Run,
     RunRequest,
+    SearchDatabase,
     Statistics,
     Token,
     Upload,
@@ -146,6 +147,7 @@ KINDS = {
     "list_jobs": list[Job],
     "get_graph": Graph,
     "list_results": list[Result],
+    "list_databases": list[SearchDatabase],
     "parse_sheet": Sheet,
     "create_import": Import,
     "list_imports": Page[Import],
@@ -193,6 +195,7 @@ KNOWN_ONLY_LATER = [
     "list_files",
     "upload_file",
     "create_import",
+    "parse_sheet",
     "list_imports",
 ]
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")

@@ -22,6 +22,18 @@ SMALL = {
         ["--sessions", "2", "--minutes", "0.05", "--jobs", "50", "--polls", "1"],
         r"polls/s of 1\.0 asked for(?s:.*)MB in the last(?s:.*)a run of 50 jobs opens in",
     ),
+    "databases": (
+        ["--sequences", "200", "--rounds", "1"],
+        r"the second takes \d+\.\d\d of the time",
+    ),
+    "api": (
+        ["--seconds", "1", "--rounds", "1", "--connections", "2"],
+        r"rundesk +\d+ requests/s, p99|there is no wrk",
+    ),
+    "uploads": (
+        ["--size", "2", "--rounds", "1"],
+        r"shell +\d+ MiB/s(?s:.*)tus, slices +\d+ MiB/s at best, \d",
+    ),
     "idle": (
         ["--seconds", "0.2", "--rest", "0"],
         r"together \d+\.\d\d of what looking every 50 ms takes",

@@ -31,32 +31,32 @@ def parts(url):
 
 
 def test_make_then_actor_of_gives_the_user_back(settings):
-    path, query = parts(Links(settings).make(Actor(id="ann"), "/api/v1/a b/ü", inline="1"))
+    path, query = parts(Links(settings, None).make(Actor(id="ann"), "/api/v1/a b/ü", inline="1"))
     assert path == "/api/v1/a b/ü"
     assert query["inline"] == "1"
-    assert Links(settings).actor_of(path, query) == Actor(id="ann", admin=False)
+    assert Links(settings, None).actor_of(path, query) == Actor(id="ann", admin=False)
 
 
 def test_actor_of_without_signature_is_nobody(settings):
-    assert Links(settings).actor_of("/x", {}) is None
+    assert Links(settings, None).actor_of("/x", {}) is None
 
 
 @pytest.mark.parametrize("change", [{"actor": "root"}, {"expires": "99999999999"}, {"path": "/y"}])
 def test_actor_of_a_changed_link_is_refused(settings, change):
-    path, query = parts(Links(settings).make(Actor(id="ann"), "/x"))
+    path, query = parts(Links(settings, None).make(Actor(id="ann"), "/x"))
     path = change.pop("path", path)
     with pytest.raises(NotSignedIn):
-        Links(settings).actor_of(path, query | change)
+        Links(settings, None).actor_of(path, query | change)
 
 
 def test_actor_of_an_expired_link_is_refused(settings):
-    path, query = parts(Links(settings).make(Actor(id="ann"), "/x", seconds=-1))
+    path, query = parts(Links(settings, None).make(Actor(id="ann"), "/x", seconds=-1))
     with pytest.raises(NotSignedIn):
-        Links(settings).actor_of(path, query)
+        Links(settings, None).actor_of(path, query)
 
 
 def test_key_is_readable_by_its_owner_only(settings, tmp_path):
-    Links(settings)
+    Links(settings, None)
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
 
 

@@ -21,7 +21,7 @@ def test_load_of_an_empty_environment_gives_the_defaults():
     assert loaded.data == Path("data").resolve()
     assert (loaded.host, loaded.api_port, loaded.portal_port) == ("127.0.0.1", 8000, 8501)
     assert loaded.uri.startswith("mongodb://127.0.0.1:27117/")
-    assert loaded.workflow_folders == (HERE / "workflows",)
+    assert loaded.workflow_folders == (HERE / "workflows", loaded.data / "catalogue")
     assert not loaded.sign_in
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from services.errors import DatabaseUnavailable
-from services.shared import Shared
+from services.shared import Shared, Together
+from tests.host import until
 
 
 class Source:
@@ -74,3 +76,66 @@ def test_old_answers_are_dropped(monkeypatch):
     for number in range(25):
         assert shared.get(number, lambda number=number: number) == number
     assert len(shared._answers) <= 10
+
+
+class Look:
+    """A question whose answer takes until it is told to come; knows how many ask it."""
+
+    def __init__(self) -> None:
+        self.together = Together()
+        self.began, self.asked = 0, 0
+        self.error: Exception | None = None
+        self.may_end = threading.Semaphore(0)
+
+    def __hash__(self) -> int:  # looked up once by each who asks
+        self.asked += 1
+        return 1
+
+    def answer(self) -> int:
+        self.began += 1
+        number = self.began
+        assert self.may_end.acquire(timeout=30)
+        if self.error:
+            raise self.error
+        return number
+
+    def asked_by(self, pool: ThreadPoolExecutor) -> Future[int]:
+        """Somebody who has joined a look."""
+        others = self.asked
+        asker = pool.submit(self.together.get, self, self.answer)
+        until(lambda: self.asked > others)
+        with self.together._lock:
+            return asker
+
+
+def test_together_who_asks_during_a_look_shares_the_next_one():
+    look = Look()
+    with ThreadPoolExecutor(8) as pool:
+        first, *late = [look.asked_by(pool) for _ in range(6)]
+        look.may_end.release()
+        assert first.result(30) == 1
+        look.may_end.release()
+        assert [asker.result(30) for asker in late] == [2] * 5
+    assert look.together._rounds == {}
+
+
+def test_together_other_questions_wait_for_nothing():
+    look = Look()
+    with ThreadPoolExecutor(1) as pool:
+        first = look.asked_by(pool)
+        assert look.together.get("other", lambda: "answer") == "answer"
+        look.may_end.release()
+        assert first.result(30) == 1
+
+
+def test_together_failure_is_told_to_those_who_wait_too():
+    look = Look()
+    look.error = DatabaseUnavailable()
+    with ThreadPoolExecutor(4) as pool:
+        askers = [look.asked_by(pool) for _ in range(3)]
+        look.may_end.release()
+        for asker in askers:
+            with pytest.raises(DatabaseUnavailable):
+                asker.result(30)
+    assert look.began == 1
+    assert look.together.get("other", lambda: "back") == "back"

@@ -1,0 +1,168 @@
+"""How fast a run's status is told: by this API, and by sapporo's, which is of the same field.
+
+`python -m bench.api [--seconds 5] [--rounds 4] [--connections 16]`. Both servers as they start by
+default, with a run that is at work, asked by wrk over kept connections, in turns. Ours answers the
+whole run with checks of its shape; sapporo its id and state, from a file of one word.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from uuid import uuid4
+
+from bench import stand
+from bench.stand import ME
+from bench.uploads import api
+from services import bootstrap
+from services.models import RunRequest, State
+from services.settings import Settings
+
+UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+LEASE = timedelta(days=1)
+START = 60.0  # s that a server may take to answer
+FOUND = re.compile(r"99%\s+([\d.]+)(us|ms|s)\b.*Requests/sec:\s+([\d.]+)", re.DOTALL)
+
+
+@dataclass
+class Wrk:
+    """The load; `p99` gathers seconds, by address."""
+
+    program: Path
+    seconds: int
+    connections: int
+    p99: dict[str, list[float]] = field(default_factory=dict)
+
+    def ask(self, url: str) -> float:
+        """Seconds per request, over all connections."""
+        libraries = self.program.parent.parent / "lib" / f"{os.uname().machine}-linux-gnu"
+        load = ["-t2", f"-c{self.connections}", f"-d{self.seconds}s", "--latency", url]
+        said = subprocess.run(
+            [str(self.program), *load],
+            env={**os.environ, "LD_LIBRARY_PATH": str(libraries)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        found = FOUND.search(said)
+        if found is None or "Non-2xx" in said or "Socket errors" in said:
+            raise SystemExit(f"wrk was not answered well by {url}:\n{said}")
+        self.p99.setdefault(url, []).append(float(found[1]) * UNITS[found[2]])
+        return 1 / float(found[3])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=int, default=5, help="of each load")
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--connections", type=int, default=16)
+    chosen = parser.parse_args(arguments)
+    program = wrk()
+    load = Wrk(program, chosen.seconds, chosen.connections) if program else None
+    with stand.reported(f"api: status of a run, {chosen.connections} connections, in turns"):
+        if load is None:
+            print("  left out: there is no wrk (`make bench` fetches Debian's)")
+            return
+        with stand.folder() as place, stand.mongod(place) as server:
+            run_id = at_work(place, server.port)
+            with api(place, server.port) as ours, sapporo(place) as peer:
+                ways = {"rundesk": f"http://127.0.0.1:{ours.port}/api/v1/runs/{run_id}"}
+                if peer:
+                    ways["sapporo"] = peer
+                report(load, ways, chosen.rounds)
+
+
+def report(load: Wrk, ways: dict[str, str], rounds: int) -> None:
+    for url in ways.values():
+        load.ask(url)  # warms it up, and does not count
+    load.p99.clear()
+    asked = {name: (lambda url=url: load.ask(url)) for name, url in ways.items()}
+    found = stand.taking_turns(rounds, asked)
+    for name, url in ways.items():
+        rate, slowest = 1 / median(found[name]), 1000 * median(load.p99[url])
+        print(f"  {name:8} {rate:6.0f} requests/s, p99 {slowest:6.1f} ms")
+    if "sapporo" not in ways:
+        print("  sapporo is not installed (`make bench` does that): left out")
+        return
+    more = stand.ratio(found["sapporo"], found["rundesk"])
+    slower = stand.ratio(load.p99[ways["rundesk"]], load.p99[ways["sapporo"]])
+    print(f"  the desk answers {more:.2f} times as many, at {slower:.2f} of its p99")
+
+
+def wrk() -> Path | None:
+    """The program, of this machine or as `make bench` has fetched it."""
+    fetched = Path(sys.prefix) / "wrk" / "usr" / "bin" / "wrk"
+    found = shutil.which("wrk") or (fetched if fetched.exists() else None)
+    return Path(found) if found else None
+
+
+def at_work(place: Path, port: int) -> str:
+    """The id of a run that is RUNNING, as far as the database knows."""
+    services = bootstrap.build(Settings(data=place / "data", db_port=port), patience=20)
+    services.database.create_indexes()
+    run = services.runs.submit(ME, RunRequest(workflow="sequence-search", example=True))
+    now = datetime.now(UTC)
+    claim = services.database.queue.claim(host="bench", now=now, lease=LEASE)
+    if claim is None:
+        raise SystemExit("the run could not be claimed")
+    services.database.runs.transition(run.id, State.RUNNING, attempt=claim.attempt, now=now)
+    services.close()
+    return run.id
+
+
+@contextlib.contextmanager
+def sapporo(place: Path) -> Iterator[str | None]:
+    """Where sapporo tells the state of a run that is at work; None when it is not installed."""
+    program = Path(sys.prefix) / "sapporo" / "bin" / "sapporo"
+    if not program.exists():
+        yield None
+        return
+    folder, port = place / "sapporo", stand.free_port()
+    folder.mkdir()
+    address = ["--host", "127.0.0.1", "--port", str(port)]
+    server = subprocess.Popen(
+        [program, *address, "--run-dir", folder],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=stand.environment(),
+    )
+    try:
+        wait_for(f"http://127.0.0.1:{port}/service-info", b"sapporo")
+        run_id = str(uuid4())
+        home = folder / run_id[:2] / run_id
+        home.mkdir(parents=True)
+        (home / "state.txt").write_text("RUNNING")  # at its start it would call it lost
+        url = f"http://127.0.0.1:{port}/runs/{run_id}/status"
+        wait_for(url, b"RUNNING")
+        yield url
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def wait_for(url: str, word: bytes) -> None:
+    """Until an address is answered with that word."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    end = time.monotonic() + START
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), opener.open(url, timeout=5) as reply:
+            if word in reply.read():
+                return
+        time.sleep(0.1)
+    raise SystemExit(f"{url} does not answer {word!r}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Imports: files that the runner fetches; one document each, claimed with a lease."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ReturnDocument
+from pymongo.database import Database
+
+from services.database.guard import guarded
+from services.database.paging import NEWEST_FIRST, identifier, milliseconds, page
+from services.models import Import, Page, State
+
+KEPT = timedelta(days=7)  # after it ended
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An import that somebody is at work on; whoever has another token writes nothing."""
+
+    item: Import
+    token: str
+
+
+@guarded
+class ImportStore:
+    """The collection `imports`. `owner=None` means any owner."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._imports = database["imports"]
+
+    def create_indexes(self) -> None:
+        self._imports.create_index([("owner", 1), *NEWEST_FIRST])
+        self._imports.create_index(NEWEST_FIRST)
+        self._imports.create_index([("state", 1), ("created", 1)])
+        self._imports.create_index("ended", expireAfterSeconds=int(KEPT.total_seconds()))
+
+    def add(
+        self, *, owner: str, url: str | None, inbox: str | None, name: str, now: datetime
+    ) -> Import:
+        document = {
+            "_id": ObjectId(),
+            "owner": owner,
+            "url": url,
+            "inbox": inbox,
+            "name": name,
+            "state": State.QUEUED.value,
+            "size": None,
+            "received": 0,
+            "attempts": 0,
+            "created": milliseconds(now),
+            "started": None,
+            "ended": None,
+            "error": None,
+            "hint": "",
+            "file": None,
+        }
+        self._imports.insert_one(document)
+        return _import(document)
+
+    def get(self, import_id: str, owner: str | None) -> Import | None:
+        document = self._imports.find_one(_one(import_id, owner))
+        return _import(document) if document else None
+
+    def page(self, owner: str | None, *, after: str | None, limit: int) -> Page[Import]:
+        query: Document = {} if owner is None else {"owner": owner}
+        return page(self._imports, query, after, limit, _import)
+
+    def delete(self, import_id: str, owner: str | None) -> bool:
+        return self._imports.delete_one(_one(import_id, owner)).deleted_count == 1
+
+    def unfinished(self, owner: str) -> int:
+        """How many of an owner wait or are at work."""
+        states = [State.QUEUED.value, State.RUNNING.value]
+        return self._imports.count_documents({"owner": owner, "state": {"$in": states}})
+
+    def claim(self, *, host: str, now: datetime, lease: timedelta) -> Claim | None:
+        """Take the one that waits longest."""
+        token = secrets.token_hex(8)
+        document = self._imports.find_one_and_update(
+            {"state": State.QUEUED.value},
+            {
+                "$set": {
+                    "state": State.RUNNING.value,
+                    "lease": {"host": host, "token": token, "until": now + lease},
+                    "received": 0,
+                    "started": milliseconds(now),
+                },
+                "$inc": {"attempts": 1},
+            },
+            sort=[("created", 1)],
+            return_document=ReturnDocument.AFTER,
+        )
+        return Claim(_import(document), token) if document else None
+
+    def renew(self, claim: Claim, *, received: int, size: int | None, until: datetime) -> bool:
+        """Tell how far it is; False when it is somebody else's by now, or was ended."""
+        put = {"received": received, "size": size, "lease.until": until}
+        return self._imports.update_one(_held(claim), {"$set": put}).matched_count == 1
+
+    def finish(self, claim: Claim, *, file: str, size: int, now: datetime) -> bool:
+        """Note which file it became; False as in `renew`."""
+        put = {"file": file, "received": size, "size": size}
+        return self._end(_held(claim), State.COMPLETE, now, put)
+
+    def fail(self, claim: Claim, state: State, *, error: str, hint: str, now: datetime) -> bool:
+        """Note why it came to nothing; False as in `renew`."""
+        return self._end(_held(claim), state, now, {"error": error, "hint": hint})
+
+    def release(self, *, now: datetime, most: int, error: str, host: str | None = None) -> None:
+        """Have those tried again whose lease ran out, or which `host` held before it started anew.
+
+        Those that had `most` attempts are given up with `error`.
+        """
+        lost: Document = {"state": State.RUNNING.value, "lease.until": {"$lt": now}}
+        if host is not None:
+            lost = {"state": State.RUNNING.value, "lease.host": host}
+        put = {"state": State.SYSTEM_ERROR.value, "ended": milliseconds(now), "error": error}
+        drop = {"lease": ""}
+        self._imports.update_many(
+            {**lost, "attempts": {"$gte": most}}, {"$set": put, "$unset": drop}
+        )
+        self._imports.update_many(lost, {"$set": {"state": State.QUEUED.value}, "$unset": drop})
+
+    def _end(self, held: Document, state: State, now: datetime, put: Document) -> bool:
+        put = {**put, "state": state.value, "ended": milliseconds(now)}
+        changed = self._imports.update_one(held, {"$set": put, "$unset": {"lease": ""}})
+        return changed.matched_count == 1
+
+
+def _one(import_id: str, owner: str | None) -> Document:
+    query: Document = {"_id": identifier(import_id)}
+    if owner is not None:
+        query["owner"] = owner
+    return query
+
+
+def _held(claim: Claim) -> Document:
+    return {
+        "_id": identifier(claim.item.id),
+        "state": State.RUNNING.value,
+        "lease.token": claim.token,
+    }
+
+
+def _import(document: Document) -> Import:
+    fields = {key: value for key, value in document.items() if key not in ("_id", "lease")}
+    return Import(id=str(document["_id"]), **fields)

@@ -1,0 +1,192 @@
+"""The nginx of docs/deployment.md, as it is printed: sign-in, one sub-path, uploads, events."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import subprocess
+import urllib.error
+import urllib.request
+from types import SimpleNamespace
+
+import pytest
+from playwright.sync_api import expect
+
+from services.access import local_actor
+from services.bootstrap import build
+from services.models import Actor, RunRequest, Scope, TokenRequest
+from services.settings import HERE, MIB
+from tests.browser.desks import shared
+from tests.host import free_port, until
+from tests.http import write_workflow
+
+NGINX = os.environ.get("RUNDESK_NGINX", "")
+pytestmark = pytest.mark.skipif(
+    not NGINX, reason="no nginx: `make test` gets it from Debian where it can, or set RUNDESK_NGINX"
+)
+SECRET = "put-a-long-secret-here"
+ANN = Actor(id="ann")
+MAIN = """\
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log stderr;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/rundesk.conf;
+}}
+"""
+
+
+def printed(port, api, portal, folder):
+    """The file of the page, with the places of this machine; nothing else is changed."""
+    text = (HERE / "docs" / "deployment.md").read_text()
+    (found,) = re.findall(r"```nginx\n(.*?)```", text, re.DOTALL)
+    for there, here in (
+        ("listen 443 ssl;", f"listen 127.0.0.1:{port};"),
+        ("/etc/nginx/rundesk.users", f"{folder}/users"),
+        ("127.0.0.1:8000", f"127.0.0.1:{api}"),
+        ("127.0.0.1:8501", f"127.0.0.1:{portal}"),
+    ):
+        assert there in found
+        found = found.replace(there, here)
+    return re.sub(r" +ssl_certificate.*\n", "", found)
+
+
+@pytest.fixture(scope="module")
+def proxy(mongod, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("nginx")
+    port, api, portal = (free_port() for _ in range(3))
+    (folder / "rundesk.conf").write_text(printed(port, api, portal, folder))
+    (folder / "nginx.conf").write_text(MAIN.format(folder=folder))
+    (folder / "users").write_text("ann:{PLAIN}pass\n")
+    write_workflow(folder / "more" / "demo")
+    command = [NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf")]
+    subprocess.run([*command, "-t"], check=True, capture_output=True)
+    with (folder / "nginx.log").open("wb") as log:
+        server = subprocess.Popen(command, stderr=log)
+    address = f"http://127.0.0.1:{port}/desk"
+    try:
+        with shared(
+            mongod,
+            folder,
+            "api",
+            "portal",
+            api_port=api,
+            portal_port=portal,
+            api_url=address,
+            portal_url=address,
+            remote_user_header="X-Remote-User",
+            remote_user_secret=SECRET,
+            workflows=(folder / "more",),
+        ) as servers:
+            services = build(servers.settings, patience=20)
+            yield SimpleNamespace(address=address, services=services, server=server)
+            services.close()
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+SIGNED_IN = {"Authorization": "Basic " + base64.b64encode(b"ann:pass").decode()}
+
+
+def ask(proxy, path, body=None, **headers):
+    request = urllib.request.Request(
+        f"{proxy.address}{path}", body, {name.replace("_", "-"): v for name, v in headers.items()}
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=30) as reply:
+            return SimpleNamespace(status=reply.status, text=reply.read(), headers=reply.headers)
+    except urllib.error.HTTPError as error:
+        with error:
+            return SimpleNamespace(status=error.code, text=error.read(), headers=error.headers)
+
+
+def test_who_is_not_signed_in_sees_nothing_but_the_health(proxy):
+    for path in ("/", "/runs", "/api/v1/runs", "/uploads/", "/apidocs/"):
+        assert ask(proxy, path).status == 401
+    assert ask(proxy, "/healthz").status == 200
+    assert ask(proxy, "/_stcore/health").status == 200
+
+
+def test_name_comes_from_the_proxy_whatever_the_client_says(proxy):
+    forged = {"X_Remote_User": "root", "X_Rundesk_Secret": SECRET}
+    assert ask(proxy, "/api/v1/me", **forged).status == 401
+    assert b'"id":"ann"' in ask(proxy, "/api/v1/me", **SIGNED_IN, **forged).text
+    bearer = {"Authorization": "Bearer nobody"}
+    assert ask(proxy, "/api/v1/me", **bearer, **forged).status == 401
+    assert ask(proxy, "/runs", **bearer, **forged).status == 401
+
+
+def test_program_with_a_token_passes(proxy):
+    request = TokenRequest(name="n", owner="ben", scope=Scope.SUBMIT)
+    secret = proxy.services.tokens.create(local_actor(), request).secret
+    told = ask(proxy, "/api/v1/me", Authorization=f"Bearer {secret}").text
+    assert b'"id":"ben"' in told
+
+
+def test_addresses_that_are_told_lead_back_here(proxy):
+    made = ask(proxy, "/api/v1/files?name=a.txt", b"hello", **SIGNED_IN)
+    assert made.status == 201
+    place = made.headers["Location"]
+    assert place.startswith("/desk/api/v1/files/")
+    assert ask(proxy, place.removeprefix("/desk") + "/content", **SIGNED_IN).text == b"hello"
+    page = ask(proxy, "/apidocs/", **SIGNED_IN).text.decode()
+    found = re.findall(r'(?:src|href)="/desk(/[^"]+)"', page)
+    assert len(found) == 3
+    assert [ask(proxy, path, **SIGNED_IN).status for path in found] == [200, 200, 200]
+    announced = {"Tus_Resumable": "1.0.0", "Upload_Length": "5"}
+    upload = ask(proxy, "/uploads/", b"", **SIGNED_IN, **announced).headers["Location"]
+    assert "/desk/uploads/" in upload
+
+
+def test_large_upload_goes_straight_through(proxy, tmp_path):
+    """nginx by itself takes 1 MiB at most."""
+    made = ask(proxy, "/api/v1/files?name=b.bin", bytes(32 * MIB), **SIGNED_IN)
+    assert made.status == 201, made.text
+
+
+def test_events_arrive_while_the_stream_is_open(proxy):
+    run = proxy.services.runs.submit(ANN, RunRequest(workflow="demo", example=True))
+    request = urllib.request.Request(
+        f"{proxy.address}/api/v1/runs/{run.id}/events", headers=SIGNED_IN
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=30) as stream:
+        assert stream.headers["Content-Type"].startswith("text/event-stream")
+        until(lambda: b"QUEUED" in stream.readline())
+        proxy.services.runs.cancel(ANN, run.id)
+        until(lambda: b"CANCELED" in stream.readline())
+
+
+def test_portal_is_drawn_and_uploads_under_the_sub_path(proxy, chromium):
+    """The page needs its websocket, and the uploader the API at the same address."""
+    context = chromium.new_context(http_credentials={"username": "ann", "password": "pass"})
+    page = context.new_page()
+    refused = []
+    page.on(
+        "response",
+        lambda reply: reply.status >= 400 and reply.status != 401 and refused.append(reply.url),
+    )
+    try:
+        page.goto(f"{proxy.address}/files")
+        expect(page.get_by_role("heading", name="Files")).to_be_visible(timeout=60_000)
+        content = {"name": "seen.txt", "mimeType": "text/plain", "buffer": b"seen"}
+        page.locator("input[type=file]").first.set_input_files(content)
+        until(
+            lambda: proxy.services.files.list(ANN, text="seen").items or page.wait_for_timeout(50)
+        )
+        (file,) = proxy.services.files.list(ANN, text="seen").items
+        assert proxy.services.files.path(ANN, file.id).read_bytes() == b"seen"
+        assert refused == []
+    finally:
+        context.close()
