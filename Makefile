@@ -6,7 +6,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
-WORKERS ?= 2
+WORKERS ?= 3
 RUNS ?= 200
 FAULTS ?= 100
 BENCHES ?= latency overhead throughput claims idle sessions databases api uploads
@@ -26,7 +26,7 @@ run: $(VENV)/.run
 test: check
 	@chromium=$$(.ci/chromium) || exit 1; \
 	nginx=$$(.ci/debian $(VENV)/nginx nginx nginx); \
-	RUNDESK_CHROMIUM=$$chromium RUNDESK_NGINX=$$nginx $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	RUNDESK_CHROMIUM=$$chromium RUNDESK_NGINX=$$nginx $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: $(VENV)/.test
 	@$(call quietly,$(BIN)/ruff check)

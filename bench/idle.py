@@ -28,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         told, polling = (measure(runner, seconds, rest) for runner in (stand.RUNNER, POLLING))
         for name, ours in told.items():
             print(f"  {name:8} {ours:5.2f} %   looking every 50 ms {polling[name]:5.2f} %")
+        if not any(polling.values()):
+            raise SystemExit("too short: not one tick of a processor was taken")
         ratio = sum(told.values()) / sum(polling.values())
         print(f"  together {ratio:.2f} of what looking every 50 ms takes")
 

@@ -35,7 +35,7 @@ SMALL = {
         r"shell +\d+ MiB/s(?s:.*)tus, slices +\d+ MiB/s at best, \d",
     ),
     "idle": (
-        ["--seconds", "0.2", "--rest", "0"],
+        ["--seconds", "4", "--rest", "0"],
         r"together \d+\.\d\d of what looking every 50 ms takes",
     ),
 }
