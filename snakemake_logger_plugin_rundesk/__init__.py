@@ -184,13 +184,15 @@ class Events:
         return [{"type": "restarted", "job": int(found[1])}] if found else []
 
     def _failure(self, job: int, at: float, rule: str, log: list[str], command: str) -> Record:
+        known = self._running.get(job, {})
         return {
             "type": "failed",
             "job": job,
             "final": True,
             "at": at,
             "rule": rule,
-            "wildcards": self._running.get(job, {}).get("wildcards", {}),
+            "wildcards": known.get("wildcards", {}),
+            "output": known.get("output", []),
             "log": log,
             "command": command.strip()[:LONGEST_TEXT],
         }

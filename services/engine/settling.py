@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -196,6 +197,23 @@ def produced(rundir: RunDir) -> list[str]:
             with contextlib.suppress(ValueError):
                 found.append(urlsafe_b64decode(name).decode())
     return sorted(found)
+
+
+def discard_failed(rundir: RunDir, attempts: int) -> None:
+    """Remove what jobs that failed in earlier attempts had begun to write.
+
+    Snakemake does so itself, after it took its mark of an unfinished job away (9.27); killed
+    between the two, it would take the beginning of a file for all of it when it resumes.
+    """
+    whole, home = set(produced(rundir)), rundir.root.resolve()
+    for number in range(1, attempts + 1):
+        for record in reporter.read(rundir.attempt(number).errors):
+            for name in set(record.get("output", ())) - whole:
+                path = (rundir.root / name).resolve()
+                if path.is_relative_to(home) and path.is_file():
+                    path.unlink()
+                elif home in path.parents and path.is_dir():
+                    shutil.rmtree(path)
 
 
 def _move(attempt: Attempt, database: Database, ended: Ended, outcome: Outcome) -> State:

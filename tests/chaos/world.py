@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.request import urlopen
 
 from services import bootstrap
 from services.errors import DatabaseUnavailable
@@ -106,7 +107,18 @@ class World:
             self.services.database.ping()
         except DatabaseUnavailable:
             return False
-        return self.able
+        return self.able and self._api_answers()
+
+    def _api_answers(self) -> bool:
+        """The API of now: workers of one that was killed answer for a moment more."""
+        service = self.running.get("api")
+        if service is None or time.monotonic() - service.started <= STARTING:
+            return False
+        try:
+            with urlopen(f"{self.settings.public_api_url}/healthz", timeout=5):
+                return service.process.poll() is None
+        except OSError:
+            return False
 
     @property
     def able(self) -> bool:
