@@ -82,7 +82,7 @@ $(VENV)/clients/bin/wes-client: | $(BIN)/python
 # In a folder of their own: Snakemake imports every plugin that it finds, at each start.
 $(VENV)/.bench: $(VENV)/.run
 	@echo "Installing what the benches compare with"
-	@$(PIP) --prefix $(VENV)/peers 'rundesk[bench]'
+	@$(PIP) --ignore-installed --prefix $(VENV)/peers 'snakemake-logger-plugin-snkmt>=0.1.9,<0.2'
 	@$(BIN)/python -m venv $(VENV)/sapporo
 	@$(VENV)/sapporo/bin/python -m pip -qq --disable-pip-version-check install 'sapporo>=2.4,<3'
 	@.ci/debian $(VENV)/wrk wrk wrk libluajit-5.1-2 libluajit-5.1-common >/dev/null || true

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.errors import DatabaseUnavailable, NotFound
-from services.models import State
+from services.models import CauseKind, Run, State
 from tests.chaos import world as worlds
 from tests.chaos.accepted import Accepted, Entry
 from tests.chaos.faults import FAULTS, Fault
@@ -22,6 +22,7 @@ from tests.chaos.verdict import Verdict
 from tests.chaos.watch import Watch
 
 PACE = 1.5  # s between two faults, on average
+AFTER_FULL = 5.0  # s in which a run that a full disk ended may still say so
 AHEAD = 20  # runs that are submitted before their share of the faults has struck
 BACK = 60.0  # s in which the desk answers again after the last fault
 DRAIN, DRAIN_PER_RUN = 180.0, 1.0  # s in which all runs end after that
@@ -127,6 +128,13 @@ class Chaos:
             DRAIN + DRAIN_PER_RUN * len(again), self._all_over, "resumed runs are not over"
         )
 
+    def _met_full_disk(self, run: Run) -> bool:
+        """Also when its submission was answered only after that: nobody knew of it to mark it."""
+        if run.ended is None or run.cause is None or run.cause.kind is not CauseKind.DISK_FULL:
+            return False
+        ended = run.ended.timestamp()
+        return any(begun <= ended <= over + AFTER_FULL for begun, over in self.world.full)
+
     def _failed_by_fault(self, entry: Entry) -> bool:
         """Whether a run was made to fail by a fault, so that it completes when it is resumed."""
         try:
@@ -134,7 +142,7 @@ class Chaos:
         except NotFound:  # the verdict says so
             return False
         failed = run.state in (State.EXECUTOR_ERROR, State.SYSTEM_ERROR)
-        if failed and (entry.hurt or run.state is State.SYSTEM_ERROR):
+        if failed and (entry.hurt or run.state is State.SYSTEM_ERROR or self._met_full_disk(run)):
             kind = run.cause.kind if run.cause else "no cause"
             self.healed[f"{run.state} {kind}"] += 1
             return True

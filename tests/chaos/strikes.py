@@ -202,13 +202,14 @@ def fill_disk(field: Field) -> str:
     if not field.world.disk.small:
         return ""
     field.world.troubles.add("disk full")
-    over = set(field.watch.settled)
+    over, begun = set(field.watch.settled), time.time()
 
     def free() -> None:
         for entry in field.accepted.all():
             if entry.run_id not in over:  # before it was full
                 entry.hurt.add("the disk was full")
         field.world.disk.free()
+        field.world.full.append((begun, time.time()))
         field.world.troubles.discard("disk full")
 
     seconds = field.random.uniform(*FULL)

@@ -59,6 +59,7 @@ class World:
     frozen: list[str] = field(default_factory=list)  # runs of which a process is stopped
     running: dict[str, Service] = field(default_factory=dict)
     starts: int = 0
+    full: list[tuple[float, float]] = field(default_factory=list)  # when the disk was; epoch
 
     def __post_init__(self) -> None:
         self._undo: list[tuple[float, Callable[[], None]]] = []
