@@ -7,7 +7,8 @@ import fcntl
 import logging
 import os
 import threading
-from datetime import datetime
+import time
+from datetime import datetime, timedelta
 
 from services import disk
 from services.database import Database
@@ -50,10 +51,15 @@ class Dispatcher:
         self._full = False  # the disk was
 
     def tick(self, now: datetime) -> int:
-        """Start queued runs until the queue or the room is at its end; how many."""
-        started = 0
+        """Start queued runs until the queue or the room is at its end; how many.
+
+        A run that takes a place which got free meanwhile starts after that, not at `now`.
+        """
+        started, begun = 0, time.monotonic()
         while self._nursery.ready() and self._has_disk() and self._start_one(now):
             started += 1
+            now += timedelta(seconds=time.monotonic() - begun)
+            begun = time.monotonic()
         if words := self._nursery.trouble():
             self._fail_one(words, now)
         return started

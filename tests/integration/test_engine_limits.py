@@ -16,13 +16,14 @@ from pymongo import MongoClient
 
 from services.access import local_actor
 from services.engine import processes
-from services.models import Actor, CauseKind, Run, RunRequest, State
+from services.models import Actor, CauseKind, Run, RunFilter, RunRequest, State
 from services.settings import MIB, Settings
 from tests.desk import Desk, running
 from tests.host import until
 
 ME = local_actor()
 ANN, BEN = Actor(id="ann"), Actor(id="ben")
+TAKEN = "All places are taken: 2 of 2 runs are at work."
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +59,13 @@ def test_twelve_submissions_of_two_owners_go_two_at_a_time_and_in_turn(desk):
     assert {place.reason for place in waiting} == {""}
     desk.runner.start()
 
-    def some_wait() -> list[Run]:
-        seen = [desk.run(run_id) for run_id in runs]
-        live = sum(not run.state.final and run.state is not State.QUEUED for run in seen)
-        assert live <= 2
-        return [run for run in seen if run.queue] if live == 2 else []
+    def all_wait_for_a_place() -> list[Run]:
+        left = [run for run in desk.services.runs.list(ME, RunFilter(limit=50)).items if run.queue]
+        positions = sorted(run.queue.position for run in left)
+        assert positions == list(range(1, len(left) + 1))
+        return left if {run.queue.reason for run in left} == {TAKEN} else []
 
-    left = until(some_wait)
-    assert sorted(run.queue.position for run in left) == list(range(1, len(left) + 1))
-    assert {run.queue.reason for run in left} == {"All places are taken: 2 of 2 runs are at work."}
+    until(all_wait_for_a_place)
     until(lambda: all(desk.run(run_id).state is State.COMPLETE for run_id in runs))
     done = [desk.run(run_id) for run_id in runs]
     assert most_at_once([(run.attempts[0].started, run.ended) for run in done]) == 2
