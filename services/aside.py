@@ -13,12 +13,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
 from services.engine import processes
-from services.engine.nursery import environment
 from services.settings import HERE, MIB
 from services.tethered import tethered
 
@@ -38,28 +37,41 @@ class Said:
 
 def snakemake(words: Sequence[str], *, patience: float = PATIENCE, largest: int = LARGEST) -> Said:
     """Run `snakemake` with these words. Raises OSError when it cannot be started."""
-    name = f"aside-{secrets.token_hex(12)}"
     with tempfile.TemporaryFile() as console:
-        process = subprocess.Popen(
-            tethered(sys.executable, "-m", "snakemake", *words),
-            cwd=HERE,
-            env={**environment(os.environ), processes.TAG: f"{name}:1"},
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            with contextlib.suppress(ProcessLookupError):  # it is over already
-                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (largest, largest))
+        with started(words, console, largest=largest) as process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(patience)
-            return Said(process.poll(), _end(console))
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-            processes.end(lambda: processes.tagged(name), patience=SWEEPING)
+            code = process.poll()
+        return Said(code, _end(console))
+
+
+@contextlib.contextmanager
+def started(
+    words: Sequence[str], console: IO[bytes], *, largest: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`snakemake` with these words, until the end of the block, and nothing that it started after.
+
+    Both streams go to `console`; no file that it writes is longer than `largest` bytes.
+    """
+    name = f"aside-{secrets.token_hex(12)}"
+    process = subprocess.Popen(
+        tethered(sys.executable, "-m", "snakemake", *words),
+        cwd=HERE,
+        env={**processes.environment(), processes.TAG: f"{name}:1"},
+        stdin=subprocess.DEVNULL,
+        stdout=console,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        with contextlib.suppress(ProcessLookupError):  # it is over already
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (largest, largest))
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        processes.end(lambda: processes.tagged(name), patience=SWEEPING)
 
 
 def _end(console: IO[bytes]) -> str:

@@ -7,13 +7,8 @@ Snakefile is to execute it. Nothing is stored, and no job runs.
 from __future__ import annotations
 
 import contextlib
-import os
-import resource
 import secrets
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,18 +16,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from services import aside
 from services.disk import told_when_full
-from services.engine import causes, processes, reporter
-from services.engine.nursery import environment
+from services.engine import causes, reporter
+from services.engine.execution import common
 from services.engine.staging import StagingFailed, stage
 from services.errors import Conflict, Invalid
 from services.files import Files, content
 from services.models import Actor, PlannedRule, Preview, RunRequest, Validated
 from services.rundir import AttemptDir, RunDir
 from services.runs import tail
-from services.settings import HERE, MIB, Settings
+from services.settings import MIB, Settings
 from services.submission import Checked, Intake
-from services.tethered import tethered
 from services.workflows import Catalogue
 
 PATIENCE = 30.0  # s that a plan may take
@@ -101,26 +96,24 @@ class Previews:
         if not self._places.acquire(timeout=self._patience):
             raise Conflict("Other previews are being made.", hint="Try again in a moment.")
         try:
-            with self._folder() as (name, rundir):
-                return self._rehearsed(checked, name, rundir)
+            with self._folder() as rundir:
+                return self._rehearsed(checked, rundir)
         finally:
             self._places.release()
 
     @contextlib.contextmanager
-    def _folder(self) -> Iterator[tuple[str, RunDir]]:
-        """A run directory that is gone afterwards, with all that was started for it."""
-        name = f"preview-{secrets.token_hex(12)}"
-        rundir = RunDir(self._settings.data / "previews" / name)
+    def _folder(self) -> Iterator[RunDir]:
+        """A run directory that is gone afterwards."""
+        rundir = RunDir(self._settings.data / "previews" / f"preview-{secrets.token_hex(12)}")
         with told_when_full():
             rundir.root.mkdir(parents=True)
         _clear(rundir.root.parent, older=time.time() - FORGOTTEN)
         try:
-            yield name, rundir
+            yield rundir
         finally:
-            processes.end(lambda: processes.tagged(name), patience=SWEEPING)
             shutil.rmtree(rundir.root, ignore_errors=True)
 
-    def _rehearsed(self, checked: Checked, name: str, rundir: RunDir) -> Preview:
+    def _rehearsed(self, checked: Checked, rundir: RunDir) -> Preview:
         workflow = checked.workflow
         blob = partial(_blob, self._settings.data, checked.sources)
         told = partial(Preview, workflow=workflow.name, digest=workflow.digest)
@@ -131,7 +124,7 @@ class Previews:
                 )
             except StagingFailed as error:
                 return told(problems=[error.message])
-            code = self._plan(name, rundir, _arguments(snakefile, rundir))
+            code = self._plan(rundir, _arguments(snakefile, rundir))
         place = rundir.attempt(1)
         records = list(reporter.read(place.spool))
         if (plan := _last(records, "plan")) is None:
@@ -143,31 +136,18 @@ class Previews:
             links=(_last(records, "graph") or {"links": []})["links"],
         )
 
-    def _plan(self, name: str, rundir: RunDir, words: list[str]) -> int | None:
+    def _plan(self, rundir: RunDir, words: list[str]) -> int | None:
         """Run Snakemake until its plan is there; its exit code, None when it was ended."""
         place = rundir.attempt(1)
         place.root.mkdir(parents=True)
-        with place.console.open("wb") as console:
-            process = subprocess.Popen(
-                tethered(sys.executable, "-m", "snakemake", *words),
-                cwd=HERE,
-                env={**environment(os.environ), processes.TAG: f"{name}:1"},
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        with contextlib.suppress(ProcessLookupError):  # it is over already
-            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (LARGEST, LARGEST))
         end = time.monotonic() + self._patience
-        try:
+        with (
+            place.console.open("wb") as console,
+            aside.started(words, console, largest=LARGEST) as process,
+        ):
             while process.poll() is None and time.monotonic() < end and not _there(place):
                 time.sleep(LOOK)
             return process.returncode
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
 
     def _why_not(self, code: int | None, place: AttemptDir) -> str:
         """Why there is no plan, in one sentence."""
@@ -182,18 +162,10 @@ class Previews:
 def _arguments(snakefile: Path, rundir: RunDir) -> list[str]:
     """Snakemake's command line; as for a run, but dry."""
     return [
-        *("--snakefile", str(snakefile)),
-        *("--directory", str(rundir.root)),
-        *("--configfile", str(rundir.config)),
-        *("--cores", "1"),
-        *("--scheduler", "greedy"),
-        *("--logger", "rundesk"),
+        *common(snakefile, rundir, cores=1),
         *("--logger-rundesk-directory", str(rundir.attempt(1).root)),
-        *("--profile", "none"),
-        *("--workflow-profile", "none"),
         "--dry-run",
         "--nolock",
-        "--nocolor",
         *("--quiet", "all"),
     ]
 

@@ -21,8 +21,12 @@ ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 EMBEDDED = "directConnection=true&replicaSet=rundesk"
 
 
-def setting(name: str, default: Any, help: str, unit: str = "") -> Any:
-    return field(default=default, metadata={"name": name, "help": help, "unit": unit})
+def setting(
+    name: str, default: Any, help: str, unit: str = "", *, least: float | None = None
+) -> Any:
+    """A row of the table; `least`: the smallest number that it may be."""
+    row = {"name": name, "help": help, "unit": unit, "least": least}
+    return field(default=default, metadata=row)
 
 
 @dataclass(frozen=True)
@@ -54,27 +58,37 @@ class Settings:
         "What Snakemake may install software with, for workflows that declare it, by comma:"
         " conda, apptainer",
     )
-    cores: int = setting("RUNDESK_CORES", 0, "Cores that all runs share; 0: all of the host")
+    cores: int = setting(
+        "RUNDESK_CORES", 0, "Cores that all runs share; 0: all of the host", least=0
+    )
     run_cores: int = setting(
         "RUNDESK_RUN_CORES",
         0,
         "Cores one run gets; 0: an equal share of RUNDESK_MAX_RUNS, at least 2",
+        least=0,
     )
-    max_runs: int = setting("RUNDESK_MAX_RUNS", 4, "Runs at once")
+    max_runs: int = setting("RUNDESK_MAX_RUNS", 4, "Runs at once", least=1)
     max_runs_per_owner: int = setting(
-        "RUNDESK_MAX_RUNS_PER_OWNER", 0, "Runs at once of one owner; 0: as many as there may be"
+        "RUNDESK_MAX_RUNS_PER_OWNER",
+        0,
+        "Runs at once of one owner; 0: as many as there may be",
+        least=0,
     )
     walltime: float = setting(
-        "RUNDESK_WALLTIME", 0.0, "Longest time of an attempt; 0: no limit", "min"
+        "RUNDESK_WALLTIME", 0.0, "Longest time of an attempt; 0: no limit", "min", least=0
     )
     max_console: int = setting(
-        "RUNDESK_MAX_CONSOLE", 64, "Longest log of a run; of more only the end is kept", "MiB"
+        "RUNDESK_MAX_CONSOLE",
+        64,
+        "Longest log of a run; of more only the end is kept",
+        "MiB",
+        least=1,
     )
     disk_floor: int = setting(
-        "RUNDESK_DISK_FLOOR", 512, "Free disk below which no run starts", "MiB"
+        "RUNDESK_DISK_FLOOR", 512, "Free disk below which no run starts", "MiB", least=0
     )
-    max_upload: int = setting("RUNDESK_MAX_UPLOAD", 51200, "Largest file taken", "MiB")
-    max_body: int = setting("RUNDESK_MAX_BODY", 1, "Largest JSON body taken", "MiB")
+    max_upload: int = setting("RUNDESK_MAX_UPLOAD", 51200, "Largest file taken", "MiB", least=1)
+    max_body: int = setting("RUNDESK_MAX_BODY", 1, "Largest JSON body taken", "MiB", least=1)
     import_hosts: tuple[str, ...] = setting(
         "RUNDESK_IMPORT_HOSTS",
         (),
@@ -86,7 +100,10 @@ class Settings:
         "Folder of this server whose files may be registered where they lie; empty: none",
     )
     attempts: int = setting(
-        "RUNDESK_ATTEMPTS", 3, "Failures of the desk or its host after which a run is given up"
+        "RUNDESK_ATTEMPTS",
+        3,
+        "Failures of the desk or its host after which a run is given up",
+        least=1,
     )
     cancel_grace: float = setting(
         "RUNDESK_CANCEL_GRACE", 5.0, "Time for a canceled run to end by itself", "s"
@@ -114,16 +131,32 @@ class Settings:
         "Origins whose pages may use the API, by comma: https://app.example.org",
     )
     rate_sign_in: int = setting(
-        "RUNDESK_RATE_SIGN_IN", 30, "Wrong tokens that one address may send; 0: no limit", "/min"
+        "RUNDESK_RATE_SIGN_IN",
+        30,
+        "Wrong tokens that one address may send; 0: no limit",
+        "/min",
+        least=0,
     )
     rate_submit: int = setting(
-        "RUNDESK_RATE_SUBMIT", 600, "Runs that one user may submit by the API; 0: no limit", "/min"
+        "RUNDESK_RATE_SUBMIT",
+        600,
+        "Runs that one user may submit by the API; 0: no limit",
+        "/min",
+        least=0,
     )
     rate_uploads: int = setting(
-        "RUNDESK_RATE_UPLOADS", 6000, "Uploads that one user may begin; 0: no limit", "/min"
+        "RUNDESK_RATE_UPLOADS",
+        6000,
+        "Uploads that one user may begin; 0: no limit",
+        "/min",
+        least=0,
     )
     stream_time: float = setting(
-        "RUNDESK_STREAM_TIME", 600.0, "Longest time of one stream of events, or followed log", "s"
+        "RUNDESK_STREAM_TIME",
+        600.0,
+        "Longest time of one stream of events, or followed log",
+        "s",
+        least=0,
     )
 
     @classmethod
@@ -143,31 +176,18 @@ class Settings:
 
     def check(self) -> None:
         """Refuse what must not start. Raises Misconfigured."""
-        for name, value, least in (
-            ("RUNDESK_MAX_RUNS", self.max_runs, 1),
-            ("RUNDESK_MAX_RUNS_PER_OWNER", self.max_runs_per_owner, 0),
-            ("RUNDESK_WALLTIME", self.walltime, 0),
-            ("RUNDESK_MAX_CONSOLE", self.max_console, 1),
-            ("RUNDESK_DISK_FLOOR", self.disk_floor, 0),
-            ("RUNDESK_ATTEMPTS", self.attempts, 1),
-            ("RUNDESK_CORES", self.cores, 0),
-            ("RUNDESK_RUN_CORES", self.run_cores, 0),
-            ("RUNDESK_MAX_UPLOAD", self.max_upload, 1),
-            ("RUNDESK_MAX_BODY", self.max_body, 1),
-            ("RUNDESK_RATE_SIGN_IN", self.rate_sign_in, 0),
-            ("RUNDESK_RATE_SUBMIT", self.rate_submit, 0),
-            ("RUNDESK_RATE_UPLOADS", self.rate_uploads, 0),
-            ("RUNDESK_STREAM_TIME", self.stream_time, 0),
-        ):
-            if value < least:
+        for item in fields(self):
+            name, least = item.metadata["name"], item.metadata["least"]
+            if least is not None and (value := getattr(self, item.name)) < least:
                 raise Misconfigured(f"{name} must be {least} or more, not {value}.")
-        if self.remote_user_header and len(self.remote_user_secret) < 16:
-            raise Misconfigured(
-                "RUNDESK_REMOTE_USER_HEADER needs RUNDESK_REMOTE_USER_SECRET"
-                " with 16 characters or more, which the proxy sends as X-Rundesk-Secret."
-            )
-        if self.sign_in_by not in ("", "tokens"):
-            raise Misconfigured(f"RUNDESK_SIGN_IN must be tokens or empty, not {self.sign_in_by}.")
+        self._check_lists()
+        self._check_access()
+        if (folder := self.inbox_folder) and (
+            folder.is_relative_to(self.data) or self.data.is_relative_to(folder)
+        ):
+            raise Misconfigured("RUNDESK_INBOX and RUNDESK_DATA must not lie in one another.")
+
+    def _check_lists(self) -> None:
         for origin in self.cors_origins:
             if not ORIGIN.fullmatch(origin):
                 raise Misconfigured(
@@ -182,10 +202,15 @@ class Settings:
                     f"RUNDESK_IMPORT_HOSTS: {entry} is no host such as ftp.example.org,"
                     " *.example.org or data.example.org:8443, in small letters."
                 )
-        if (folder := self.inbox_folder) and (
-            folder.is_relative_to(self.data) or self.data.is_relative_to(folder)
-        ):
-            raise Misconfigured("RUNDESK_INBOX and RUNDESK_DATA must not lie in one another.")
+
+    def _check_access(self) -> None:
+        if self.remote_user_header and len(self.remote_user_secret) < 16:
+            raise Misconfigured(
+                "RUNDESK_REMOTE_USER_HEADER needs RUNDESK_REMOTE_USER_SECRET"
+                " with 16 characters or more, which the proxy sends as X-Rundesk-Secret."
+            )
+        if self.sign_in_by not in ("", "tokens"):
+            raise Misconfigured(f"RUNDESK_SIGN_IN must be tokens or empty, not {self.sign_in_by}.")
         if not self.sign_in and not is_loopback(self.host):
             raise Misconfigured(
                 f"RUNDESK_HOST={self.host} is not a loopback address and no sign-in is configured:"

@@ -31,6 +31,7 @@ from services.engine.settling import Attempt, Unstarted, discard_failed
 from services.engine.staging import StagingFailed, stage
 from services.files import content
 from services.models import Run
+from services.rundir import RunDir
 from services.settings import Settings
 from services.software import declared
 from services.workflows import kept
@@ -168,25 +169,32 @@ def _main(words: list[str]) -> None:
 
 
 def arguments(order: Order, snakefile: Path) -> list[str]:
-    """Snakemake's command line. Anybody on the host may read it: parameters are in the config file.
+    """Snakemake's command line for an attempt."""
+    return [
+        *common(snakefile, order.target.rundir, cores=order.cores),
+        "--cache",  # what rules are marked for it
+        "--rerun-incomplete",
+        *_deployment(order),
+    ]
 
-    Never `--quiet progress`: it silences the end of jobs at the source. Profiles are the
-    installation's way to choose cores and executors, which is the desk's to decide here.
+
+def common(snakefile: Path, rundir: RunDir, *, cores: int) -> list[str]:
+    """What is said to Snakemake for a run and for its rehearsal alike.
+
+    Anybody on the host may read it: parameters are in the config file. Never `--quiet progress`: it
+    silences the end of jobs at the source. Profiles are the installation's way to choose cores and
+    executors, which is the desk's to decide here.
     """
-    rundir = order.target.rundir
     return [
         *("--snakefile", str(snakefile)),
         *("--directory", str(rundir.root)),
         *("--configfile", str(rundir.config)),
-        *("--cores", str(order.cores)),
+        *("--cores", str(cores)),
         *("--scheduler", "greedy"),
         *("--logger", "rundesk"),
         *("--profile", "none"),
         *("--workflow-profile", "none"),
-        "--cache",  # what rules are marked for it
-        "--rerun-incomplete",
         "--nocolor",
-        *_deployment(order),
     ]
 
 

@@ -21,7 +21,6 @@ import subprocess
 import sys
 import time
 from itertools import chain
-from pathlib import Path
 from typing import NoReturn
 
 from services.engine import processes, supervisor
@@ -60,7 +59,6 @@ BACK_OFF = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)  # s before a further start
 STABLE = 60.0  # s after which a nursery counts as healthy
 SLOWEST = 120.0  # s that it may take to be ready
 TOO_OFTEN = 5  # failures in a row after which runs need not wait for better times
-OURS = ("RUNDESK_", "SNAKEMAKE_", "MONGODB_URI", "MONGOD")
 
 
 class NurseryFailed(RundeskError):
@@ -151,7 +149,7 @@ class Nursery:
                 command,
                 pass_fds=[theirs.fileno()],
                 cwd=HERE,
-                env=environment(os.environ),
+                env=processes.environment(),
                 stdin=subprocess.DEVNULL,
             )
         self._socket, self._ready = ours, False
@@ -165,13 +163,6 @@ class Nursery:
             self._process.kill()
             self._process.wait()
             self._process = None
-
-
-def environment(of: os._Environ[str] | dict[str, str]) -> dict[str, str]:
-    """What runs may see of the desk's environment: none of its settings, its programs first."""
-    kept = {name: value for name, value in of.items() if not name.startswith(OURS)}
-    beside = str(Path(sys.executable).parent)
-    return {**kept, "PATH": os.pathsep.join([beside, kept.get("PATH", os.defpath)])}
 
 
 def serve(control: socket.socket) -> None:

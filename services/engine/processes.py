@@ -11,8 +11,9 @@ import ctypes
 import json
 import os
 import signal
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 1, 15, 36  # linux/prctl
 BETWEEN_LOOKS = 0.02  # s
 IDENTITY_SIZE = 128  # bytes; written in one piece
 DEAD = frozenset("ZXx")
+OURS = ("RUNDESK_", "SNAKEMAKE_", "MONGODB_URI", "MONGOD")  # beginnings of variables of the desk
 
 
 @dataclass(frozen=True)
@@ -221,3 +223,10 @@ def _has_open(pid: int, wanted: str) -> bool:
                 if os.readlink(f"{folder}/{name}") == wanted:  # noqa: PTH115
                     return True
     return False
+
+
+def environment(of: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What runs may see of the desk's environment: none of its settings, its programs first."""
+    kept = {name: value for name, value in of.items() if not name.startswith(OURS)}
+    beside = str(Path(sys.executable).parent)
+    return {**kept, "PATH": os.pathsep.join([beside, kept.get("PATH", os.defpath)])}
