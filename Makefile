@@ -5,7 +5,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
+INSTALL := .ci/install
 WORKERS ?= 3
 RUNS ?= 200
 FAULTS ?= 100
@@ -16,6 +16,7 @@ SNAKEFILES := $(sort $(wildcard workflows/*/workflow/Snakefile))
 quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 
 export PIP_NO_INPUT := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: run test check format chaos bench bench-latency screenshots clean
 .DEFAULT_GOAL := run
@@ -66,24 +67,24 @@ $(BIN)/python:
 
 $(VENV)/.run: pyproject.toml | $(BIN)/python
 	@echo "Installing Rundesk and what it needs (about a minute the first time)"
-	@$(PIP) --editable .
+	@$(INSTALL) $(BIN)/python --editable .
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(BIN)/python $(VENV)/clients/bin/wes-client
 	@echo "Installing Rundesk and what its tests need (a few minutes the first time)"
-	@$(PIP) --editable '.[dev]'
+	@$(INSTALL) $(BIN)/python --editable '.[dev]'
 	@touch $@ $(VENV)/.run
 
 # Apart from the rest: its server half would bring other event loops into the portal's environment.
 $(VENV)/clients/bin/wes-client: | $(BIN)/python
 	@$(BIN)/python -m venv $(VENV)/clients
-	@$(VENV)/clients/bin/python -m pip -qq --disable-pip-version-check install 'wes-service>=5,<6'
+	@$(INSTALL) $(VENV)/clients/bin/python 'wes-service>=5,<6'
 
 # In a folder of their own: Snakemake imports every plugin that it finds, at each start.
 $(VENV)/.bench: $(VENV)/.run
 	@echo "Installing what the benches compare with"
-	@$(PIP) --ignore-installed --prefix $(VENV)/peers 'snakemake-logger-plugin-snkmt>=0.1.9,<0.2'
+	@$(BIN)/python -m pip -qq install --ignore-installed --prefix $(VENV)/peers 'snakemake-logger-plugin-snkmt>=0.1.9,<0.2'
 	@$(BIN)/python -m venv $(VENV)/sapporo
-	@$(VENV)/sapporo/bin/python -m pip -qq --disable-pip-version-check install 'sapporo>=2.4,<3'
+	@$(INSTALL) $(VENV)/sapporo/bin/python 'sapporo>=2.4,<3'
 	@.ci/debian $(VENV)/wrk wrk wrk libluajit-5.1-2 libluajit-5.1-common >/dev/null || true
 	@touch $@
