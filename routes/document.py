@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -45,17 +47,27 @@ holds. What costs much is counted for each user; 429 says how long to wait.
 
 def install(app: Flask) -> None:
     """Add `/apidocs/` and the document of every view that `operation` made."""
-    describer = Describer()
-    tags = {}
     reading = {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
-    for name, view in app.view_functions.items():
-        if said := getattr(view, "operation", None):
-            made = describer.operation(*said, reads=name in reading)
-            view.specs_dict = made  # type: ignore[union-attr]
-            tags[view.__module__] = sys.modules[view.__module__].__doc__
-    Swagger(app, merge=True, config=_config(), template=_template(describer, tags))
+    described = _described(
+        tuple(
+            (view, name in reading)
+            for name, view in app.view_functions.items()
+            if hasattr(view, "operation")
+        )
+    )
+    Swagger(app, merge=True, config=_config(), template=_template(*described))
     app.context_processor(lambda: {"nonce": request_id()})
     app.after_request(_allow_own_scripts)
+
+
+@functools.cache  # the same views for every app of a process; half a second of work
+def _described(views: tuple[tuple[Any, bool], ...]) -> tuple[Describer, dict[str, str | None]]:
+    """Give each view its operation; with the schemas that these name, and what the tags mean."""
+    describer, tags = Describer(), {}
+    for view, reads in views:
+        view.specs_dict = describer.operation(*view.operation, reads=reads)
+        tags[view.__module__] = sys.modules[view.__module__].__doc__
+    return describer, tags
 
 
 def version() -> str:
@@ -112,7 +124,7 @@ def _template(describer: Describer, tags: dict[str, str | None]) -> dict[str, An
                     "description": "Any name, and the token as the password",
                 },
             },
-            "schemas": {**describer.schemas, "Failure": failure},
+            "schemas": {**copy.deepcopy(describer.schemas), "Failure": failure},
             "responses": {
                 f"Failed{status}": _failed(status) for status in sorted({c.status for c in CODES})
             },

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 60.0  # s; far more than anything takes on an idle machine
+PATIENCE = 120.0  # s; far more than anything takes on an idle machine
 
 
 def free_port() -> int:
