@@ -24,7 +24,7 @@ def test_recipes_run_in_one_shell_from_first_to_last(settings, services, tmp_pat
             env={**os.environ, "API": settings.public_api_url},
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr
