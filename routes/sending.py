@@ -17,6 +17,9 @@ SANDBOX = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval';"
     " style-src 'unsafe-inline'; img-src data:; font-src data:"
 )
+#: Browsers show no PDF in a sandbox. In their own viewer nothing runs in our origin.
+VIEWER = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'"
+PDF = "application/pdf"
 BYTES = "application/octet-stream"
 COMPRESSED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 
@@ -27,9 +30,9 @@ def download(path: Path, name: str, *, sha256: str | None = None, media: str = B
 
 
 def inline(path: Path, name: str, *, media: str) -> Response:
-    """A file to look at: in a sandbox, whatever it holds."""
+    """A file to look at: in a sandbox, whatever it holds, or in the browser's viewer for PDF."""
     reply = _send(path, name, None, media, attachment=False)
-    reply.headers["Content-Security-Policy"] = SANDBOX
+    reply.headers["Content-Security-Policy"] = VIEWER if media == PDF else SANDBOX
     return reply
 
 

@@ -17,6 +17,7 @@ RESULTS = {
     "results/hits.tsv": "query\ttarget\n",
     "results/deep folder/ä b.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
 }
+PDF = "results/figure.pdf"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def client(services):
 @pytest.fixture(scope="module", autouse=True)
 def run(services):
     """A run that is over; made first, because it takes what is first in the queue."""
-    return finished_run(services, local_actor(), RESULTS)
+    return finished_run(services, local_actor(), {**RESULTS, PDF: "%PDF-1.4"})
 
 
 @pytest.fixture
@@ -233,6 +234,7 @@ def test_results_are_those_of_the_service_highlights_first(services, client, act
     assert [one["path"] for one in listed] == [
         "results/report.html",
         "results/deep folder/ä b.svg",
+        PDF,
         "results/hits.tsv",
     ]
 
@@ -256,6 +258,14 @@ def test_result_inline_is_sandboxed_whatever_it_is(client, run, path):
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
     assert "X-Frame-Options" not in reply.headers  # the portal frames it
     assert not reply.headers.get("Content-Disposition", "").startswith("attachment")
+
+
+def test_pdf_inline_is_for_the_browsers_viewer_and_may_load_nothing(client, run):
+    reply = client.get(f"/api/v1/runs/{run.id}/results/{PDF}?inline=1")
+    assert reply.headers["Content-Type"] == "application/pdf"
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    policy = reply.headers["Content-Security-Policy"]
+    assert policy == "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'"
 
 
 def test_result_comes_in_ranges(client, run):
