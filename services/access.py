@@ -62,9 +62,14 @@ def scope(actor: Actor) -> str | None:
     return None if actor.admin else actor.id
 
 
+def may_change(actor: Actor) -> bool:
+    """Whether an actor may do more than look."""
+    return actor.token is not Scope.READ
+
+
 def check_may_change(actor: Actor) -> None:
     """Raises Forbidden for who may only look."""
-    if actor.token is Scope.READ:
+    if not may_change(actor):
         raise Forbidden(
             "This token allows only to look.", hint="Use one of the scope `submit` for that."
         )

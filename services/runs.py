@@ -227,6 +227,13 @@ class Runs:
             raise NotFound("This run has no log yet.")
         return path
 
+    def software(self, actor: Actor, run_id: str) -> dict[str, str]:
+        """Versions of what took part, by name; empty before the run has started."""
+        self.get(actor, run_id)
+        path = RunDir.of(self._settings.data, run_id).software
+        found: dict[str, str] = json.loads(path.read_bytes()) if path.is_file() else {}
+        return found
+
     def job_log(self, actor: Actor, run_id: str, job_id: str) -> Path:
         """The log file of a job's rule. NotFound when the rule names none or it is not there."""
         job = self.job(actor, run_id, job_id)

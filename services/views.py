@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from services.access import scope
 from services.database import Database
 from services.errors import NotFound
-from services.models import LIVE, Actor, Graph, Job, JobFilter, Page, Run, RunFilter, State
+from services.models import LIVE, Actor, Graph, Job, JobFilter, Line, Page, Run, RunFilter, State
 from services.runs import Runs
 from services.shared import Shared
 from services.steps import graph_of
@@ -22,6 +22,7 @@ class Board:
     page: Page[Run]
     counts: dict[State, int]  # of all runs, whatever the filter
     left: dict[str, float]  # seconds until a run is over, for those where that can be judged
+    line: Line  # the queue as a whole
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Views:
         left = {
             run.id: seconds for run in page.items if (seconds := self._left(run, now)) is not None
         }
-        return Board(page, self._runs.counts(actor), left)
+        return Board(page, self._runs.counts(actor), left, self._runs.queue(actor))
 
     def _run(self, actor: Actor, run_id: str) -> RunView:
         run = self._runs.get(actor, run_id)
