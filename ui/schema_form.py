@@ -5,8 +5,6 @@ Which groups and fields there are, and whether values fit, is the business of `s
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,14 +14,15 @@ from streamlit.delta_generator import DeltaGenerator
 
 from services import conditions, params
 from services.errors import Problem
-from ui import sheet_editor, uploads
+from services.sheets import RowSchema
+from ui import sheet_editor, widgets
 from ui.look import plain
 from ui.typed import begin, keep
+from ui.widgets import Schema, kind_of
 
-Schema = dict[str, Any]
 PREFIX = "field-"  # of the keys of all fields
 EMPTY: tuple[Any, ...] = (None, "", [])
-SAFE_INTEGER = 2**53 - 1  # larger ones do not survive the way through the browser
+MOST_ENTRIES = 100  # of an array that are drawn
 
 
 @dataclass
@@ -34,7 +33,27 @@ class Form:
     problems: list[Problem] = field(default_factory=list)  # what could not be read at all
     slots: dict[str, DeltaGenerator] = field(default_factory=dict)  # place for the errors of each
     labels: dict[str, str] = field(default_factory=dict)  # what each field is called
-    tables: set[str] = field(default_factory=set)  # fields that are sample sheets
+    tables: set[str] = field(default_factory=set)  # fields that are drawn as tables
+
+    def take(self, name: str, inner: Form, was: str = "", now: str = "") -> None:
+        """Add a form inside this one as the value `name`; its paths begin with `now`, not `was`."""
+
+        def path(old: str) -> str:
+            return now + old.removeprefix(was)
+
+        if inner.values:
+            self.values[name] = inner.values
+        for one in inner.problems:
+            at = f"params.{path(one.field.removeprefix('params.'))}"
+            self.problems.append(Problem(at, one.message, one.hint))
+        self.slots |= {path(old): slot for old, slot in inner.slots.items()}
+        self.labels |= {path(old): label for old, label in inner.labels.items()}
+        self.tables |= {path(old) for old in inner.tables}
+
+    def end(self, path: str, label: str) -> None:
+        """Leave a place for the errors of a field that was drawn."""
+        self.slots[path] = st.container(gap="xxsmall", key=f"problems-{path}")
+        self.labels[path] = label
 
 
 def draw(schema: Schema, given: Mapping[str, Any], *, unfold: bool = False) -> Form:
@@ -112,25 +131,32 @@ def _grid(
     `under` is the path of the object that they are in: "trimming." or nothing.
     """
     for line in _lines(fields):
-        wide = params.is_sheet(fields[line[0]])
+        wide = _is_wide(fields[line[0]])
         for column, name in zip(st.columns(1 if wide else 2, gap="medium"), line, strict=False):
             with column:
-                value = given.get(name, fields[name].get("default"))
-                if _nests(fields[name]):
-                    _object(under + name, name, fields[name], value, form)
+                schema, path = fields[name], under + name
+                value = given.get(name, schema.get("default"))
+                if _nests(schema):
+                    _object(path, name, schema, value, form)
+                elif _repeats(schema):
+                    _entries(path, name, schema, value, form)
                 else:
-                    _field(under + name, name, fields[name], name in required, value, form)
+                    _field(path, name, schema, name in required, value, form)
 
 
 def _lines(fields: Mapping[str, Schema]) -> list[list[str]]:
-    """The names of fields as they stand side by side; a table has a line of its own."""
+    """The names of fields as they stand side by side; a wide one has a line of its own."""
     lines: list[list[str]] = []
     for name, one in fields.items():
-        alone = params.is_sheet(one) or (bool(lines) and params.is_sheet(fields[lines[-1][0]]))
+        alone = _is_wide(one) or (bool(lines) and _is_wide(fields[lines[-1][0]]))
         if alone or not lines or len(lines[-1]) == 2:
             lines.append([])
         lines[-1].append(name)
     return lines
+
+
+def _is_wide(schema: Schema) -> bool:
+    return _rows(schema) is not None or _repeats(schema)
 
 
 def _nests(schema: Schema) -> bool:
@@ -138,156 +164,115 @@ def _nests(schema: Schema) -> bool:
     return kind_of(schema) == "object" and bool(schema.get("properties"))
 
 
+def _repeats(schema: Schema) -> bool:
+    """Whether a field is an array of such objects that do not fit into the rows of a table."""
+    items = schema.get("items") or {}
+    return kind_of(schema) == "array" and _nests(items) and _rows(schema) is None
+
+
+def _rows(schema: Schema) -> RowSchema | None:
+    """The rows of a field that is a table: a sample sheet, or objects of single values."""
+    if params.is_sheet(schema):
+        return RowSchema(schema["rows"])
+    items = schema.get("items") or {}
+    if kind_of(schema) != "array" or not _nests(items):
+        return None
+    single = (kind_of(one) not in ("array", "object") for one in items["properties"].values())
+    return RowSchema({"items": items}) if all(single) else None
+
+
 def _object(path: str, name: str, schema: Schema, initial: Any, form: Form) -> None:
     """The fields of a nested object, in a frame of their own."""
-    inner = Form()
     with st.container(border=True, key=f"object-{path}"):
-        st.markdown(f"**{plain(schema.get('title', name))}**")
-        if schema.get("description"):
-            st.caption(plain(schema["description"]))
-        begun = initial if isinstance(initial, dict) else {}
-        needed = frozenset(schema.get("required", []))
-        _grid(schema["properties"], needed, begun, inner, f"{path}.")
-    if inner.values:
-        form.values[name] = inner.values
-    form.problems += inner.problems
-    form.slots |= {**inner.slots, path: st.container(gap="xxsmall", key=f"problems-{path}")}
-    form.tables |= inner.tables
-    form.labels |= {**inner.labels, path: str(schema.get("title", name))}
+        _title(name, schema)
+        inner = _inside(path, schema, initial)
+    form.take(name, inner)
+    form.end(path, str(schema.get("title", name)))
+
+
+def _title(name: str, schema: Schema) -> None:
+    st.markdown(f"**{plain(schema.get('title', name))}**")
+    if schema.get("description"):
+        st.caption(plain(schema["description"]))
+
+
+def _inside(path: str, schema: Schema, initial: Any) -> Form:
+    """The fields of an object."""
+    inner = Form()
+    begun = initial if isinstance(initial, dict) else {}
+    _grid(schema["properties"], frozenset(schema.get("required", [])), begun, inner, f"{path}.")
+    return inner
+
+
+def _entries(path: str, name: str, schema: Schema, initial: Any, form: Form) -> None:
+    """The objects of an array, each in a frame, with ways to add one and to remove it.
+
+    The fields of an entry are known by a number of its own, which it keeps when others go.
+    """
+    given = initial if isinstance(initial, list) else []
+    least, most = schema.get("minItems", 0), min(schema.get("maxItems", MOST_ENTRIES), MOST_ENTRIES)
+    key, values = PREFIX + path, []
+    numbers = begin(key, list(range(max(len(given), min(least, most)))))
+    with st.container(border=True, key=f"entries-{path}"):
+        _title(name, schema)
+        for place, number in enumerate(numbers):
+            begun, own = given[number] if number < len(given) else {}, f"{path}.{number}"
+            with st.container(border=True, key=f"entry-{own}"):
+                _entry_head(place, schema["items"], key, number)
+                inner = _inside(own, schema["items"], begun)
+            values.append(inner.values)
+            inner.values = {}
+            form.take(name, inner, f"{own}.", f"{path}.{place}.")
+        st.button(
+            f"Add {plain(str(schema['items'].get('title', 'an entry')))}",
+            key=f"{key}-add",
+            icon=":material/add:",
+            disabled=len(numbers) >= most,
+            on_click=_put_entries,
+            args=(key, [*numbers, max(numbers, default=len(given) - 1) + 1]),
+        )
+    keep(key)
+    if values or schema.get("default"):
+        form.values[name] = values
+    form.end(path, str(schema.get("title", name)))
+
+
+def _entry_head(place: int, schema: Schema, key: str, number: int) -> None:
+    numbers = st.session_state[key]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        title = plain(str(schema.get("title", "Entry")))
+        st.markdown(f"**{title} {place + 1}**", width="content")
+        st.space("stretch")
+        st.button(
+            "Remove",
+            key=f"{key}-remove-{number}",
+            icon=":material/close:",
+            type="tertiary",
+            on_click=_put_entries,
+            args=(key, [one for one in numbers if one != number]),
+        )
+
+
+def _put_entries(key: str, numbers: list[int]) -> None:
+    st.session_state[key] = numbers
 
 
 def _field(path: str, name: str, schema: Schema, required: bool, initial: Any, form: Form) -> None:
-    label = plain(schema.get("title", name)) + (f" ({unit})" if (unit := unit_of(schema)) else "")
+    """One field with its value; a cleared one is told apart from one that has a default."""
+    title, unit = str(schema.get("title", name)), widgets.unit_of(schema)
     common = {
-        "label": label + (" *" if required else ""),
+        "label": plain(title) + (f" ({unit})" if unit else "") + (" *" if required else ""),
         "key": PREFIX + path,
-        "help": plain(help_of(schema)) or None,
+        "help": plain(widgets.help_of(schema)) or None,
     }
-    value = _value(path, schema, initial, common, form)
+    rows = _rows(schema)
+    if rows is None:
+        value = widgets.draw(path, schema, initial, common, form.problems)
+    else:
+        form.tables.add(path)
+        value = sheet_editor.draw(name, schema, rows, initial, common)
     keep(common["key"])
-    if value not in EMPTY or (value == "" and schema.get("default")):
+    cleared = value in ("", []) and schema.get("default") and not params.is_sheet(schema)
+    if value not in EMPTY or cleared:
         form.values[name] = value
-    form.slots[path] = st.container(gap="xxsmall", key=f"problems-{path}")
-    form.labels[path] = str(schema.get("title", name))
-
-
-def _value(name: str, schema: Schema, initial: Any, common: dict[str, Any], form: Form) -> Any:
-    """Draw the widget that suits a field, and read it."""
-    kind, items = kind_of(schema), schema.get("items") or {}
-    if params.is_sheet(schema):
-        form.tables.add(name)
-        return sheet_editor.draw(name, schema, initial, common)
-    if _holds_files(schema) and kind != "array":
-        return uploads.one(initial, schema.get("pattern"), common)
-    if _holds_files(schema):
-        return uploads.several(initial, items.get("pattern"), common)
-    if "enum" in schema:
-        return _choice(schema, initial, common)
-    if kind == "boolean":
-        return st.toggle(value=begin(common["key"], bool(initial)), **common)
-    if kind in ("integer", "number"):
-        return _number(schema, kind, initial, common)
-    if kind == "array" and kind_of(items) in ("string", "integer", "number"):
-        return _several(items, initial, common)
-    if kind in ("array", "object"):
-        return _json(name, initial, common, form)
-    begun = begin(common["key"], "" if initial is None else str(initial))
-    return st.text_input(value=begun, max_chars=schema.get("maxLength"), **common)
-
-
-def _holds_files(schema: Schema) -> bool:
-    """Whether a field is a file, or an array of files."""
-    return params.is_file(schema) or params.is_file(schema.get("items") or {})
-
-
-def _choice(schema: Schema, initial: Any, common: dict[str, Any]) -> Any:
-    options = schema["enum"]
-    begun = begin(common["key"], initial if initial in options else None)
-    needed = "default" in schema
-    index = options.index(begun) if needed and begun in options else None
-    return st.selectbox(options=options, index=index, required=needed, **common)
-
-
-def _number(schema: Schema, kind: str, initial: Any, common: dict[str, Any]) -> Any:
-    cast = int if kind == "integer" else float
-    low, high = (None if (b := schema.get(k)) is None else cast(b) for k in ("minimum", "maximum"))
-    if kind == "integer":
-        low = -SAFE_INTEGER if low is None else max(int(low), -SAFE_INTEGER)
-        high = SAFE_INTEGER if high is None else min(int(high), SAFE_INTEGER)
-    fits = isinstance(initial, int | float) and (low is None or low <= initial)
-    fits = fits and (high is None or initial <= high)
-    begun = begin(common["key"], cast(initial) if fits else None)
-    return st.number_input(
-        min_value=low,
-        max_value=high,
-        value=begun if "default" in schema else None,
-        step=cast(schema.get("multipleOf") or _step(kind, initial)),
-        format=None if kind == "integer" else "%g",
-        required="default" in schema,
-        **common,
-    )
-
-
-def _step(kind: str, initial: Any) -> float:
-    """What + and - add: a tenth of the size of the first value."""
-    if kind == "integer" or not initial:
-        return 1
-    return float(10 ** (math.floor(math.log10(abs(initial))) - 1))
-
-
-def _several(items: Schema, initial: Any, common: dict[str, Any]) -> list[Any]:
-    """Values of an array: chosen where the schema names them, else typed one by one."""
-    begun = [str(value) if "enum" not in items else value for value in initial or []]
-    held = begin(common["key"], begun)
-    if "enum" in items:
-        known = [value for value in held if value in items["enum"]]
-        return st.multiselect(options=items["enum"], default=known, **common)
-    typed = st.multiselect(
-        options=held,
-        default=held,
-        accept_new_options=True,
-        placeholder="Type a value, then Enter",
-        **common,
-    )
-    return [_read(value, kind_of(items)) for value in typed]
-
-
-def _json(name: str, initial: Any, common: dict[str, Any], form: Form) -> Any:
-    begun = begin(common["key"], "" if initial is None else json.dumps(initial, indent=2))
-    text = st.text_area(value=begun, placeholder="JSON", height=120, **common)
-    try:
-        return json.loads(text) if text.strip() else None
-    except ValueError as error:
-        form.problems.append(Problem(f"params.{name}", f"This is not JSON: {error}."))
-        return None
-
-
-def _read(text: str, kind: str) -> Any:
-    """A typed value as its type; what does not fit stays text, which the check will name."""
-    try:
-        return {"integer": int, "number": float}.get(kind, str)(text)
-    except ValueError:
-        return text
-
-
-def kind_of(schema: Mapping[str, Any]) -> str:
-    """The type of a field's values, null left out."""
-    kind = schema.get("type", "string")
-    return str(kind if isinstance(kind, str) else next((k for k in kind if k != "null"), "string"))
-
-
-def unit_of(schema: Mapping[str, Any]) -> str:
-    return plain(str(schema.get("unit") or schema.get("units") or ""))
-
-
-def help_of(schema: Mapping[str, Any]) -> str:
-    """Description, help and limits of a field in one text."""
-    limits = {
-        "minimum": "at least {}",
-        "exclusiveMinimum": "more than {}",
-        "maximum": "at most {}",
-        "exclusiveMaximum": "less than {}",
-    }
-    bounds = [text.format(schema[key]) for key, text in limits.items() if key in schema]
-    parts = [schema.get("description", ""), schema.get("help_text", "")]
-    return " ".join(filter(None, [*parts, f"Allowed: {', '.join(bounds)}." if bounds else ""]))
+    form.end(path, title)

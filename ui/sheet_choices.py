@@ -47,8 +47,9 @@ class Choices:
                 known[name] = labels | {
                     one: one for one in held if one not in names and one not in labels
                 }
-            elif "enum" in schema:
-                known[name] = {text(one): text(one) for one in [*schema["enum"], *held]}
+            elif "enum" in schema or schema.get("type") == "boolean":
+                values = schema.get("enum", [True, False])
+                known[name] = {text(one): text(one) for one in [*values, *held]}
         return cls(known, names)
 
     def options(self, column: str) -> Mapping[str, str] | None:

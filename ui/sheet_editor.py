@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from services import sheets
+from services import params, sheets
 from services.sheets import RowSchema
 from ui import desk, sheet_sources
 from ui.look import amount, plain
@@ -24,11 +24,10 @@ TOLD = 20  # problems shown at once
 
 
 def draw(
-    name: str, schema: Mapping[str, Any], initial: Any, common: dict[str, Any]
+    name: str, schema: Mapping[str, Any], rows: RowSchema, initial: Any, common: dict[str, Any]
 ) -> list[Record]:
-    """Draw the table of a sample sheet parameter; its rows as they would be submitted."""
-    key, rows = common["key"], RowSchema(schema["rows"])
-    table = _table(key)
+    """Draw the table of a sample sheet or an array of objects; its rows as they are submitted."""
+    key, table = common["key"], _table(common["key"])
     if key not in st.session_state:
         begin(key, None)
         if not isinstance(st.session_state[key], list):
@@ -37,7 +36,8 @@ def draw(
     records = _grid(key, table, rows, common["label"])
     st.session_state[key] = records
     _tell(table, rows, records, schema)
-    sheet_sources.draw(name, key, table, rows)
+    if params.is_sheet(dict(schema)):
+        sheet_sources.draw(name, key, table, rows)
     return records
 
 
@@ -102,6 +102,7 @@ def _columns(frame: pd.DataFrame, rows: RowSchema, choices: Choices) -> dict[str
         schema = rows.properties.get(name, {})
         title = str(schema.get("title", name)) + (" *" if name in rows.required else "")
         common = {"label": title, "help": plain(schema.get("description", "")) or None}
+        common["default"] = sheets.text(schema["default"]) if "default" in schema else None
         if (options := choices.options(name)) is not None:
             found[name] = st.column_config.SelectboxColumn(
                 options=list(options),
@@ -121,8 +122,9 @@ def _tell(
     for note in table.notes:
         st.warning(plain(note), icon=":material/description:")
     if not records:
-        st.caption("No rows yet. Type into the table, paste into it, or fill it from below.")
-        if own := schema.get("default"):
+        ways = "or fill it from below" if params.is_sheet(dict(schema)) else "or add a row"
+        st.caption(f"No rows yet. Type into the table, paste into it, {ways}.")
+        if isinstance(own := schema.get("default"), str):
             st.caption(plain(f"Without rows the workflow's own table is used: {own}"))
         return
     issues = desk.services().sheets.check(desk.actor(), dict(rows.given), records)

@@ -12,7 +12,7 @@ import streamlit as st
 
 from services import conditions, params
 from services.models import Need, Run, RunFilter, Workflow
-from ui import desk, errors, plan, readme, schema_form, submission
+from ui import desk, errors, plan, readme, submission, widgets
 from ui.look import about, amount, chip, chip_column, clock, plain, taken, title
 
 LATEST = 8  # runs shown
@@ -155,7 +155,7 @@ def _parameter(name: str, field: Mapping[str, Any], required: bool) -> dict[str,
         "Parameter": f"{plain(str(field.get('title', name)))}  \n:small[{plain(name)}]",
         "Value": plain(_kind(field)),
         "Default": "needed" if required and default is None else plain(_text(default)),
-        "What it is": plain(schema_form.help_of(field)),
+        "What it is": plain(widgets.help_of(field)),
     }
 
 
@@ -167,9 +167,9 @@ def _kind(field: Mapping[str, Any]) -> str:
         return "files"
     if "enum" in field:
         return "one of " + ", ".join(map(_text, field["enum"]))
-    kind = schema_form.kind_of(field)
+    kind = widgets.kind_of(field)
     word = {"boolean": "yes or no", "integer": "whole number", "string": "text", "array": "list"}
-    return " ".join(filter(None, [word.get(kind, kind), schema_form.unit_of(field)]))
+    return " ".join(filter(None, [word.get(kind, kind), widgets.unit_of(field)]))
 
 
 def _text(value: Any) -> str:

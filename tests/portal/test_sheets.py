@@ -6,11 +6,11 @@ import io
 import json
 
 import pytest
-from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.util import calc_hash
 
 from services.models import RunFilter
 from tests.portal.boxes import arrive
+from tests.portal.grids import edit, grid
 
 pytestmark = pytest.mark.usefixtures("services")
 
@@ -33,24 +33,10 @@ def form(portal, files):
     return portal("new", workflow="samples")
 
 
-def grid(session):
-    """The table's element; its id changes when its rows are replaced."""
-    (found,) = [n for n in session._tree if getattr(n, "type", "") == "dataframe"]
-    return found
-
-
 def rows(session):
     """What the table holds, as it would be submitted."""
     assert not session.exception
     return session.session_state[KEY]
-
-
-def edit(session, edited=None, added=(), deleted=()):
-    """What the browser sends when cells are changed; rows are counted from 0."""
-    told = {"edited_rows": edited or {}, "added_rows": list(added), "deleted_rows": list(deleted)}
-    states = session._tree.get_widget_states()
-    states.widgets.append(WidgetState(id=grid(session).proto.id, string_value=json.dumps(told)))
-    return session._run(states)
 
 
 def texts(session):
