@@ -12,7 +12,7 @@ from ui import desk, errors, sign_in
 from ui.look import plain
 
 MAY = {
-    Scope.READ: "The token you signed in with allows only to look.",
+    Scope.READ: desk.ONLY_LOOK,
     Scope.SUBMIT: "Signed in with a token, for your own runs and files.",
     Scope.ADMIN: "Signed in with a token of an administrator: what is everybody's is yours to see.",
 }

@@ -25,21 +25,23 @@ def buttons(run: Run) -> None:
     """The actions of an open run: the likely ones as buttons, the others in a menu."""
     if not run.state.final:
         stopping = run.state is State.CANCELING
-        if st.button("Cancel", key="cancel", icon=":material/stop_circle:", disabled=stopping):
+        if desk.button("Cancel", key="cancel", icon=":material/stop_circle:", disabled=stopping):
             _confirm_cancel(run)
     elif run.state is State.COMPLETE:
         if st.button("Results", key="see-results", icon=":material/insights:", type="primary"):
             st.session_state["tab"] = "Results"
-    elif st.button("Resume", key="resume", icon=":material/resume:"):
+    elif desk.button("Resume", key="resume", icon=":material/resume:"):
         _confirm_resume(run)
-    if st.button(
+    if desk.button(
         "Run again",
         key="again",
         icon=":material/replay:",
         help="Opens the form filled in with the same files and parameters. Change what you like.",
     ):
         desk.go("new", **{"from": run.id})
-    offered = [name for name in MORE if name != "delete" or run.state.final]
+    offered = ["share"]
+    if desk.may_change():
+        offered = [name for name in MORE if name != "delete" or run.state.final]
     chosen = st.menu_button(
         "More", offered, key="more", icon=":material/more_horiz:", format_func=MORE.__getitem__
     )

@@ -54,7 +54,7 @@ def _card(workflow: Workflow, place: str) -> None:
         _why_not(workflow)
     with st.container(horizontal=True, vertical_alignment="center"):
         submission.example_button(workflow, place, primary=place == "welcome")
-        if workflow.available and st.button(
+        if workflow.available and desk.button(
             "Set up a run", key=f"setup-{place}-{workflow.name}", icon=":material/tune:"
         ):
             desk.go("new", workflow=workflow.name)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, tzinfo
-from typing import NoReturn
+from typing import Any, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from services import access
 from services.bootstrap import Services, build
 from services.models import Actor
 from services.settings import Settings
 
+ONLY_LOOK = "The token you signed in with allows only to look."
 FRESH = 1800  # s that a signed link is shown again before a new one is made
 
 
@@ -31,6 +33,18 @@ def actor() -> Actor:
 def session() -> str:
     """What the browser's cookie holds, or ""."""
     return st.context.cookies.get(services().sessions.cookie, "")
+
+
+def may_change() -> bool:
+    """Whether who looks at the page may do more than that."""
+    return access.may_change(actor())
+
+
+def button(label: str, **given: Any) -> bool:
+    """A button that changes something; who may only look finds it disabled, with the reason."""
+    if not may_change():
+        given |= {"disabled": True, "help": ONLY_LOOK}
+    return bool(st.button(label, **given))
 
 
 def pages() -> dict[str, StreamlitPage]:

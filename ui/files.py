@@ -24,8 +24,11 @@ def page() -> None:
     for other in ("id", "from"):  # of other pages, left in the browser's history
         st.query_params.pop(other, None)
     st.title("Files", anchor=False)
-    uploads.box("files", lambda _: _newest(), label="Files")
-    imports.box()
+    if desk.may_change():
+        uploads.box("files", lambda _: _newest(), label="Files")
+        imports.box()
+    else:
+        st.caption(f":material/lock: {desk.ONLY_LOOK}")
     text, kind = _filters()
     after = st.query_params.get("after", "")[:200] or None
     try:
@@ -39,7 +42,8 @@ def page() -> None:
     elif text or kind or after:
         _note("search_off", "No file matches", "Clear the search or the filter.")
     else:
-        _note("draft", "No file yet", "Drop files above, or choose them: any size, any kind.")
+        words = "Drop files above, or choose them: any size, any kind." if desk.may_change() else ""
+        _note("draft", "No file yet", words)
     _chosen()
 
 
@@ -172,7 +176,7 @@ def _head(file: File) -> None:
         st.space("stretch")
         address = desk.link(f"/api/v1/files/{file.id}/content")
         st.link_button("Download", address, icon=":material/download:", key="download")
-        if st.button("Delete", icon=":material/delete:", key="delete"):
+        if desk.button("Delete", icon=":material/delete:", key="delete"):
             _confirm(file)
 
 

@@ -123,7 +123,7 @@ def _form(workflow: Workflow, run: Run | None) -> None:
     with st.container(border=True, key="group-run"):
         about = run_fields.draw(run, form, unfold=not {"retries", "priority"}.isdisjoint(names))
     with st.container(horizontal=True, gap="small", key="send"):
-        start = st.button("Start run", key="start", type="primary", icon=":material/play_arrow:")
+        start = desk.button("Start run", key="start", type="primary", icon=":material/play_arrow:")
         look = st.button(
             "Preview",
             key="preview",

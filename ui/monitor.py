@@ -30,7 +30,7 @@ def page() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="head"):
         st.title("Runs", anchor=False, width="content")
         st.space("stretch")
-        if st.button("New run", type="primary", icon=":material/add:", key="new"):
+        if desk.button("New run", type="primary", icon=":material/add:", key="new"):
             desk.go("new")
     wanted = _filters()
     lively = st.session_state.setdefault("lively", True)

@@ -47,7 +47,9 @@ def bar() -> None:
     ):
         st.markdown(f"**{amount(len(runs), 'run')} selected**", width="content")
         st.space("stretch")
-        if st.button("Cancel", key="pick-cancel", icon=":material/stop_circle:", disabled=not live):
+        if desk.button(
+            "Cancel", key="pick-cancel", icon=":material/stop_circle:", disabled=not live
+        ):
             _confirm_cancel(live, len(over))
         st.link_button(
             "Download results",
@@ -56,7 +58,7 @@ def bar() -> None:
             disabled=not done,
             key="pick-download",
         )
-        if st.button("Delete", key="pick-delete", icon=":material/delete:", disabled=not over):
+        if desk.button("Delete", key="pick-delete", icon=":material/delete:", disabled=not over):
             _confirm_delete(over, len(live))
         st.button(
             "Clear selection",

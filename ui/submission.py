@@ -41,7 +41,7 @@ def example_button(workflow: Workflow, place: str, *, primary: bool = False) -> 
     """A button that runs the workflow's own example and opens that run."""
     if workflow.example is None or not workflow.available:
         return
-    clicked = st.button(
+    clicked = desk.button(
         "Try it with example data",
         key=f"example-{place}-{workflow.name}",
         icon=":material/science:",

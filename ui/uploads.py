@@ -49,8 +49,11 @@ def box(
     """A place to drop files on; `take` is called with the id of each that has arrived.
 
     What is on its way belongs to a `slot`: it goes on there when the page was left and is opened
-    again. Without one, the box shows what was left unfinished anywhere.
+    again. Without one, the box shows what was left unfinished anywhere. For who may only look there
+    is none.
     """
+    if not desk.may_change():
+        return
     taken: list[str] = st.session_state.setdefault(f"{key}:taken", [])
     with st.container(key=f"upload-{key}"):
         _box(

@@ -83,7 +83,7 @@ def _one(workflow: Workflow) -> None:
         st.space("stretch")
         if workflow.available:
             submission.example_button(workflow, "about")
-            if st.button("New run", key="new-run", icon=":material/add:", type="primary"):
+            if desk.button("New run", key="new-run", icon=":material/add:", type="primary"):
                 desk.go("new", workflow=workflow.name)
     st.caption(plain(workflow.summary))
     for problem in workflow.problems:

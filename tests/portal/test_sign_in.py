@@ -330,3 +330,27 @@ def test_tab_that_comes_back_as_somebody_else_has_forgotten(portal, desk, browse
     assert not session.exception
     assert "**ben**" in words(session)
     assert "kept" not in session.session_state["links"]
+
+
+def test_token_that_allows_only_to_look_offers_nothing_else(portal, desk, browser):
+    scenes = Scenes(desk.services, Actor(id="ann"))
+    live, over = scenes.running(), scenes.failed(workflow="shapes")
+    browser["session"] = desk.services.sessions.begin(token(desk, "ann", Scope.READ).secret).secret
+    pages = {
+        "runs": (portal(), {"new"}),
+        "live": (portal("run", id=live.id), {"cancel", "again"}),
+        "over": (portal("run", id=over.id), {"resume", "again"}),
+        "cards": (portal("new"), {"example-new-shapes", "setup-new-shapes"}),
+        "form": (portal("new", workflow="shapes"), {"start", "example-form-shapes"}),
+        "file": (portal("files", file=over.inputs[0].file), {"delete"}),
+        "about": (portal("workflows", name="shapes"), {"new-run", "example-about-shapes"}),
+    }
+    for name, (session, keys) in pages.items():
+        assert not session.exception, name
+        found = {one.key: one for one in session.button}
+        for key in keys:
+            assert found[key].disabled, (name, key)
+            assert found[key].help == "The token you signed in with allows only to look."
+        assert not session.get("bidi_component"), name  # no uploader
+    (more,) = pages["over"][0].get("menu_button") or [None]
+    assert more is None or list(more.proto.options) == [":material/link: Share"]
