@@ -10,7 +10,7 @@ import streamlit as st
 from services.errors import Invalid, NotFound, RundeskError
 from services.files import KINDS
 from services.models import File, Page, Result, RunFilter
-from ui import actions, desk, errors, imports, previews, uploads
+from ui import actions, desk, errors, imports, previews, reach, uploads
 from ui.look import amount, plain, size, title
 
 LIMIT = 50  # files on a page
@@ -38,6 +38,8 @@ def page() -> None:
         st.rerun()
     if found.items:
         _table(found.items, uses)
+        if file_id := reach.draw("Look into a file", {f.id: f.name for f in found.items}, "files"):
+            st.query_params["file"] = file_id
         _pager(found, after)
     elif text or kind or after:
         _note("search_off", "No file matches", "Clear the search or the filter.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +11,8 @@ import streamlit as st
 
 from services.errors import Invalid
 from services.models import FINAL, Page, Run, RunFilter, State
-from ui import cards, desk, errors, picking
+from services.views import Board
+from ui import cards, desk, errors, picking, reach
 from ui.look import LOOKS, about, amount, chip, chip_column, clock, line, taken, title
 
 LIMIT = 50  # runs on a page
@@ -104,8 +105,9 @@ def _board(wanted: RunFilter) -> None:
         if picking.picked():
             picking.bar()
         else:
-            _counters(counts)
+            _counters(board)
         _table(picking.steady(found.items), board.left)
+        _reach(found.items)
         _pager(found, wanted)
     lively = any(count for state, count in counts.items() if state not in FINAL)
     if lively != st.session_state.get("lively"):
@@ -113,13 +115,32 @@ def _board(wanted: RunFilter) -> None:
         st.rerun()
 
 
-def _counters(counts: dict[State, int]) -> None:
+def _counters(board: Board) -> None:
     icons = {"Waiting": State.QUEUED, "Running": State.RUNNING, "Done": State.COMPLETE}
+    told = _told(board)
     with st.container(horizontal=True, gap="small", key="counters"):
-        for name in ("Running", "Waiting", "Done", "Failed"):
+        for name, words in told.items():
             look = LOOKS[icons.get(name, State.EXECUTOR_ERROR)]
-            number = sum(counts.get(state, 0) for state in STATES[name])
-            st.metric(f":{look.color}[:material/{look.icon}:] {name}", f"{number:,}", border=True)
+            label = f":{look.color}[:material/{look.icon}:] {name}"
+            quiet = {"delta_color": "off", "delta_arrow": "off", "border": True}
+            st.metric(label, f"{_number(board, name):,}", words, **quiet)
+
+
+def _number(board: Board, name: str) -> int:
+    return sum(board.counts.get(state, 0) for state in STATES[name])
+
+
+def _told(board: Board) -> dict[str, str]:
+    """What each counter says below its number."""
+    line, done, failed = board.line, _number(board, "Done"), _number(board, "Failed")
+    waits = [r.queue.seconds for r in board.page.items if r.queue and r.queue.seconds is not None]
+    soon = f"next in {about(min(waits))}" if waits else ""
+    return {
+        "Running": f"{line.taken} of {amount(line.cores, 'core')} busy",
+        "Waiting": soon or f"{amount(line.waiting, 'run')} in line",
+        "Done": f"{done / (done + failed):.0%} of those over" if done + failed else "none yet",
+        "Failed": "can be resumed" if failed else "none",
+    }
 
 
 def _table(runs: list[Run], left: Mapping[str, float]) -> None:
@@ -160,6 +181,13 @@ def _open_chosen() -> None:
     drawn: list[Run] = st.session_state.get("drawn", [])
     if cells and cells[0][0] < len(drawn):
         desk.go("run", id=drawn[cells[0][0]].id)
+
+
+def _reach(runs: Sequence[Run]) -> None:
+    """The same by keyboard."""
+    words = {run.id: f"{title(run)}, {LOOKS[run.state].word}" for run in runs}
+    if run_id := reach.draw("Open a run", words, "runs"):
+        desk.go("run", id=run_id)
 
 
 def _row(run: Run, now: datetime, left: float | None) -> dict[str, Any]:

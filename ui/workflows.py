@@ -12,7 +12,7 @@ import streamlit as st
 
 from services import conditions, params
 from services.models import Need, Run, RunFilter, Workflow
-from ui import desk, errors, plan, readme, submission, widgets
+from ui import desk, errors, plan, reach, readme, submission, widgets
 from ui.look import about, amount, chip, chip_column, clock, plain, taken, title
 
 LATEST = 8  # runs shown
@@ -58,6 +58,9 @@ def _all(workflows: Sequence[Workflow]) -> None:
         },
     )
     st.caption(f"{amount(len(workflows), 'workflow')}. Click one to read about it.")
+    titles = {workflow.name: workflow.title for workflow in workflows}
+    if name := reach.draw("Read about a workflow", titles, KEY):
+        desk.go("workflows", name=name)
 
 
 def _row(workflow: Workflow) -> dict[str, Any]:
@@ -231,6 +234,13 @@ def _latest(workflow: Workflow) -> None:
             "Time": st.column_config.TextColumn(width=90),
         },
     )
+    _reach(runs)
+
+
+def _reach(runs: Sequence[Run]) -> None:
+    words = {run.id: f"{title(run)}, {', '.join(chip(run.state))}" for run in runs}
+    if run_id := reach.draw("Open a run", words, "latest"):
+        desk.go("run", id=run_id)
 
 
 def _run(run: Run, now: datetime) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from services.errors import NotFound
 from services.models import Job, JobFilter, Run, State, Step
 from services.runs import tail
 from services.views import RunView
-from ui import desk, errors
-from ui.look import amount, badge, chip, chip_column, clock, plain, printable, taken
+from ui import charts, desk, errors, reach
+from ui.look import LOOKS, amount, badge, chip, chip_column, clock, plain, printable, taken
 
 FEW = 12  # jobs that are shown without filters
 LIMIT = 200  # jobs on a page
@@ -40,6 +40,9 @@ def draw(view: RunView) -> None:
     )
     if found.jobs:
         _table(found.jobs)
+        words = {job.id: f"{charts.label(job)}, {LOOKS[job.state].word}" for job in found.jobs}
+        if job_id := reach.draw("Look into a job", words, "jobs"):
+            st.query_params["job"] = job_id
     else:
         st.caption("No job is like that.")
     _pages(found.total)

@@ -1,0 +1,35 @@
+"""The rows of a table for who uses the keyboard or a screen reader.
+
+Streamlit draws tables on a canvas, whose rows only a pointer opens. Beside such a table there is a
+list of the same rows, which is seen as soon as it has the focus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+
+def draw(label: str, names: Mapping[str, str], key: str) -> str | None:
+    """Draw the list; which entry was chosen just now. `names` are what each is called."""
+    widget, reached = f"{key}-list", f"{key}-reached"
+
+    def take() -> None:
+        st.session_state[reached] = st.session_state[widget]
+        st.session_state[widget] = None
+
+    with st.container(key=f"reach-{key}"):
+        st.selectbox(
+            label,
+            list(names),
+            index=None,
+            format_func=lambda one: names.get(one, one),
+            placeholder=label,
+            key=widget,
+            on_change=take,
+            label_visibility="collapsed",
+            width=360,
+        )
+    found: str | None = st.session_state.pop(reached, None)
+    return found
