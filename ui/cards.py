@@ -11,15 +11,20 @@ from services.models import Workflow
 from ui import desk, submission
 from ui.look import about, plain
 
-WIDTH = 400  # px
+WIDTH, GAP = 400, 28  # px
+FEW = 2  # cards of a category that has others beside it
 
 
 def by_category(workflows: Iterable[Workflow], place: str) -> None:
-    """All workflows as cards, under the headings of their categories."""
+    """All workflows as cards, under the headings of their categories; small ones side by side."""
     ordered = sorted(workflows, key=_place)
-    for category, members in groupby(ordered, key=lambda one: one.category):
-        st.subheader(plain(category), anchor=False)
-        shelf(members, place)
+    with st.container(horizontal=True, gap="medium"):
+        for category, found in groupby(ordered, key=lambda one: one.category):
+            members = list(found)
+            wide = WIDTH * len(members) + GAP * (len(members) - 1)
+            with st.container(width=wide if len(members) <= FEW else "stretch"):
+                st.subheader(plain(category), anchor=False)
+                shelf(members, place)
 
 
 def shelf(workflows: Iterable[Workflow], place: str) -> None:

@@ -60,13 +60,13 @@ def _steps(steps: Sequence[Step]) -> None:
         row_height=36,
         alt="Steps of the run",
         column_config={
-            "Step": st.column_config.TextColumn(width=120),
-            "State": chip_column(width=100),
+            "Step": st.column_config.TextColumn(width=150),
+            "State": chip_column(width=92),
             "Jobs": st.column_config.TextColumn(width=62),
             "Progress": st.column_config.ProgressColumn(
-                format="percent", min_value=0, max_value=1, width=110
+                format="percent", min_value=0, max_value=1, width=96
             ),
-            "Mean time": st.column_config.TextColumn(width=84),
+            "Mean time": st.column_config.TextColumn(width=80),
         },
     )
 
