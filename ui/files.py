@@ -220,4 +220,4 @@ def _preview(file: File) -> None:
         st.warning("The content of this file is gone from the disk.", icon=":material/error:")
         return
     shown = Result(path=file.name, size=file.size, sha256=file.sha256, kind=file.kind)
-    previews.draw(shown, path)
+    previews.draw(shown, path, "file")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -10,7 +11,7 @@ import streamlit as st
 
 from services.models import Result, Run, State
 from services.views import RunView
-from ui import desk, errors, previews
+from ui import desk, errors, previews, reach
 from ui.look import amount, plain, size
 
 PREVIEWED = 12  # highlights shown open; the rest is in the list
@@ -34,13 +35,13 @@ def draw(view: RunView) -> None:
         return
     shown = [result for result in results if result.title][:PREVIEWED]
     for number, result in enumerate(shown or results[:1]):
-        _highlight(run, result, number)
+        _look(run, result, str(number))
     _files(run, results)
 
 
-def _highlight(run: Run, result: Result, number: int) -> None:
+def _look(run: Run, result: Result, place: str) -> None:
     """One result with its preview and the ways to get it."""
-    with st.container(border=True, key=f"result-{number}"):
+    with st.container(border=True, key=f"result-{place}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.subheader(plain(result.title or result.path), anchor=False, width="content")
             st.caption(f"{plain(result.path)}  ·  {size(result.size)}", width="content")
@@ -50,17 +51,17 @@ def _highlight(run: Run, result: Result, number: int) -> None:
                 _link(run, result, inline=True),
                 icon=":material/open_in_new:",
                 type="tertiary",
-                key=f"open-{number}",
+                key=f"open-{place}",
             )
             st.link_button(
                 "Download",
                 _link(run, result),
                 icon=":material/download:",
                 type="tertiary",
-                key=f"download-{number}",
+                key=f"download-{place}",
             )
         path = desk.services().results.path(desk.actor(), run.id, result.path)
-        previews.draw(result, path, _link(run, result, inline=True))
+        previews.draw(result, path, place, _link(run, result, inline=True))
 
 
 def _files(run: Run, results: Sequence[Result]) -> None:
@@ -87,7 +88,7 @@ def _files(run: Run, results: Sequence[Result]) -> None:
         key="files",
         hide_index=True,
         on_select="rerun",
-        selection_mode="multi-row",
+        selection_mode=["multi-row", "single-cell"],
         height="content" if len(rows) <= 15 else 560,
         row_height=36,
         alt="All result files",
@@ -101,12 +102,26 @@ def _files(run: Run, results: Sequence[Result]) -> None:
             "Download": st.column_config.LinkColumn(display_text="Download", width=100),
         },
     )
+    st.caption("Click one to look into it, tick several to download them as one zip.")
+    by_path = {result.path: result for result in results}
+    if reached := reach.draw("Look into a file", {path: path for path in by_path}, "results"):
+        st.session_state["looked-into"] = reached
+    cells, reached = _selected().get("cells", []), st.session_state.get("looked-into")
+    if cells and cells[0][0] < len(results):
+        _look(run, results[cells[0][0]], "chosen")
+    elif reached in by_path:
+        _look(run, by_path[reached], "chosen")
+
+
+def _selected() -> dict[str, Any]:
+    """Rows that are ticked, and the cell that was clicked."""
+    found: dict[str, Any] = st.session_state.get("files", {}).get("selection", {})
+    return found
 
 
 def _zip(run: Run, results: Sequence[Result]) -> None:
     """The ways to get several files at once: those that are ticked, or all."""
-    rows = st.session_state.get("files", {}).get("selection", {}).get("rows", [])
-    chosen = [results[row] for row in rows if row < len(results)]
+    chosen = [results[row] for row in _selected().get("rows", []) if row < len(results)]
     address = f"/api/v1/runs/{run.id}/results.zip"
     paths = "\n".join(result.path for result in chosen)
     if len(quote(paths)) > LONGEST:
