@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from services.models import Job, Run, State, Waiting
 
+MANY = 30  # rows of a table from which on it scrolls in itself
 JOINER = "\u2060"  # takes no room; breaks up what Streamlit would read as an icon or a link
 MARKED = re.compile(r"([!-/:-@\[-`{-~])")  # ASCII punctuation, all of which Markdown lets us escape
 ACTIVE = re.compile(r":(?!\d\d\b)(?=\S)|(?<=[wW]{3})(?=\.)|@(?=\S)")  # :icon:, https:, www., a@b
@@ -64,6 +67,19 @@ def chip_column(label: str = "State", width: int = 112) -> Any:
     words = [one.word for one in looks]
     colors = [one.color for one in looks]  # of the theme, so that dark stays dark
     return st.column_config.MultiselectColumn(label, width=width, options=words, color=colors)
+
+
+def rows_table(rows: Sequence[Mapping[str, str]], key: str, widths: Mapping[str, int]) -> None:
+    """Rows of text as a table to read; columns in pixels, where that matters."""
+    columns = {name: st.column_config.TextColumn(width=width) for name, width in widths.items()}
+    st.dataframe(
+        pd.DataFrame(rows, dtype=str),
+        key=key,
+        hide_index=True,
+        height="content" if len(rows) <= MANY else 560,
+        row_height=32,
+        column_config=columns,
+    )
 
 
 def title(run: Run) -> str:

@@ -11,7 +11,7 @@ from services.models import Cause, Run, State
 from services.views import RunView
 from ui import actions, desk, errors, submission
 from ui.look import LOOKS, about, amount, badge, clock, line, plain, printable, taken, title
-from ui.tabs import jobs, log, overview, results, settings
+from ui.tabs import attempts, jobs, log, overview, results, settings
 
 YOUNG = 30.0  # s for which a run is polled more often
 OFTEN, STEADY = 1.0, 2.0  # s between polls
@@ -21,6 +21,7 @@ TABS = {
     "Log": log.draw,
     "Results": results.draw,
     "Settings": settings.draw,
+    "Attempts": attempts.draw,
 }
 
 

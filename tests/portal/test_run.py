@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from services.models import Cause, CauseKind, State
@@ -7,6 +9,7 @@ from services.rundir import RunDir
 
 pytestmark = pytest.mark.usefixtures("services")
 
+TABS = ["Overview", "Jobs", "Log", "Results", "Settings", "Attempts"]
 HOSTILE = "![x](http://evil.example/x.png) <script>alert(1)</script> :material/delete: $x$ [a](b)"
 
 
@@ -43,7 +46,7 @@ def test_page_of_a_run_in_every_state(portal, scenes, scene, word, actions):
     assert session.title[0].value == "my run"
     assert session.markdown[0].value.endswith(f": {word}]")
     assert keys(session) == {"again", *actions}
-    assert [tab.label for tab in session.tabs] == ["Overview", "Jobs", "Log", "Results", "Settings"]
+    assert [tab.label for tab in session.tabs] == TABS
 
 
 def test_failure_is_told_first_with_what_to_do_next(portal, scenes):
@@ -169,6 +172,52 @@ def test_results_show_highlights_first_and_list_every_file(portal, scenes):
     assert again.get("iframe")[0].proto.src == frame.proto.src  # a poll does not load it again
 
 
+def test_long_table_is_filtered_as_a_whole(portal, scenes):
+    rows = [f"q{number}\t{number % 7}" for number in range(3000)] + ["last.one\t<b>x</b>"]
+    run = scenes.complete({"hits.tsv": "query\tn\n" + "\n".join(rows) + "\n"})
+    session = portal("run", id=run.id, tab="Results")
+    assert len(session.dataframe[0].value) == 1000
+    assert any(text.startswith("The first 1,000 rows;") for text in texts(session))
+    session.text_input(key="filter-0").set_value("T.O").run()
+    assert session.dataframe[0].value.values.tolist() == [["last.one", "<b>x</b>"]]
+    assert "1 row with these words." in texts(session)
+    session.text_input(key="filter-0").set_value("q").run()
+    assert len(session.dataframe[0].value) == 1000
+    assert any(text.startswith("More than 1,000 rows with these words") for text in texts(session))
+    session.text_input(key="filter-0").set_value("(").run()
+    assert session.dataframe[0].value.empty
+
+
+def test_variants_are_a_table_below_their_header(portal, scenes):
+    head = "##fileformat=VCFv4.2\n##source=<script>alert(1)</script>\n"
+    run = scenes.complete({"calls.vcf": f"{head}#CHROM\tPOS\tID\n17\t302\t.\n"})
+    session = portal("run", id=run.id, tab="Results")
+    assert table(session, "POS").values.tolist() == [[17, 302, "."]]
+    assert session.expander[0].label == "Header, 2 lines"
+    assert session.expander[0].code[0].value == head.strip()
+
+
+def test_pdf_is_handed_to_the_browsers_viewer(portal, scenes):
+    run = scenes.complete({"figure.pdf": "%PDF-1.4"})
+    session = portal("run", id=run.id, tab="Results")
+    assert not session.exception
+    (viewer,) = session.get("bidi_component")
+    told = json.loads(viewer.proto.json or viewer.proto.mixed.json)
+    assert f"/api/v1/runs/{run.id}/results/results/figure.pdf?inline=1&" in told["url"]
+    assert not session.get("iframe")  # Streamlit's are sandboxes, in which no PDF is shown
+
+
+def test_any_result_can_be_looked_into(portal, scenes):
+    run = scenes.complete({"hits.tsv": "a\tb\n1\t2\n", "notes.txt": HOSTILE})
+    session = portal("run", id=run.id, tab="Results")
+    assert not session.code
+    session.session_state["files"] = {
+        "selection": {"rows": [], "columns": [], "cells": [(1, "File")]}
+    }
+    session.run()
+    assert [code.value for code in session.code] == [HOSTILE]
+
+
 def test_table_that_is_none_is_shown_as_text(portal, scenes):
     run = scenes.complete({"hits.tsv": 'a\tb\n"c\n'})
     session = portal("run", id=run.id, tab="Results")
@@ -184,6 +233,37 @@ def test_settings_show_parameters_by_title_and_files_by_name(portal, scenes):
     assert given["E-value threshold"] == "1e-05"
     assert list(table(session, "sha256")["sha256"]) == [entry.sha256 for entry in run.inputs]
     assert run.digest in list(session.dataframe[1].value["Value"])
+    RunDir.of(scenes.services.settings.data, run.id).software.write_text('{"snakemake": "9.1"}')
+    assert ["snakemake", "9.1"] in session.run().dataframe[1].value.values.tolist()
+
+
+def test_settings_show_rows_of_sheets_as_tables(portal, scenes, services, actor):
+    (folder,) = services.settings.workflows
+    rows = []
+    for name in ("a_R1.fastq", "a_R2.fastq"):
+        with (folder / "samples/example" / name).open("rb") as stream:
+            rows.append(
+                {"sample": name[2:4], "fastq_1": services.files.register(actor, name, stream).id}
+            )
+    run = scenes.waiting(workflow="samples", params={"samples": rows})
+    session = portal("run", id=run.id, tab="Settings")
+    assert not session.exception
+    assert dict(table(session, "Parameter").values)["Samples"] == "2 rows"
+    assert table(session, "fastq_1")["fastq_1"].tolist() == ["a_R1.fastq", "a_R2.fastq"]
+
+
+def test_attempts_tell_how_each_ended_and_what_happened(portal, scenes):
+    run = scenes.failed()
+    session = portal("run", id=run.id, tab="Attempts")
+    assert not session.exception
+    (told,) = table(session, "No.").to_dict("records")
+    assert (told["No."], told["Host"]) == ("1", "host")
+    assert told["Took"] != "–"
+    words = " ".join(texts(session))
+    assert words.index("Waiting") < words.index("Starting") < words.rindex("Failed")
+    assert "None yet: the run has not started." in texts(
+        portal("run", id=scenes.waiting().id, tab="Attempts")
+    )
 
 
 @pytest.mark.parametrize("run_id", ["", "nonsense", "0" * 24])
@@ -202,9 +282,7 @@ def test_hostile_text_stays_text(portal, scenes):
     failed = scenes.failed(cause, name=HOSTILE, tags=[HOSTILE[:60]])
     done = scenes.complete({"<img src=x>.txt": HOSTILE, "hits.tsv": f"{HOSTILE}\n1\n"}, name="x")
     sessions = [portal(), portal("run", id=failed.id)]
-    sessions += [
-        portal("run", id=done.id, tab=tab) for tab in ("Jobs", "Log", "Results", "Settings")
-    ]
+    sessions += [portal("run", id=done.id, tab=tab) for tab in TABS[1:]]
     sessions.append(portal("new", **{"from": failed.id}))
     for session in sessions:
         assert not session.exception

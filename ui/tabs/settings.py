@@ -1,28 +1,30 @@
-"""What a run was given, and what became of it: parameters, files, versions, attempts, history."""
+"""What a run was given: parameters, sample sheets, files, versions; and how to repeat it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from services import params, repeating
 from services.errors import RundeskError
-from services.models import Attempt, Run
+from services.models import Run
 from services.views import RunView
 from ui import desk
-from ui.look import LOOKS, amount, clock, plain, size
+from ui.look import amount, plain, rows_table, size
 
 
 def draw(view: RunView) -> None:
-    run = view.run
+    run, titles = view.run, _titles(view.run)
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Parameters", anchor=False)
-        _rows(_parameters(run), "parameters", {"Parameter": 220})
+        rows_table(_parameters(run, titles), "parameters", {"Parameter": 220})
+        for name, rows in _tables(run):
+            st.markdown(f"**{plain(titles.get(name, name))}**")
+            rows_table(rows, f"table-{name}", {})
         if again := repeating.commands(desk.services().settings, run):
             st.subheader("At a terminal", anchor=False)
             st.caption("The same once more on this desk's host, without the desk:")
@@ -32,35 +34,52 @@ def draw(view: RunView) -> None:
         _version(run)
         st.subheader("Input files", anchor=False)
         _inputs(run)
-        st.subheader("Attempts", anchor=False)
-        _attempts(run.attempts)
-        st.subheader("History", anchor=False)
-        _history(run)
 
 
-def _parameters(run: Run) -> list[dict[str, str]]:
-    """Parameters under their titles, files by their names."""
+def _titles(run: Run) -> dict[str, str]:
+    """What the parameters are called."""
     try:
         workflow = desk.services().workflows.get(desk.actor(), run.workflow)
-        fields: Mapping[str, Any] = params.flatten(workflow.params_schema)["properties"]
     except RundeskError:  # the workflow is gone: the names will do
-        fields = {}
+        return {}
+    fields = params.flatten(workflow.params_schema, run.params)["properties"]
+    return {name: str(field.get("title", name)) for name, field in fields.items()}
+
+
+def _parameters(run: Run, titles: Mapping[str, str]) -> list[dict[str, str]]:
+    """Parameters under their titles, files by their names."""
     files = {entry.file: entry.name for entry in run.inputs}
     return [
-        {
-            "Parameter": str(fields.get(name, {}).get("title", name)),
-            "Value": _value(value, files),
-        }
+        {"Parameter": titles.get(name, name), "Value": _value(value, files)}
         for name, value in run.params.items()
     ]
 
 
 def _value(value: Any, files: Mapping[str, str]) -> str:
+    if _is_table(value):
+        return amount(len(value), "row")
     if isinstance(value, list):
-        return ", ".join(_value(item, files) for item in value)
+        return ", ".join(_value(item, files) for item in value) or "–"
     if isinstance(value, str):
-        return files.get(value, value)
+        return files.get(value, value) or "–"
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else json.dumps(value)
+
+
+def _is_table(value: Any) -> bool:
+    """Whether a parameter is rows: a sample sheet, or an array of objects."""
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _tables(run: Run) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """Name and rows of each parameter that is a table, files by their names."""
+    files = {entry.file: entry.name for entry in run.inputs}
+    for name, value in run.params.items():
+        if _is_table(value):
+            columns = list(dict.fromkeys(column for row in value for column in row))
+            yield (
+                name,
+                [{c: _value(row[c], files) if c in row else "" for c in columns} for row in value],
+            )
 
 
 def _version(run: Run) -> None:
@@ -71,7 +90,8 @@ def _version(run: Run) -> None:
         "Cores": str(run.cores),
         "Run": run.id,
     }
-    _rows([{"": name, "Value": value} for name, value in rows.items()], "version", {"": 110})
+    rows |= desk.services().runs.software(desk.actor(), run.id)
+    rows_table([{"": name, "Value": value} for name, value in rows.items()], "version", {"": 110})
 
 
 def _inputs(run: Run) -> None:
@@ -87,48 +107,4 @@ def _inputs(run: Run) -> None:
         }
         for entry in run.inputs
     ]
-    _rows(rows, "inputs", {"Parameter": 120, "File": 240, "Size": 80})
-
-
-def _attempts(attempts: Sequence[Attempt]) -> None:
-    if not attempts:
-        st.caption("None yet.")
-        return
-    rows = [
-        {
-            "No.": str(attempt.number),
-            "Host": attempt.host,
-            "Started": desk.local(attempt.started),
-            "Took": clock((attempt.ended - attempt.started).total_seconds())
-            if attempt.ended
-            else "–",
-            "Exit": "–" if attempt.exit_code is None else str(attempt.exit_code),
-            "Cause": attempt.cause.message if attempt.cause else "",
-        }
-        for attempt in attempts
-    ]
-    _rows(rows, "attempts", {"No.": 45, "Exit": 50})
-
-
-def _history(run: Run) -> None:
-    for change in run.history:
-        look = LOOKS[change.state]
-        note = f"  ·  {plain(change.note)}" if change.note else ""
-        st.markdown(
-            f":{look.color}[:material/{look.icon}:] {look.word}"
-            f" :gray[{plain(desk.local(change.at))}{note}]"
-        )
-    if len(run.attempts) > 1:
-        st.caption(f"{amount(len(run.attempts), 'attempt')}.")
-
-
-def _rows(rows: Sequence[Mapping[str, str]], key: str, widths: Mapping[str, int]) -> None:
-    columns = {name: st.column_config.TextColumn(width=width) for name, width in widths.items()}
-    st.dataframe(
-        pd.DataFrame(rows, dtype=str),
-        key=key,
-        hide_index=True,
-        height="content",
-        row_height=32,
-        column_config=columns,
-    )
+    rows_table(rows, "inputs", {"Parameter": 120, "File": 240, "Size": 80})
