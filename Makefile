@@ -9,7 +9,7 @@ INSTALL := .ci/install
 WORKERS ?= 3
 RUNS ?= 200
 FAULTS ?= 100
-BENCHES ?= latency overhead throughput claims idle sessions databases api uploads
+BENCHES ?= latency overhead throughput claims idle sessions databases api uploads transfers
 SNAKEFILES := $(sort $(wildcard workflows/*/workflow/Snakefile))
 
 # Shows what a command says only when it fails.

@@ -41,6 +41,7 @@ AGO = timedelta(minutes=10)  # a young run is polled more often
 SAMPLE = 1.0  # s between two looks at memory
 ENOUGH = 24 / 25  # of the polls asked for
 LARGEST = 2**26  # bytes of a message
+PATIENCE = 180  # s until a portal answers
 
 
 @dataclass
@@ -131,7 +132,7 @@ def portal(place: Path) -> Iterator[tuple[Services, psutil.Process]]:
 
 def _wait(address: str) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         with contextlib.suppress(OSError), opener.open(address, timeout=2) as reply:
             if reply.status == 200:
