@@ -9,7 +9,7 @@ import streamlit as st
 
 from services.models import Workflow
 from ui import desk, submission
-from ui.look import about, plain
+from ui.look import plain, roughly
 
 WIDTH, GAP = 400, 28  # px
 FEW = 2  # cards of a category that has others beside it
@@ -54,7 +54,7 @@ def _card(workflow: Workflow, place: str) -> None:
         if text:
             st.markdown(f":gray[:material/{icon}: {label}] {plain(text)}")
     if workflow.available and (usual := desk.services().runs.usual_seconds(workflow.name)):
-        st.markdown(f":gray[:material/timer: Takes] about {about(usual)} here")
+        st.markdown(f":gray[:material/timer: Takes] {roughly(usual)} here")
     if not workflow.available:
         _why_not(workflow)
     with st.container(horizontal=True, vertical_alignment="center"):

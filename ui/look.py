@@ -107,6 +107,12 @@ def line(queue: Waiting) -> str:
     return "next in line" if queue.position <= 1 else f"number {queue.position} in line"
 
 
+def roughly(seconds: float) -> str:
+    """A duration that is a guess: "about 3 min", "a few seconds"."""
+    words = about(seconds)
+    return words if words.startswith("a ") else f"about {words}"
+
+
 def about(seconds: float) -> str:
     """A duration that is a guess, in few words."""
     if seconds < 8:

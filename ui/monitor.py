@@ -13,7 +13,7 @@ from services.errors import Invalid
 from services.models import FINAL, Page, Run, RunFilter, State
 from services.views import Board
 from ui import cards, desk, errors, picking, reach
-from ui.look import LOOKS, about, amount, chip, chip_column, clock, line, taken, title
+from ui.look import LOOKS, about, amount, chip, chip_column, clock, line, roughly, taken, title
 
 LIMIT = 50  # runs on a page
 LIVELY, CALM = 2.0, 15.0  # s between polls, with and without something that moves
@@ -212,7 +212,7 @@ def _time(run: Run, now: datetime, left: float | None) -> str:
     so_far = clock(taken(run, now))
     if left is None:
         return so_far
-    return f"{so_far}, about {about(left)} left" if left > 0 else f"{so_far}, longer than usual"
+    return f"{so_far}, {roughly(left)} left" if left > 0 else f"{so_far}, longer than usual"
 
 
 def _columns(runs: list[Run]) -> list[str]:

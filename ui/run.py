@@ -10,7 +10,19 @@ from services.errors import NotFound
 from services.models import Cause, Run, State
 from services.views import RunView
 from ui import actions, desk, errors, submission
-from ui.look import LOOKS, about, amount, badge, clock, line, plain, printable, taken, title
+from ui.look import (
+    LOOKS,
+    about,
+    amount,
+    badge,
+    clock,
+    line,
+    plain,
+    printable,
+    roughly,
+    taken,
+    title,
+)
 from ui.tabs import attempts, jobs, log, overview, results, settings
 
 YOUNG = 30.0  # s for which a run is polled more often
@@ -111,9 +123,7 @@ def _progress(view: RunView, now: datetime) -> None:
     if elapsed is not None:
         parts.append(f"{clock(elapsed)} {'in all' if run.state.final else 'so far'}")
     if view.left is not None:
-        parts.append(
-            f"about {about(view.left)} left" if view.left > 0 else "takes longer than usual"
-        )
+        parts.append(f"{roughly(view.left)} left" if view.left > 0 else "takes longer than usual")
     done = progress.done / progress.total if progress.total else 0.0
     share = 1.0 if run.state is State.COMPLETE else min(1.0, done)
     with st.container(key="progress"):

@@ -13,7 +13,7 @@ import streamlit as st
 from services import conditions, params
 from services.models import Need, Run, RunFilter, Workflow
 from ui import desk, errors, plan, reach, readme, submission, widgets
-from ui.look import about, amount, chip, chip_column, clock, plain, taken, title
+from ui.look import amount, chip, chip_column, clock, plain, roughly, taken, title
 
 LATEST = 8  # runs shown
 KEY = "workflows"
@@ -188,7 +188,7 @@ def _facts(workflow: Workflow) -> None:
     facts = {
         "In": workflow.takes,
         "Out": workflow.gives,
-        "Usual time here": f"about {about(usual)}" if usual is not None else "not known yet",
+        "Usual time here": roughly(usual) if usual is not None else "not known yet",
         "Version": workflow.version or "–",
         "Digest": workflow.digest[:16],
     }
