@@ -13,6 +13,7 @@ from services.models import RunFilter, RunRequest
 from services.settings import Settings
 from tests.browser.conftest import Window
 from tests.browser.desks import shared
+from tests.browser.tables import type_into
 from tests.servers import Servers
 
 WORKFLOWS = Path(__file__).parent / "workflows"
@@ -120,6 +121,32 @@ def test_failing_run_is_mended_and_completes(window: Window) -> None:
     state(page, "Done")
     page.locator(".st-key-see-results button").click()
     expect(page.locator(".st-key-result-0")).to_contain_text("4")
+
+
+def test_what_was_typed_counts_however_soon_start_is_pressed(window: Window, services, actor):
+    page = window.open("/new?workflow=typed")
+    start = page.locator(".st-key-start button")
+    for key, text in {"field-label": "one", "field-words": "two", "run-tags": "three"}.items():
+        page.locator(f".st-key-{key} input").first.click()
+        page.keyboard.type(text)  # and no Enter
+    type_into(
+        page, page.locator(".st-key-group-0 .dvn-scroller"), row=1, column=1, text="four", new=True
+    )
+    start.click()
+    expect(page).to_have_url(re.compile(r"/run\?id="))
+    (run,) = services.runs.list(actor, RunFilter(workflow="typed")).items
+    assert run.params == {"label": "one", "words": ["two"], "rows": [{"name": "four"}]}
+    assert run.tags == ["three"]
+
+    page.get_by_role("button", name="Run again").click()
+    label = page.locator(".st-key-field-label input")
+    expect(label).to_have_value("one")
+    label.click()
+    page.keyboard.type(" more")
+    start.evaluate("button => button.click()")  # as where a press moves no focus
+    expect(page).to_have_url(re.compile(r"/run\?id="))
+    newest, _ = services.runs.list(actor, RunFilter(workflow="typed")).items
+    assert newest.params == {**run.params, "label": "one more"}
 
 
 def test_run_is_canceled_and_both_windows_see_it(window: Window, services, actor) -> None:

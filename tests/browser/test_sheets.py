@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.tables import type_into
 from tests.desk import WORKFLOWS
 
 PATIENCE = 100_000  # ms for a run to finish
@@ -35,7 +36,9 @@ def test_sample_sheet_with_two_errors_is_mended_and_submitted(window, tmp_path):
     page.locator(".st-key-start button").click()
     expect(page.get_by_text("2 things to mend before this can start: Samples.")).to_be_visible()
 
-    _type(page, column=1, row=1, text="b")
+    table_of = page.locator(".st-key-group-0 .dvn-scroller")
+    type_into(page, table_of, column=1, row=1, text="b")
+    page.keyboard.press("Enter")
     expect(page.get_by_text("2 rows, 1 thing to mend")).to_be_visible()
     table.write_text("Sample ID,First reads,Second reads\na,a_R1.fastq,a_R2.fastq\nb,a_R2.fastq,\n")
     page.locator(".st-key-upload-field-samples-table input.files").set_input_files(table)
@@ -44,16 +47,3 @@ def test_sample_sheet_with_two_errors_is_mended_and_submitted(window, tmp_path):
 
     expect(page.get_by_role("heading", name="Sampled")).to_be_visible()
     expect(page.locator(".st-key-head").get_by_text("Done")).to_be_visible(timeout=PATIENCE)
-
-
-def _type(page, *, column, row, text):
-    """Type into a cell of the table, which is drawn on a canvas; both are counted from 1."""
-    cells = page.locator(".st-key-group-0 .dvn-scroller")
-    place = {"x": 150 * column, "y": 33 * row + 16}
-    cells.hover(position=place)
-    cells.click(position=place, delay=200)  # ms: the grid takes no shorter press for a click
-    expect(page.locator(".st-key-group-0 [role=gridcell][aria-selected=true]")).to_have_count(1)
-    page.keyboard.press("Enter")
-    editor = page.locator("#portal textarea")
-    editor.fill(text)
-    editor.press("Enter")

@@ -1,0 +1,46 @@
+// What was typed counts when a button is pressed, however soon. Streamlit takes a text when its
+// field is left, a cell some time later, and drops a value of several that was not entered.
+(() => {
+  const SETTLES = 300; // ms; Streamlit takes an edited cell 150 ms after the edit
+  const FIELDS = "input:not([type=checkbox], [type=radio], [type=file]), textarea";
+  let edited = -Infinity; // when a cell of a table was typed into
+
+  const widget = (element) => element.closest('[data-testid="stElementContainer"]');
+
+  function enter(input) {
+    const list = document.getElementById(input.getAttribute("aria-controls") || "");
+    const options = list ? [...list.querySelectorAll("[role=option]")] : [];
+    const named = (text) => options.find((option) => option.textContent === text);
+    if (named(`Add: ${input.value}`)) (named(input.value) || named(`Add: ${input.value}`)).click();
+  }
+
+  function left(event) {
+    const several = event.target.matches?.('[data-testid="stMultiSelect"] input');
+    if (several && event.isTrusted && event.target.value.trim()) enter(event.target); // not its menu's
+  }
+
+  function pressed(event) {
+    const button = event.target.closest?.("button, a");
+    if (!button) return;
+    const field = document.activeElement;
+    const typing = field?.matches(FIELDS) && widget(field) && widget(field) !== widget(button);
+    const wait = edited + SETTLES - performance.now();
+    if (!typing && wait <= 0) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    edited = -Infinity;
+    field?.blur();
+    setTimeout(() => button.click(), Math.max(0, wait));
+  }
+
+  function cell(event) {
+    if (document.querySelector("#portal :is(textarea, input)") || event.target.closest?.(".stDataFrame")) {
+      edited = performance.now();
+    }
+  }
+
+  window.addEventListener("focusout", left, true);
+  window.addEventListener("keydown", (event) => event.key === "Tab" && left(event), true);
+  window.addEventListener("click", pressed, true);
+  for (const kind of ["keydown", "pointerdown", "paste"]) window.addEventListener(kind, cell, true);
+})();
