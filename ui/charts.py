@@ -26,14 +26,14 @@ def timeline(jobs: Sequence[Job], start: datetime, now: datetime) -> tuple[Rows,
     end = max(((job.ended or now) - start).total_seconds() for job in begun) if begun else 0.0
     _, unit, word = next(entry for entry in UNITS if end <= entry[0])
     rows = [_bar(job, start, now, unit) for job in begun]
-    least = THINNEST * max((row["to"] for row in rows), default=0.0)
+    longest = max((row["to"] for row in rows), default=0.0) or 1.0
     seen: set[str] = set()
     for job, row in zip(begun, rows, strict=True):
-        row["to"] = max(row["to"], row["from"] + least)
+        row["to"] = max(row["to"], row["from"] + THINNEST * longest)
         if row["job"] in seen:
             row["job"] += f" ({job.id})"  # one line each
         seen.add(row["job"])
-    return rows, _timeline_spec(rows, word)
+    return rows, _timeline_spec(rows, word, longest)
 
 
 def _bar(job: Job, start: datetime, now: datetime, unit: float) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def label(job: Job) -> str:
     return " ".join([job.rule, *job.wildcards.values()])[:80]
 
 
-def _timeline_spec(rows: Rows, unit: str) -> Spec:
+def _timeline_spec(rows: Rows, unit: str, longest: float) -> Spec:
     words = list(dict.fromkeys(row["state"] for row in rows))
     tones = {one.word: one.tone for one in LOOKS.values()}
     many = len(rows) > LABELLED
@@ -78,6 +78,7 @@ def _timeline_spec(rows: Rows, unit: str) -> Spec:
                 "field": "from",
                 "type": "quantitative",
                 "axis": {"title": f"{unit} since the start", "grid": True, "tickCount": 8},
+                "scale": {"domain": [0, longest], "nice": True},
             },
             "x2": {"field": "to"},
             "color": {

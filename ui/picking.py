@@ -86,7 +86,8 @@ def _confirm_delete(runs: Sequence[Run], others: int) -> None:
         "Files that were uploaded for them stay."
     )
     if others:
-        st.caption(f"{amount(others, 'other')} of the selection {_are(others)} not over and stay.")
+        stay = "is not over and stays" if others == 1 else "are not over and stay"
+        st.caption(f"{amount(others, 'other')} of the selection {stay}.")
     yes = f"Delete {amount(len(runs), 'run')}"
     if actions.choice(yes, "all-delete", "Keep them", on_click=_delete, args=(runs,)):
         st.rerun()

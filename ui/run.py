@@ -27,6 +27,11 @@ from ui.tabs import attempts, jobs, log, overview, results, settings
 
 YOUNG = 30.0  # s for which a run is polled more often
 OFTEN, STEADY = 1.0, 2.0  # s between polls
+NEXT = {  # what to do where the cause says nothing of it
+    State.EXECUTOR_ERROR: "See what the log says. **Run again** opens the form with the same values"
+    " to change what was wrong; **Resume** keeps what is done, once the reason is gone.",
+    State.SYSTEM_ERROR: "**Resume** goes on with what is left; what is done is kept.",
+}
 TABS = {
     "Overview": overview.draw,
     "Jobs": jobs.draw,
@@ -156,8 +161,7 @@ def _failure(run: Run) -> None:
         st.markdown(f"#### :red[:material/error:] {plain(message)}", anchors=False)
         if cause is None:
             return
-        if cause.hint:
-            st.markdown(plain(cause.hint))
+        st.markdown(plain(cause.hint) if cause.hint else NEXT[run.state])
         if cause.rule:
             st.markdown(f":gray[Rule] **{plain(cause.rule)}**")
         if cause.log:

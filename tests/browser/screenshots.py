@@ -46,8 +46,9 @@ class View(NamedTuple):
 def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with desk() as services:
-        done, failed = history(services)
         with windows(services) as pages:
+            shoot(pages, View("welcome", "/", lambda page: page.locator(".st-key-welcome")))
+            done, failed = history(services)
             for view in views(done, failed):
                 shoot(pages, view)
             live = [start(services, name, tags=["batch 9"]) for name in NAMES]
@@ -108,6 +109,7 @@ def views(done: Run, failed: Run) -> list[View]:
     return [
         View("new", "/new", lambda page: page.get_by_text("Set up a run").first),
         View("form", f"/new?workflow={WORKFLOW}", lambda page: page.locator(".st-key-start")),
+        View("sheet", "/new?workflow=reads-qc", lambda page: page.get_by_text("No rows yet.")),
         View("run", run, lambda page: page.locator(".st-key-graph svg")),
         View("jobs", f"{run}&tab=Jobs", lambda page: page.locator(".st-key-jobs")),
         View("log", f"{run}&tab=Log", lambda page: page.locator(".st-key-log code")),
@@ -119,10 +121,20 @@ def views(done: Run, failed: Run) -> list[View]:
         View(
             "settings",
             f"{run}&tab=Settings",
-            lambda page: page.get_by_role("heading", name="Attempts"),
+            lambda page: page.get_by_role("heading", name="Input files"),
+        ),
+        View(
+            "attempts",
+            f"/run?id={failed.id}&tab=Attempts",
+            lambda page: page.get_by_role("heading", name="History"),
         ),
         View("failed", f"/run?id={failed.id}", lambda page: page.locator(".st-key-failure")),
         View("files", "/files", lambda page: page.get_by_role("region", name="Files, newest")),
+        View(
+            "file",
+            f"/files?file={failed.inputs[0].file}",
+            lambda page: page.locator(".st-key-file code").last,
+        ),
         View("workflows", "/workflows", lambda page: page.locator(".st-key-workflows")),
         View(
             "workflow",

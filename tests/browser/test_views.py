@@ -12,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from services.errors import NotFound
+from services.models import Cause, CauseKind
 from services.settings import HERE, Settings
 from tests.browser.conftest import BACKGROUND
 from tests.browser.desks import shared
@@ -19,7 +20,31 @@ from tests.portal.scenes import Scenes
 from tests.servers import Servers
 
 WORKFLOWS = HERE / "tests" / "portal" / "workflows"
-HOSTILE = '<img src="http://evil.example/x.png"> ![x](http://evil.example/y.png)'
+#: Would run, or load something from elsewhere, wherever it is not taken for text.
+HOSTILE = (
+    '<img src="http://evil.example/x.png" onerror="hacked=1"> ![x](http://evil.example/y.png)'
+    " <script>hacked=1</script> [a](javascript:hacked=1)"
+)
+PDF = (
+    "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+    "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]>>endobj\ntrailer<</Root 1 0 R>>\n"
+)
+#: A report that tries what it must not be able to do, and tells how that went.
+ESCAPING = """<body><script>
+const tried = {
+  cookie: () => document.cookie, storage: () => localStorage.length,
+  page: () => parent.document.title, opener: () => open("/").document,
+};
+const told = Object.entries(tried).map(([name, act]) => {
+  try { return `${name}: ${act()}` } catch { return `${name}: refused` }
+});
+const asked = ["PORTAL/", "API/api/v1/runs", "http://evil.example/"].map((url) =>
+  fetch(url).then(() => `${url}: answered`, () => `${url}: refused`));
+Promise.all(asked).then((all) => {
+  document.body.textContent = [...told, ...all].join(", ");
+});
+</script><img src="http://evil.example/pixel.png"></body>"""
 #: Streamlit has drawn all and fades nothing in or out.
 SETTLED = """() => document.querySelector('.stApp[data-test-script-state=notRunning]')
     && !document.querySelector('[data-stale=true]')
@@ -29,7 +54,7 @@ SETTLED = """() => document.querySelector('.stApp[data-test-script-state=notRunn
 FADED = """part => { part.dataset.stale = 'true'; part.style.opacity = '.33'
     return getComputedStyle(part).opacity }"""
 GRAVE = ("serious", "critical")
-TABS = ("Jobs", "Log", "Results", "Settings")  # beside the first one
+TABS = ("Jobs", "Log", "Results", "Settings", "Attempts")  # beside the first one
 
 
 @pytest.fixture(scope="module")
@@ -62,16 +87,22 @@ def violations(page: Page) -> list[str]:
 @pytest.mark.timeout(300)
 def test_views_have_no_serious_violation(window, services, actor):
     scenes = Scenes(services, actor)
-    results = {"report.html": "<h1>Report</h1>", "hits.tsv": "a\tb\n1\t2\n"}
-    done = scenes.complete(results, tags=["pilot"])
-    failed = scenes.failed(name="failed")
+    results = {
+        "report.html": "<h1>Report</h1>",
+        "hits.tsv": f"a\t{HOSTILE}\n1\t{HOSTILE}\n",
+        "<img src=x onerror=hacked=1>.txt": HOSTILE,
+    }
+    done = scenes.complete(results, name=HOSTILE, tags=[HOSTILE[:60]], console=HOSTILE)
+    cause = Cause(kind=CauseKind.RULE_FAILED, message=HOSTILE, hint=HOSTILE, log=HOSTILE)
+    failed = scenes.failed(cause, name="failed")
     waiting = scenes.waiting(name="waiting")
+    file = services.files.register(actor, f"{HOSTILE[:100]}.txt", io.BytesIO(HOSTILE.encode()))
     views = {
         "/": window.page.get_by_text(re.compile(r"^[3-9] runs\.")),
         "/new": window.page.get_by_role("heading", name="New run"),
         "/new?workflow=sequence-search": window.page.locator(".st-key-start"),
         "/new?workflow=shapes": window.page.locator(".st-key-start"),
-        "/files": window.page.get_by_role("heading", name="Files"),
+        f"/files?file={file.id}": window.page.locator(".st-key-file"),
         "/workflows": window.page.get_by_role("heading", name="Workflows"),
         "/workflows?name=sequence-search": window.page.get_by_role("tab", name="Parameters"),
         "/workflows?name=shapes&about=Steps": window.page.get_by_text("1 job in all."),
@@ -84,10 +115,12 @@ def test_views_have_no_serious_violation(window, services, actor):
         window.open(path)
         expect(sign).to_be_visible()
         found += violations(window.page)
+        assert not window.page.evaluate("'hacked' in window"), path
     for tab in TABS:
         window.page.get_by_role("tab", name=tab).click()
         expect(window.page).to_have_url(re.compile(f"tab={tab}"))
         found += violations(window.page)
+        assert not window.page.evaluate("'hacked' in window"), tab
     services.runs.cancel(actor, waiting.id)  # else another test's scene would claim it
     assert found == []
 
@@ -98,6 +131,44 @@ def test_what_waits_to_be_drawn_again_stays_readable(window):
     expect(text).to_be_visible()
     page.wait_for_function(SETTLED)
     assert text.evaluate(FADED) == "1"
+
+
+def test_report_reaches_nothing_but_itself(window, services, actor, settings):
+    text = ESCAPING.replace("PORTAL", settings.public_portal_url)
+    text = text.replace("API", settings.public_api_url)
+    run = Scenes(services, actor).complete({"report.html": text})
+    page = window.open(f"/run?id={run.id}&tab=Results")
+    told = page.frame_locator(".st-key-result-0 iframe").locator("body")
+    expect(told).to_contain_text("evil.example/: refused")
+    assert told.inner_text().count(": refused") == 7, told.inner_text()
+    assert len(page.context.pages) == 1
+    said = [one for one in window.complaints if not one.startswith("console: ")]
+    assert said == []  # no request was sent; the browser tells in its console what it refused
+    window.complaints.clear()
+
+
+def test_pdf_is_shown_in_the_browsers_own_viewer(window, services, actor):
+    run = Scenes(services, actor).complete({"figure.pdf": PDF})
+    page = window.open(f"/run?id={run.id}&tab=Results")
+    assert page.evaluate("navigator.pdfViewerEnabled")
+    viewer = page.frame_locator(".st-key-result-0 iframe")
+    expect(viewer.locator("embed[type='application/pdf']")).to_be_attached()
+
+
+def test_run_is_opened_by_keyboard_alone(window, services, actor):
+    run = Scenes(services, actor).complete(name="reached by keys")
+    page = window.open("/")
+    expect(page.locator(".st-key-runs canvas").first).to_be_visible()
+    reach = page.get_by_role("combobox", name="Open a run")
+    page.get_by_placeholder("Search name, tag or workflow").focus()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if reach.evaluate("field => field === document.activeElement"):
+            break
+    expect(reach).to_be_focused()
+    page.keyboard.type("by keys")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"id={run.id}"))
 
 
 def test_run_is_renamed_downloaded_and_deleted(window, services, actor):

@@ -80,6 +80,13 @@ def test_timeline_draws_one_line_for_each_job_in_a_fitting_unit():
     assert spec["encoding"]["color"]["scale"]["domain"] == ["Done", "Running"]
 
 
+def test_timeline_of_jobs_without_length_has_room_for_them():
+    at_once = job(1, 0).model_copy(update={"ended": NOW})
+    rows, spec = charts.timeline([at_once], NOW, NOW)
+    assert 0 == rows[0]["from"] < rows[0]["to"]
+    assert spec["encoding"]["x"]["scale"]["domain"] == [0, 1.0]
+
+
 def test_timeline_of_nothing_is_empty():
     assert charts.timeline([], NOW, NOW)[0] == []
 
