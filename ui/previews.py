@@ -19,7 +19,7 @@ FEW = 8  # rows that need neither a filter nor a scroll bar
 CHUNK, SEARCHED = 20_000, 500_000  # rows that are looked through at once, and in all
 TEXT = 65536  # bytes of a text
 JSON = 1_000_000  # bytes up to which JSON is shown as a tree
-IMAGE = 20_000_000  # bytes up to which an image is shown
+IMAGE = 20_000_000  # bytes up to which an image is shown that goes through the portal
 SMALL = 1e-4  # below this a number is written in scientific notation
 IMAGES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg"}
 TEXTS = {
@@ -47,13 +47,14 @@ _viewer = st.components.v2.component(
 def draw(result: Result, path: Path, place: str, url: str = "") -> None:
     """Show `result`, whose bytes are at `path`; `place` tells its widgets from those of others.
 
-    Its own name says what it is. A report or a PDF is shown if the API serves it for framing at
-    `url`.
+    Its own name says what it is. Reports and PDF are shown if the API serves them at `url`, for
+    framing; pictures come from there too.
     """
     name = PurePosixPath(result.path).name.lower()
     suffix = PurePosixPath(name).suffix
-    if url and suffix == ".pdf":
-        _viewer(key=f"pdf-{place}", data={"url": url, "title": result.title or result.path})
+    if url and suffix in {".pdf", *IMAGES}:
+        told = {"url": url, "title": result.title or result.path, "pdf": suffix == ".pdf"}
+        _viewer(key=f"view-{place}", data=told)
     elif url and result.kind == "report" and suffix in {".html", ".htm"}:
         st.iframe(url, height=FRAME, alt=result.title or result.path)
     elif result.kind == "table" and name.endswith((".tsv", ".csv", ".tsv.gz", ".csv.gz")):

@@ -30,6 +30,10 @@ PDF = (
     "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
     "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]>>endobj\ntrailer<</Root 1 0 R>>\n"
 )
+PICTURE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="800" height="400">'
+    '<script>parent.hacked=1</script><image href="http://evil.example/z.png"/></svg>'
+)
 #: A report that tries what it must not be able to do, and tells how that went.
 ESCAPING = """<body><script>
 const tried = {
@@ -153,6 +157,20 @@ def test_pdf_is_shown_in_the_browsers_own_viewer(window, services, actor):
     assert page.evaluate("navigator.pdfViewerEnabled")
     viewer = page.frame_locator(".st-key-result-0 iframe")
     expect(viewer.locator("embed[type='application/pdf']")).to_be_attached()
+
+
+def test_picture_is_made_large_and_small_again(window, services, actor):
+    run = Scenes(services, actor).complete({"plot.svg": PICTURE})
+    page = window.open(f"/run?id={run.id}&tab=Results")
+    button = page.locator(".st-key-result-0 button.picture")
+    image = button.get_by_role("img", name="results/plot.svg")
+    expect(image).to_have_js_property("complete", True)
+    small = image.evaluate("image => image.width")
+    button.press("Enter")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    assert image.evaluate("image => image.width") > 1.5 * small > 0
+    button.press("Enter")
+    assert image.evaluate("image => image.width") == small
 
 
 def test_run_is_opened_by_keyboard_alone(window, services, actor):
