@@ -88,7 +88,7 @@ def violations(page: Page) -> list[str]:
     return found
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_views_have_no_serious_violation(window, services, actor):
     scenes = Scenes(services, actor)
     results = {

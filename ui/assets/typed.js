@@ -3,7 +3,9 @@
 (() => {
   const SETTLES = 300; // ms; Streamlit takes an edited cell 150 ms after the edit
   const FIELDS = "input:not([type=checkbox], [type=radio], [type=file]), textarea";
+  const STILL = 6; // px that a pointer may move while it presses
   let edited = -Infinity; // when a cell of a table was typed into
+  let down = null; // the button that the pointer went down on, and where
 
   const widget = (element) => element.closest('[data-testid="stElementContainer"]');
 
@@ -39,6 +41,18 @@
     }
   }
 
+  // Leaving a field may move the button away below the pointer: the browser then tells of no click.
+  function released({ clientX, clientY, target }) {
+    const still = down && Math.hypot(clientX - down.x, clientY - down.y) < STILL;
+    if (still && down.button.isConnected && !down.button.contains(target)) down.button.click();
+    down = null;
+  }
+
+  window.addEventListener("pointerdown", ({ clientX: x, clientY: y, target, button: key }) => {
+    const button = key === 0 && target.closest?.(".stButton button:not(:disabled)");
+    down = button ? { button, x, y } : null;
+  }, true);
+  window.addEventListener("pointerup", released, true);
   window.addEventListener("focusout", left, true);
   window.addEventListener("keydown", (event) => event.key === "Tab" && left(event), true);
   window.addEventListener("click", pressed, true);
