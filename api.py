@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
 from flask import Flask
 
@@ -41,6 +43,13 @@ OWN = (
 )
 
 
+class Api(Flask):
+    """Flask, none of whose functions is asynchronous: it need not ask each, at each request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(services: Services | None = None) -> Flask:
     """The app over `services`; over those of the environment when none are given.
 
@@ -49,7 +58,7 @@ def create_app(services: Services | None = None) -> Flask:
     if services is None:
         services = build(Settings.load())
         threading.Thread(target=_prepare, args=(services,), name="indexes", daemon=True).start()
-    app = Flask(__name__, static_folder=None, template_folder="routes/templates")
+    app = Api(__name__, static_folder=None, template_folder="routes/templates")
     app.url_map.merge_slashes = False  # an address is taken as it is sent
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the document keeps its order
     attach(app, services)

@@ -15,17 +15,23 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 from pydantic import TypeAdapter
+from werkzeug.datastructures import Headers
 
 from routes import rates, reading
 from routes.context import current_actor
 from routes.describe import Extras, Signature, is_tagged
 from services.errors import Invalid
+from services.models import Model
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 View = Callable[..., Any]
+JSON = "application/json"
 
 
 def operation(
@@ -40,7 +46,7 @@ def operation(
     def decorate(view: View) -> View:
         signature = Signature.of(view)
         tagged = is_tagged(signature, said)
-        adapter = None if signature.raw else TypeAdapter(signature.reply)
+        encoder = None if signature.raw else Encoder(signature.reply, tagged)
 
         # flasgger would parse the docstring once more if it were passed on
         @functools.wraps(view, assigned=("__module__", "__name__", "__qualname__"))
@@ -52,11 +58,12 @@ def operation(
                 if type(error) is Invalid:
                     raise reading.renamed(error, signature.query) from error
                 raise
-            if adapter is None:
+            if encoder is None:
                 return value  # type: ignore[no-any-return]
-            reply = _reply(adapter, value, said)
-            if tagged and request.method in ("GET", "HEAD"):
-                _tag(reply)
+            reply = _reply(encoder, value, said.status)
+            for header in said.sends:
+                if text := header.value(value):
+                    reply.headers[header.name] = text
             if location:
                 reply.headers["Location"] = location(value)
             return reply
@@ -83,28 +90,51 @@ def _given(signature: Signature, path: dict[str, str], said: Extras) -> dict[str
     return given
 
 
-def _reply(adapter: TypeAdapter[Any], value: Any, said: Extras) -> Response:
-    if said.status == 204:
-        reply = Response(status=204)
-        del reply.headers["Content-Type"]
-    else:
-        reply = Response(_envelope(adapter, value), said.status, mimetype="application/json")
-    for header in said.sends:
-        if text := header.value(value):
-            reply.headers[header.name] = text
+def _reply(encoder: Encoder, value: Any, status: int) -> Response:
+    """A reply; who has its bytes already is not sent them again."""
+    if status == 204:
+        return _bare(204)
+    body, tag = encoder.of(value)
+    if not tag or request.method not in ("GET", "HEAD"):
+        return Whole(body, status, mimetype=JSON)
+    known = request.if_none_match.contains_weak(tag)
+    reply = _bare(304) if known else Whole(body, status, mimetype=JSON)
+    reply.headers.add("ETag", f'"{tag}"')
+    reply.headers.add("Cache-Control", "private, no-cache")  # kept, but asked for every time
     return reply
 
 
-def _tag(reply: Response) -> None:
-    """Name the answer by its bytes, and leave them out for who has them already."""
-    reply.set_etag(hashlib.sha256(reply.get_data()).hexdigest()[:32])
-    reply.headers["Cache-Control"] = "private, no-cache"  # kept, but asked for every time
-    if request.if_none_match.contains_weak(reply.get_etag()[0] or ""):
-        reply.status_code = 304
-        reply.set_data(b"")
-        del reply.headers["Content-Type"], reply.headers["Content-Length"]
+def _bare(status: int) -> Response:
+    reply = Whole(status=status)
+    del reply.headers["Content-Type"]
+    return reply
 
 
-def _envelope(adapter: TypeAdapter[Any], value: Any) -> bytes:
-    """A reply's bytes. A value that is not of the promised type is an error of ours."""
-    return b'{"errCode":0,"data":' + adapter.dump_json(value, warnings="error") + b',"msg":""}'
+class Whole(Response):
+    """A reply whose headers are complete as they stand."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:  # noqa: ARG002
+        return self.headers
+
+
+class Encoder:
+    """The bytes of the replies of one operation, and their tags."""
+
+    def __init__(self, kind: Any, tagged: bool) -> None:
+        self._adapter = TypeAdapter(kind)
+        self._tagged = tagged
+        self._last: tuple[Any, bytes, str] = (None, b"", "")
+
+    def of(self, value: Any) -> tuple[bytes, str]:
+        """The bytes of a reply. A value that is not of the promised type is an error of ours.
+
+        Requests that shared a look were given the very same value, a frozen one: they share these.
+        """
+        known, body, tag = self._last
+        if known is not value or value is None:
+            data = self._adapter.dump_json(value, warnings="error")
+            body = b'{"errCode":0,"data":' + data + b',"msg":""}'
+            tag = hashlib.sha256(body).hexdigest()[:32] if self._tagged else ""
+            if isinstance(value, Model):
+                self._last = value, body, tag
+        return body, tag

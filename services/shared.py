@@ -67,9 +67,14 @@ class _Round:
     """A look that is under way, or the one after it."""
 
     def __init__(self) -> None:
-        self.over = threading.Event()
+        self.over = threading.Lock()  # held until then; an Event costs each who waits much more
+        self.over.acquire()
         self.value: Any = None
         self.error: BaseException | None = None
+
+    def wait(self) -> None:
+        with self.over:
+            return
 
 
 class Together:
@@ -96,7 +101,7 @@ class Together:
         if leads:
             self._look(key, own, before, ask)
         else:
-            own.over.wait()
+            own.wait()
         if own.error is not None:
             raise own.error.with_traceback(None)
         value: T = own.value
@@ -106,7 +111,7 @@ class Together:
         self, key: Hashable, own: _Round, before: _Round | None, ask: Callable[[], T]
     ) -> None:
         if before is not None:
-            before.over.wait()
+            before.wait()
             own.error = before.error
         try:
             if own.error is None:
@@ -118,4 +123,4 @@ class Together:
                 self._rounds[key].remove(own)
                 if not self._rounds[key]:
                     del self._rounds[key]
-            own.over.set()
+            own.over.release()

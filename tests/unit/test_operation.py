@@ -15,7 +15,7 @@ from routes import document, problems, sending
 from routes.context import attach
 from routes.describe import Describer
 from routes.guard import Guard
-from routes.operation import operation
+from routes.operation import Encoder, operation
 from services.errors import DatabaseUnavailable, Invalid, NotFound
 from services.models import Actor, Model, RunId, State
 from services.settings import Settings
@@ -122,6 +122,32 @@ def refused(reply, status, number=None):
 def post(client, text, **headers):
     data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     return client.post("/things", data=data, content_type="application/json", headers=headers)
+
+
+# ---- replies ----------------------------------------------------------------------------------
+
+
+class Reading(Model):
+    degrees: int
+
+
+def test_same_value_is_encoded_once_and_another_one_anew():
+    encoder = Encoder(Reading, tagged=True)
+    first = Reading(degrees=1)
+    body, tag = encoder.of(first)
+    assert body == b'{"errCode":0,"data":{"degrees":1},"msg":""}'
+    assert encoder.of(first)[0] is body
+    changed, other = encoder.of(Reading(degrees=2))
+    assert b'"degrees":2' in changed
+    assert other != tag
+    assert encoder.of(first) == (body, tag)
+
+
+def test_value_that_can_change_is_encoded_each_time():
+    encoder, readings = Encoder(list[int], tagged=False), [1]
+    encoder.of(readings)
+    readings.append(2)
+    assert encoder.of(readings)[0] == b'{"errCode":0,"data":[1,2],"msg":""}'
 
 
 # ---- what fits --------------------------------------------------------------------------------

@@ -1,0 +1,66 @@
+"""What our worker process of gunicorn does otherwise than gunicorn's own."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from gunicorn.config import Config
+from gunicorn.http import wsgi
+
+from routes import worker
+
+
+class Connection:
+    """Keeps what is sent, packet by packet."""
+
+    def __init__(self) -> None:
+        self.packets: list[bytes] = []
+
+    def sendall(self, data: bytes) -> None:
+        self.packets.append(data)
+
+
+@pytest.fixture
+def reply():
+    request = SimpleNamespace(method="GET", version=(1, 1), should_close=lambda: False)
+    return wsgi.Response(request, Connection(), Config())
+
+
+def test_gunicorn_makes_our_replies(reply):
+    assert isinstance(reply, worker.Reply)
+
+
+def test_headers_leave_with_the_first_of_the_body(reply):
+    reply.start_response("200 OK", [("Content-Length", "6")])
+    reply.write(b"abc")
+    reply.write(b"def")
+    first, second = reply.sock.packets
+    head, _, body = first.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert (body, second) == (b"abc", b"def")
+
+
+def test_chunks_are_framed_from_the_first_on(reply):
+    reply.start_response("200 OK", [])
+    reply.write(b"abc")
+    reply.write(b"def")
+    reply.close()
+    body = b"".join(reply.sock.packets).partition(b"\r\n\r\n")[2]
+    assert body == b"3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n"
+
+
+def test_reply_without_a_body_is_its_headers(reply):
+    reply.start_response("204 No Content", [])
+    reply.close()
+    assert [packet[-4:] for packet in reply.sock.packets] == [b"\r\n\r\n"]
+
+
+def test_connection_that_breaks_is_the_servers_to_handle(reply):
+    def broken(data: bytes) -> None:
+        raise BrokenPipeError
+
+    reply.sock.sendall = broken
+    reply.start_response("200 OK", [("Content-Length", "3")])
+    with pytest.raises(BrokenPipeError):
+        reply.write(b"abc")
