@@ -8,23 +8,18 @@ from __future__ import annotations
 
 import atexit
 import gc
-import importlib
 import os
-import platform
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 from services.database.leaving import leave_quickly
-from services.engine.nursery import LAZY, register_plugins
+from services.engine.warmup import import_snakemake
 
 
 def main() -> None:
     at_once, snakefile, cores = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-    for name in LAZY:
-        importlib.import_module(name)
-    register_plugins()
-    platform.platform()
+    import_snakemake()
     gc.collect()
     gc.freeze()
     print("ready", flush=True)

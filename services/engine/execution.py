@@ -106,13 +106,13 @@ def execute(order: Order, parent: int, console: Console, preparation: Preparatio
         os.setpgid(0, 0)
         try:
             _settle_in(order, parent, console)
-            words = _prepare(order)
+            words = prepare(order, partial(_sink, order))
         except Exception as error:
             traceback.print_exc()
             preparation.tell(_unstarted(error).model_dump_json().encode())
         else:
             preparation.tell(READY)
-            _main(words)
+            snakemake(words)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(bool(end.code))
     except BaseException:
@@ -137,8 +137,8 @@ def _settle_in(order: Order, parent: int, console: Console) -> None:
     random.seed()
 
 
-def _prepare(order: Order) -> list[str]:
-    """Stage the run; returns Snakemake's arguments."""
+def prepare(order: Order, connect: Callable[[], reporter.Sink] | None) -> list[str]:
+    """Stage the run; returns Snakemake's arguments. `connect` gives where it reports to."""
     run, rundir = order.run, order.target.rundir
     if order.attempt > 1:
         if not processes.end(lambda: processes.tagged(run.id), patience=SWEEPING):
@@ -151,7 +151,7 @@ def _prepare(order: Order) -> list[str]:
     snakefile = stage(run, rundir, kept(data, run.digest), partial(content, data))
     os.chdir(rundir.root)
     place = rundir.attempt(order.attempt)
-    reporter.hand_over(reporter.Reporter(place, partial(_sink, order), supervised=True))
+    reporter.hand_over(reporter.Reporter(place, connect, supervised=True))
     return arguments(order, snakefile)
 
 
@@ -161,7 +161,8 @@ def _unstarted(error: Exception) -> Unstarted:
     return Unstarted(cause=causes.unprepared(error))
 
 
-def _main(words: list[str]) -> None:
+def snakemake(words: list[str]) -> None:
+    """Snakemake's command, in this process; ends with SystemExit."""
     from snakemake.cli import main  # imported long before, in the nursery
 
     sys.argv = ["snakemake", *words]
@@ -209,7 +210,7 @@ def _deployment(order: Order) -> list[str]:
     return ["--software-deployment-method", *methods, *chain.from_iterable(places)]
 
 
-def _sink(order: Order) -> Callable[..., None]:
+def _sink(order: Order) -> reporter.Sink:
     settings = order.settings
     database = Database(settings.uri, settings.database, patience=PATIENCE)
     return partial(database.jobs.apply, order.run.id, order.attempt)

@@ -9,12 +9,9 @@ forks that wait with it; those at work go on.
 from __future__ import annotations
 
 import contextlib
-import gc
-import importlib
 import logging
 import os
 import pickle
-import platform
 import signal
 import socket
 import subprocess
@@ -25,31 +22,12 @@ from typing import NoReturn
 
 from services.engine import processes, supervisor
 from services.engine.execution import Order
+from services.engine.warmup import warm_up
 from services.errors import RundeskError
 from services.settings import HERE, Settings
 
 log = logging.getLogger("rundesk.nursery")
 
-#: Snakemake imports these while it runs; here they are imported before any fork.
-LAZY = (
-    "snakemake.cli",
-    "snakemake.api",
-    "snakemake.caching.local",
-    "snakemake.workflow",
-    "snakemake.profiles",
-    "snakemake.storage",
-    "snakemake.executors.local",
-    "snakemake.scheduling.job_scheduler",
-    "snakemake.persistence.file",
-    "snakemake.report.rulegraph_spec",
-    "snakemake.script",
-    "snakemake.linting.rules",
-    "smart_open",
-    "pandas",
-    "requests",
-    "services.database",
-    "snakemake_logger_plugin_rundesk",
-)
 MESSAGE = 1 << 12  # bytes of the largest message
 ORDER, READY, STARTED = b"order", b"ready", b"started"
 FILES = 3  # with an order: the lock of its attempt, the door for errands, the order itself
@@ -235,36 +213,12 @@ def main() -> None:
     logging.basicConfig(level=sys.argv[2], format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     control = socket.socket(fileno=int(sys.argv[1]))
     processes.rename("rundesk-nursery")
-    for name in LAZY:
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            log.info("%s is not here: %s", name, error)
-    register_plugins()
-    make_parser()
-    platform.platform()  # starts a process, once; Snakemake prints it at each start
-    gc.collect()
-    gc.freeze()
+    warm_up()
     try:
         control.send(READY)
         serve(control)
     except ConnectionError:  # the runner is gone
         return
-
-
-def make_parser() -> None:
-    """Have Snakemake make its parser of arguments once, not at each start: a tenth of all of it."""
-    from snakemake import cli
-
-    parser = cli.get_argument_parser()
-    cli.get_argument_parser = lambda profiles=None: parser  # noqa: ARG005 - runs have no profiles
-
-
-def register_plugins() -> None:
-    """Have Snakemake find its plugins once; it keeps them for the life of the process."""
-    from snakemake.cli import get_argument_parser
-
-    get_argument_parser()
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ Sink = Callable[[Sequence[Record]], None]
 log = logging.getLogger(__name__)
 
 INTERVAL = 0.1  # s that records wait for others
-FIRST = 0.3  # s that the first ones wait: connecting takes from Snakemake what its start needs
+FIRST = 1.0  # s that the first ones wait: connecting takes from Snakemake what its start needs
 RETRY = 2.0  # s between two tries while the database is away
 HOLD = 1.0  # s that a failed job waits for the news that Snakemake starts it again
 CLOSING = 5.0  # s that Snakemake's end waits for the last write

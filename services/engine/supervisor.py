@@ -33,7 +33,7 @@ log = logging.getLogger("rundesk.supervisor")
 
 LEASE = timedelta(seconds=15)
 BEAT = 1.0  # s between two renewals of the lease
-FIRST_BEAT = 0.3  # s; before it, connecting would take from Snakemake what it needs to start
+FIRST_BEAT = 1.0  # s; before it, connecting would take from Snakemake what it needs to start
 PATIENCE = 2.0  # s that one word with the database may take
 SWEEPING = 30.0  # s to end what a run left behind; longer only in uninterruptible sleep
 BETWEEN_TRIES = 1.0  # s between two tries to settle while the database is away
