@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from services import disk
@@ -24,6 +25,8 @@ from services.rundir import AttemptDir, RunDir
 from services.settings import Settings
 
 log = logging.getLogger("rundesk.dispatcher")
+
+Clock = Callable[[], datetime]
 
 
 class Dispatcher:
@@ -51,17 +54,12 @@ class Dispatcher:
         self._full = False  # the disk was
 
     def tick(self, now: datetime) -> int:
-        """Start queued runs until the queue or the room is at its end; how many.
-
-        A run that takes a place which got free meanwhile starts after that, not at `now`.
-        """
-        started, begun = 0, time.monotonic()
-        while self._nursery.ready() and self._has_disk() and self._start_one(now):
+        """Start queued runs until the queue or the room is at its end; how many."""
+        started, clock = 0, _clock(now)
+        while self._nursery.ready() and self._has_disk() and self._start_one(clock):
             started += 1
-            now += timedelta(seconds=time.monotonic() - begun)
-            begun = time.monotonic()
         if words := self._nursery.trouble():
-            self._fail_one(words, now)
+            self._fail_one(words, clock)
         return started
 
     def _has_disk(self) -> bool:
@@ -75,9 +73,9 @@ class Dispatcher:
                 log.warning("%d MiB of disk are free again: runs start", least)
         return not full
 
-    def _start_one(self, now: datetime) -> bool:
+    def _start_one(self, clock: Clock) -> bool:
         """Whether a run was taken and started."""
-        if (taken := self._take(now)) is None:
+        if (taken := self._take(clock)) is None:
             return False
         claim, lock = taken
         run, cores = claim.run, min(claim.run.cores, self._settings.shared_cores)
@@ -85,28 +83,31 @@ class Dispatcher:
             self._nursery.order(Order(self._settings, run, claim.attempt, cores), lock)
         except NurseryFailed as error:
             os.close(lock)
-            self._give_back(claim, error.message, now)
+            self._give_back(claim, error.message, clock())
             return False
         os.close(lock)  # the supervisor has it too
         log.info("run %s started, attempt %d, %d cores", run.id, claim.attempt, cores)
         return True
 
-    def _take(self, now: datetime) -> tuple[Claim, int] | None:
+    def _take(self, clock: Clock) -> tuple[Claim, int] | None:
         """The next run that the limits allow, with the lock of its attempt."""
         with self._claiming:
-            if (claim := self._claim(now)) is None:
+            if (claim := self._claim(clock)) is None:
                 return None
             try:
                 lock = acquire(self._place(claim))
             except OSError as error:
-                self._fail(claim, causes.unprepared(error), now)
+                self._fail(claim, causes.unprepared(error), clock())
                 return None
         if lock is None:
             raise RuntimeError(f"attempt {claim.attempt} of run {claim.run.id} is locked already")
         return claim, lock
 
-    def _claim(self, now: datetime) -> Claim | None:
-        """The next run that the limits allow."""
+    def _claim(self, clock: Clock) -> Claim | None:
+        """The next run that the limits allow.
+
+        It starts after the look at what is taken: a place that it takes got free before that.
+        """
         settings, most = self._settings, self._settings.max_runs_per_owner
         usage = Usage() if self._idle else self._database.queue.usage(host=self._host)
         free = settings.shared_cores - usage.cores
@@ -115,7 +116,7 @@ class Dispatcher:
         self._idle = False
         claim = self._database.queue.claim(
             host=self._host,
-            now=now,
+            now=clock(),
             lease=LEASE,
             # Alone, a run may want more than there is: it was lowered since the run was submitted.
             cores=free if usage.runs else None,
@@ -132,12 +133,12 @@ class Dispatcher:
             finally:
                 os.close(lock)
 
-    def _fail_one(self, words: str, now: datetime) -> None:
+    def _fail_one(self, words: str, clock: Clock) -> None:
         """No run can start: the next one does not wait in vain for ever."""
-        if (taken := self._take(now)) is not None:
+        if (taken := self._take(clock)) is not None:
             claim, lock = taken
             os.close(lock)
-            self._give_back(claim, words, now)
+            self._give_back(claim, words, clock())
 
     def _fail(self, claim: Claim, cause: Cause, now: datetime) -> None:
         """Settle an attempt that never started."""
@@ -152,6 +153,12 @@ class Dispatcher:
 
     def _place(self, claim: Claim) -> AttemptDir:
         return RunDir.of(self._settings.data, claim.run.id).attempt(claim.attempt)
+
+
+def _clock(now: datetime) -> Clock:
+    """What goes on from `now`: a tick that starts many runs, or waits, takes a while."""
+    begun = time.monotonic()
+    return lambda: now + timedelta(seconds=time.monotonic() - begun)
 
 
 def acquire(place: AttemptDir) -> int | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -15,8 +16,10 @@ from services.engine import dispatcher
 from services.engine.dispatcher import Dispatcher
 from services.engine.execution import Order
 from services.engine.nursery import NurseryFailed
+from services.errors import TransitionRefused
 from services.models import Cause, CauseKind, State
 from services.rundir import RunDir
+from tests.host import until
 from tests.support import NOW, add_run
 
 
@@ -69,6 +72,27 @@ def made(desk, database, notes) -> Dispatcher:
 
 def ends(database, order: Order) -> None:
     database.runs.transition(order.run.id, State.COMPLETE, attempt=order.attempt, now=NOW)
+
+
+def test_run_starts_after_the_end_that_made_place_for_it(desk, database, notes, monkeypatch):
+    runs = [add_run(database.runs) for _ in range(2)]
+    one = made(replace(desk, max_runs=1), database, notes)
+    usage = database.queue.usage
+
+    def ends_meanwhile(**of):
+        if notes.orders:
+            looks = datetime.now(UTC)
+            until(lambda: datetime.now(UTC) - looks > timedelta(milliseconds=5))
+            order = notes.orders[0]
+            with contextlib.suppress(TransitionRefused):  # at the second look
+                now = datetime.now(UTC)
+                database.runs.transition(order.run.id, State.COMPLETE, attempt=1, now=now)
+        return usage(**of)
+
+    monkeypatch.setattr(database.queue, "usage", ends_meanwhile)
+    assert one.tick(datetime.now(UTC)) == 2
+    first, second = (database.runs.get(run.id, None) for run in runs)
+    assert second.attempts[0].started >= first.ended
 
 
 def test_no_more_runs_than_the_limit(desk, database, notes):
