@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from services import kinds, params, samplesheets
-from services.errors import Forbidden, Invalid, Problem
+from services.errors import Forbidden, Invalid, NotFound, Problem
 from services.files import Files
 from services.models import Actor, File, Input, RunRequest, Submission, Workflow
 from services.rundir import safe
@@ -97,12 +97,13 @@ class Intake:
         )
 
     def _available(self, actor: Actor, name: str) -> Workflow:
-        names = [workflow.name for workflow in self._workflows.list(actor)]
-        if name not in names:
+        try:
+            workflow = self._workflows.get(actor, name)
+        except NotFound as error:
+            names = [workflow.name for workflow in self._workflows.list(actor)]
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names)}."
-            raise Invalid("There is no such workflow.", field="workflow", hint=hint)
-        workflow = self._workflows.get(actor, name)
+            raise Invalid("There is no such workflow.", field="workflow", hint=hint) from error
         if not workflow.available:
             hint = " ".join(workflow.problems)
             raise Invalid("This workflow cannot run on this desk.", field="workflow", hint=hint)
