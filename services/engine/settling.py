@@ -6,6 +6,7 @@ The supervisor settles its attempt; when it is gone too, the reconciler does it 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -148,13 +149,19 @@ def listed(attempt: Attempt, ended: Ended) -> Ended:
         return ended
     try:
         manifest = manifest_of(kept(attempt.settings.data, attempt.digest))
-        used = versions(["snakemake", "rundesk", *manifest.needs.modules])
+        used = _ours() | versions(manifest.needs.modules)
         attempt.rundir.software.write_text(json.dumps(used), encoding="utf-8")
         publish(attempt.rundir, produced(attempt.rundir), manifest.highlights)
     except Exception as error:
         log.exception("the results could not be listed")
         return ended.model_copy(update={"cause": _unpublished(error), "unlisted": True})
     return ended
+
+
+@functools.cache
+def _ours() -> dict[str, str]:
+    """Versions of what executes runs: those in memory, also when newer ones are installed."""
+    return versions(["snakemake", "rundesk"])
 
 
 def record(attempt: Attempt, database: Database, ended: Ended) -> State:
