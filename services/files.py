@@ -28,11 +28,11 @@ KINDS = {
     "variants": "vcf bcf",
     "annotation": "gff gff3 gtf bed",
     "spectra": "mzml mzxml mgf raw",
-    "table": "tsv csv xlsx xls",
+    "table": "tsv csv xlsx xls tab",
     "report": "html htm pdf",
     "image": "png svg jpg jpeg gif webp",
     "json": "json yaml yml",
-    "text": "txt md log",
+    "text": "txt md log xml",
     "archive": "zip tar",
 }
 KIND_OF = {suffix: kind for kind, suffixes in KINDS.items() for suffix in suffixes.split()}

@@ -24,8 +24,6 @@ from services.results import Results
 from services.runs import Runs
 from services.workflows import Catalogue
 
-#: Proteins are searched as thoroughly as BLAST's users are used to; bench/blast.py has the figures.
-LIKE_BLAST: Mapping[str, Any] = {"sensitivity": 7.5}
 QUERY_FILE = "blast-query.fasta"
 FILE_ID = re.compile(r"[0-9a-f]{24}")
 PAGES, PAGE = 10, 200  # files with the name in theirs that are looked at, newest first
@@ -58,7 +56,7 @@ class Searches:
         check_may_change(actor)
         found = self._database(actor, database)
         schema = self._workflows.get(actor, WORKFLOW).params_schema
-        given = {**LIKE_BLAST, **settings, "database": found.id}
+        given = {**settings, "database": found.id}
         params.check(schema, {**given, "queries": QUERY_FILE})  # before anything is kept
         queries = self._files.register(actor, QUERY_FILE, io.BytesIO(query.encode()))
         request = RunRequest(
@@ -87,7 +85,7 @@ class Searches:
         """The report of a COMPLETE search. Raises Conflict when a part of it was not asked for."""
         (database,) = (item.name for item in run.inputs if item.field == "database")
         return Report.read(
-            self._databases.plain(database),
+            database=self._databases.plain(database),
             summary=self.result(actor, run, "summary.json"),
             hits=self.result(actor, run, "hits.tsv"),
             best_hits=self.result(actor, run, "best_hits.tsv"),

@@ -69,6 +69,7 @@ class Hsp:
     qseq: str
     hseq: str
     midline: str
+    row: Row  # of the hits table
 
     @property
     def query_range(self) -> tuple[int, int]:
@@ -110,14 +111,13 @@ class Hit:
 
 @dataclass(frozen=True)
 class Query:
-    """A query with its hits; `rows` are those of the hits table."""
+    """A query with its hits."""
 
     number: int  # from 1
     name: str
     description: str
     length: int
     hits: list[Hit]
-    rows: list[Row]
 
     @property
     def title(self) -> str:
@@ -126,7 +126,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Report:
-    """A search. `database` is what people call it; `summary` is `summary.json`."""
+    """A search. `summary` is `summary.json`; `database` is what people call that."""
 
     database: str
     summary: Mapping[str, Any]
@@ -136,10 +136,11 @@ class Report:
 
     @classmethod
     def read(
-        cls, database: str, *, summary: Path, hits: Path, best_hits: Path, alignments: Path
+        cls, *, summary: Path, hits: Path, best_hits: Path, alignments: Path, database: str = ""
     ) -> Report:
+        """Without a name for the database it goes by that of its file."""
         told = json.loads(summary.read_text(encoding="utf-8"))
-        return cls(database, told, hits, best_hits, alignments)
+        return cls(database or told["database"]["file"], told, hits, best_hits, alignments)
 
     @property
     def program(self) -> str:
@@ -198,7 +199,6 @@ class Report:
                     description=best["query_description"],
                     length=int(best["query_length"]),
                     hits=self._grouped(rows, aligned),
-                    rows=rows,
                 )
 
     def _grouped(self, rows: list[Row], aligned: Iterator[tuple[str, str, str]]) -> list[Hit]:
@@ -258,4 +258,5 @@ def _hsp(row: Row, aligned: tuple[str, str, str], scoring: Scoring) -> Hsp:
         qseq=qseq,
         hseq=hseq,
         midline=midline,
+        row=row,
     )

@@ -1,4 +1,4 @@
-"""BLAST's table with comments: what `-outfmt 7` writes."""
+"""BLAST's table with comments: what `-outfmt 7` writes, all alignments of a sequence together."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ def render(report: Report) -> Iterator[str]:
     count = 0
     for count, query in enumerate(report.queries(), 1):  # noqa: B007 - told at the end
         yield _head(report, query)
-        for row in query.rows:
-            yield "\t".join(islice(row.values(), STANDARD)) + "\n"
+        for hit in query.hits:
+            for hsp in hit.hsps:
+                yield "\t".join(islice(hsp.row.values(), STANDARD)) + "\n"
     yield f"# BLAST processed {count} queries\n"
 
 
 def _head(report: Report, query: Query) -> str:
+    found = sum(len(hit.hsps) for hit in query.hits)
     lines = [report.version, f"Query: {query.title}", f"Database: {report.database}"]
-    if query.rows:
+    if found:
         lines.append(f"Fields: {FIELDS}")
-    return "".join(f"# {line}\n" for line in [*lines, f"{len(query.rows)} hits found"])
+    return "".join(f"# {line}\n" for line in [*lines, f"{found} hits found"])

@@ -129,9 +129,10 @@ def aligned_rows(finished: Run) -> Iterator[tuple[dict[str, str], str, str]]:
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory) -> Run:
-    """The example with default settings: four parts asked for, two of them used."""
+    """The example with its settings: four parts asked for, two of them used."""
     queries, database = EXAMPLE / "queries.fasta.gz", EXAMPLE / "swissprot_subset.fasta.gz"
-    return succeeded(run(tmp_path_factory.mktemp("example"), queries, database))
+    folder = tmp_path_factory.mktemp("example")
+    return succeeded(run(folder, queries, database, sensitivity=5.7))
 
 
 @pytest.fixture(scope="module")
@@ -187,10 +188,13 @@ def test_example_finds_48_hits_of_16_queries(example):
 
 def test_hits_do_not_depend_on_the_division(example, tmp_path):
     queries, database = EXAMPLE / "queries.fasta.gz", EXAMPLE / "swissprot_subset.fasta.gz"
-    whole = succeeded(run(tmp_path, queries, database, chunks=1, alignments_text=False))
+    asked = {"sensitivity": 5.7, "chunks": 1, "alignments_text": False}
+    whole = succeeded(run(tmp_path, queries, database, **asked))
     assert whole.text("results/hits.tsv") == example.text("results/hits.tsv")
     assert whole.text("results/best_hits.tsv") == example.text("results/best_hits.tsv")
     assert not (tmp_path / "results" / "alignments.txt").exists()
+    for name in ("results/blast.xml", "results/blast.tab"):
+        assert whole.text(name) == example.text(name)
     searched = sorted((example.folder / "logs" / "search").glob("*.log"))
     used = ["mmseqs search" in log.read_text() for log in searched]
     assert used == [True, True, False, False]
@@ -198,10 +202,12 @@ def test_hits_do_not_depend_on_the_division(example, tmp_path):
 
 def test_table_of_a_database_changes_no_hit(tmp_path):
     files = EXAMPLE / "queries.fasta.gz", EXAMPLE / "swissprot_subset.fasta.gz"
-    brief = {"chunks": 1, "alignments_text": False, "sensitivity": 1}
+    brief = {"chunks": 1, "alignments_text": False, "blast_formats": False, "sensitivity": 1}
     plain = succeeded(run(tmp_path / "plain", *files, **brief))
     tabled = succeeded(run(tmp_path / "tabled", *files, **brief, index_from=0))
     assert tabled.text("results/hits.tsv") == plain.text("results/hits.tsv")
+    names = {"best_hits.tsv", "hits.tsv", "report.html", "summary.json"}
+    assert {path.name for path in (plain.folder / "results").iterdir()} == names
     table = tmp_path / "tabled/work/index/sequences.idx"
     assert table.stat().st_size > 10**8
     table.unlink()

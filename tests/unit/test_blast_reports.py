@@ -60,7 +60,7 @@ def report(folder: Path, hits: int) -> Report:
     }.items():
         (folder / name).write_text(text, encoding="utf-8")
     return Report.read(
-        "db",
+        database="db",
         summary=folder / "summary",
         hits=folder / "hits",
         best_hits=folder / "best",
@@ -73,6 +73,15 @@ def test_rows_of_an_alignment_are_put_together(tmp_path):
     (hsp,) = query.hits[0].hsps
     assert (hsp.qseq, hsp.midline, hsp.hseq) == ("MK-AY", "MK AY", "MKTAY")
     assert (hsp.identity, hsp.positive, hsp.gaps) == (4, 4, 1)
+
+
+def test_table_tells_the_alignments_of_a_sequence_together(tmp_path):
+    found = report(tmp_path, 3)
+    first, second = f"{ROW}\t\n", f"{ROW}\t\n".replace("q\tt\t", "q\tu\t")
+    found.hits.write_text(f"{HITS}\n{first}{second}{first}")
+    found.alignments.write_text(ALIGNMENTS * 3)
+    rows = [row.split("\t")[1] for row in tabular.render(found) if not row.startswith("#")]
+    assert rows == ["t", "t", "u"]
 
 
 def test_xml_stays_xml_whatever_a_name_holds(tmp_path):

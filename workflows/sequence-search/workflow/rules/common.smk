@@ -12,8 +12,14 @@ TABLES = {
 }
 if config["alignments_text"]:
     TABLES["alignments"] = "results/alignments.txt"
+elif config["blast_formats"]:
+    TABLES["alignments"] = temp("work/alignments.txt")
 
-RESULTS = [*TABLES.values(), "results/report.html"]
+EXPORTS = {}
+if config["blast_formats"]:
+    EXPORTS = {"xml": "results/blast.xml", "tabular": "results/blast.tab"}
+
+RESULTS = [*TABLES.values(), *EXPORTS.values(), "results/report.html"]
 
 # The files that make a database in the format of MMseqs2, and what is known of it.
 DATABASE = {
@@ -90,6 +96,17 @@ def code_digest():
         path = Path(workflow.basedir) / "scripts" / "sequence_search" / f"{name}.py"
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def desk_folder():
+    """Where `services.blast` lies, for jobs in an environment of their own."""
+    package = find_spec("services")
+    if package is None or package.origin is None:
+        raise WorkflowError(
+            "BLAST's formats are written with Rundesk: run this in its environment, or switch "
+            "blast_formats off."
+        )
+    return str(Path(package.origin).parents[1])
 
 
 def search_settings():

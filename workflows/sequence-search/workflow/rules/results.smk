@@ -32,3 +32,20 @@ rule report:
         alignments_text=config["alignments_text"],
     script:
         "../scripts/report.py"
+
+
+if EXPORTS:
+
+    rule export:
+        input:
+            **TABLES,
+        output:
+            **EXPORTS,
+        log:
+            "logs/export.log",
+        conda:
+            "../envs/mmseqs2.yaml"
+        params:
+            desk=desk_folder(),
+        script:
+            "../scripts/export.py"
