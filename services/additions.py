@@ -24,9 +24,10 @@ from services.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 from services.fetched import Source
 from services.files import Files
 from services.models import Actor, AddedWorkflow, Workflow
+from services.needs import told
 from services.previews import Previews
 from services.settings import Settings
-from services.software import unmet
+from services.software import declared, gone, unmet
 from services.workflows import NAME, Catalogue, files, snakefile
 
 ORIGIN = ".rundesk/source.json"  # of an added workflow: where it came from
@@ -131,11 +132,13 @@ class Additions:
         alone = replace(self._settings, workflows=(folder.parent,))
         catalogue = Catalogue(alone)
         workflow = catalogue.get(actor, folder.name)
-        broken = not workflow.available and not any(not need.met for need in workflow.needs)
+        lacking = told(workflow.needs) + gone(declared(folder) & set(self._settings.software))
+        broken = not workflow.available and not lacking
         failures = list(workflow.problems) if broken else _unreadable(folder)
         remarks = [] if broken else list(workflow.problems)
         if not failures:
-            remarks += unmet(folder, self._settings.software)
+            said = unmet(folder, self._settings.software)
+            remarks += [words for words in said if words not in remarks]
             plan = Previews(alone, self._files, catalogue).graph(actor, folder.name)
             if not workflow.available and not plan.rules:
                 remarks.append("It could not be planned here before that is installed.")

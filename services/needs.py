@@ -33,6 +33,15 @@ class Needs(BaseModel):
         return programs + packages
 
 
+def told(needs: Iterable[Need]) -> list[str]:
+    """Those that this host lacks, in words."""
+    return [
+        f"The {need.kind} {need.name} is not installed on this host."
+        for need in needs
+        if not need.met
+    ]
+
+
 def versions(packages: Iterable[str]) -> dict[str, str]:
     """Version of each Python package that is installed under that name."""
     found = {}

@@ -11,7 +11,8 @@ from services.schemas import Broken, mapping
 
 DIRECTIVES = re.compile(r"^[ \t]*(conda|container|containerized|singularity)[ \t]*:", re.MULTILINE)
 METHOD = {"conda": "conda"}  # all others are images
-PROGRAMS = {"conda": ("conda", "mamba"), "apptainer": ("apptainer", "singularity")}
+#: What Snakemake 9.27 calls for each, any of them (snakemake/deployment/)
+PROGRAMS = {"conda": ("conda",), "apptainer": ("apptainer", "singularity")}
 PACKAGE = re.compile(r"(?:[\w.-]+::)?([A-Za-z0-9][A-Za-z0-9._-]*)")
 OTHERS = {"python", "pip", "r-base", "perl"}  # not what a rule calls by that name, or always there
 
@@ -30,14 +31,19 @@ def absent(methods: Iterable[str]) -> list[str]:
     return [method for method in methods if not any(map(program, PROGRAMS[method]))]
 
 
+def gone(methods: Iterable[str]) -> list[str]:
+    """The same in words."""
+    return [
+        f"RUNDESK_SOFTWARE names {method}, which is not installed on this host."
+        for method in absent(methods)
+    ]
+
+
 def unmet(folder: Path, methods: Sequence[str]) -> list[str]:
     """What a workflow declares and this desk does not install, in words."""
     wanted = declared(folder)
     if not wanted or wanted & set(methods):
-        return [
-            f"RUNDESK_SOFTWARE names {method}, which is not installed on this host."
-            for method in absent(one for one in methods if one in wanted)
-        ]
+        return gone(one for one in methods if one in wanted)
     names = " and ".join(sorted(wanted))
     words = f"It asks for {names}, which RUNDESK_SOFTWARE does not turn on: it uses this host's own"
     lacking = [name for name in _packages(folder) if not program(name) and not importable(name)]

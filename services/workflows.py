@@ -22,10 +22,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from services.disk import told_when_full
 from services.errors import Conflict, NotFound
 from services.models import Actor, Example, Highlight, Workflow
-from services.needs import Needs
+from services.needs import Needs, told
 from services.schemas import Broken, first, mapping, schema_of
 from services.settings import Settings
-from services.software import declared
+from services.software import declared, gone
 
 log = logging.getLogger(__name__)
 
@@ -130,16 +130,11 @@ class Catalogue:
         if known is None or known.fingerprint != fingerprint:
             known = _Read(fingerprint, *_parsed(folder), declared(folder))
             self._known[folder] = known
-        needs = known.needs.looked_up()
+        needs, installers = known.needs.looked_up(), sorted(known.declared & self._software)
         changed: dict[str, Any] = {"needs": needs}
-        lacking = not all(need.met for need in needs) and not known.declared & self._software
+        lacking = gone(installers) if installers else told(needs)
         if known.workflow.available and lacking:
-            changed["available"] = False
-            changed["problems"] = [
-                f"The {need.kind} {need.name} is not installed on this host."
-                for need in needs
-                if not need.met
-            ]
+            changed |= {"available": False, "problems": lacking}
         return known.workflow.model_copy(update=changed)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import snakemake.cli
 
 from services import doctor, software
 from services.access import local_actor
@@ -68,11 +69,20 @@ def test_unmet_names_a_way_that_this_host_has_no_program_for(folder, monkeypatch
     ]
 
 
-def test_workflow_with_missing_programs_is_available_where_they_are_installed(folder, tmp_path):
+def test_workflow_with_missing_programs_is_available_where_they_are_installed(
+    folder, tmp_path, conda
+):
     without = Catalogue(settings(tmp_path)).get(local_actor(), "x")
     assert not without.available
     assert "rundesk-no-such-program" in without.problems[0]
     assert Catalogue(settings(tmp_path, "conda")).get(local_actor(), "x").available
+
+
+def test_workflow_whose_installer_is_missing_says_so(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    found = Catalogue(settings(tmp_path, "conda")).get(local_actor(), "x")
+    assert not found.available
+    assert found.problems == ["RUNDESK_SOFTWARE names conda, which is not installed on this host."]
 
 
 def order(made: Settings, digest: str) -> execution.Order:
@@ -103,6 +113,9 @@ def test_arguments_turn_on_what_is_declared_and_allowed(folder, tmp_path, method
     _, found, after = " ".join(given).partition("--software-deployment-method ")
     assert bool(found) is bool(words)
     assert after.replace(f"{made.data}/", "").split() == words
+    _, read = snakemake.cli.parse_args([str(word) for word in given])
+    assert {one.name.lower() for one in read.software_deployment_method} == set(methods)
+    assert read.conda_prefix == (str(made.data / "software/conda") if methods else None)
 
 
 def test_arguments_leave_out_what_a_workflow_does_not_declare(folder, tmp_path):
