@@ -13,7 +13,8 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from cli import answers, main
+from cli import main
+from commands.serving import answers
 from services.settings import HERE
 from tests.host import PATIENCE, free_port, until
 

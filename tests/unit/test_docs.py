@@ -7,7 +7,8 @@ import tomllib
 
 import pytest
 
-from cli import main, settings_in_markdown
+from cli import main
+from commands.host import settings_in_markdown
 from services.models import State
 from services.settings import HERE
 from ui.look import LOOKS
