@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from commands import databases, host, serving, tokens, workflows
+from commands import cache, databases, host, serving, tokens, workflows
 from commands.group import main
 
-__all__ = ["databases", "host", "main", "serving", "tokens", "workflows"]
+__all__ = ["cache", "databases", "host", "main", "serving", "tokens", "workflows"]
 
 if __name__ == "__main__":
     main()

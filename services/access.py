@@ -74,3 +74,9 @@ def check_may_change(actor: Actor) -> None:
         raise Forbidden(
             "This token allows only to look.", hint="Use one of the scope `submit` for that."
         )
+
+
+def check_admin(actor: Actor, does: str) -> None:
+    """Raises Forbidden: "Only an administrator `does`."."""
+    if not actor.admin:
+        raise Forbidden(f"Only an administrator {does}.")

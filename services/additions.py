@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from services import aside
+from services.access import check_admin
 from services.disk import told_when_full
-from services.errors import Conflict, Forbidden, Invalid, NotFound, Problem
+from services.errors import Conflict, Invalid, NotFound, Problem
 from services.fetched import Source
 from services.files import Files
 from services.models import Actor, AddedWorkflow, Workflow
@@ -32,6 +33,7 @@ from services.workflows import NAME, Catalogue, files, snakefile
 
 ORIGIN = ".rundesk/source.json"  # of an added workflow: where it came from
 LINTED, LINT = re.compile(r"Lints for (.+?)(?: \(line| /|:)"), re.compile(r" {4}\* (.+)")
+ADMIN = "adds and removes workflows"
 LINTS = 5  # remarks of Snakemake's that are told
 NO_INPUT = ("MissingInputException", "This is needed")  # what a user would have given
 
@@ -61,7 +63,7 @@ class Additions:
 
         Raises Invalid with every reason why it cannot be taken, Conflict for a name that is taken.
         """
-        _check_admin(actor)
+        check_admin(actor, ADMIN)
         found = Source.read(source)
         name = name or found.name
         self._check_name(name, replacing=replacing)
@@ -82,13 +84,13 @@ class Additions:
 
     def list(self, actor: Actor) -> Sequence[AddedWorkflow]:
         """What was added here, by name."""
-        _check_admin(actor)
+        check_admin(actor, ADMIN)
         names = sorted(path.parent.parent.name for path in self._root.glob(f"*/{ORIGIN}"))
         return [self._read(actor, name) for name in names if NAME.fullmatch(name)]
 
     def remove(self, actor: Actor, name: str) -> None:
         """Take a workflow out of the catalogue; its runs stay. Raises NotFound."""
-        _check_admin(actor)
+        check_admin(actor, ADMIN)
         if not NAME.fullmatch(name) or not (self._root / name).is_dir():
             raise NotFound(f"No workflow {name} was added to this desk.")
         with self._draft() as draft:
@@ -149,11 +151,6 @@ class Additions:
         if not failures:
             remarks += _lints(folder)
         return Examined(workflow, failures, remarks)
-
-
-def _check_admin(actor: Actor) -> None:
-    if not actor.admin:
-        raise Forbidden("Only an administrator adds and removes workflows.")
 
 
 def _planned(words: str, *, missing: bool) -> str:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from services.additions import Additions
+from services.cache import Cache
 from services.crates import Crates
 from services.database import Database
 from services.database.connection import PATIENCE
@@ -50,6 +51,7 @@ class Services:
     crates: Crates
     reports: Reports
     databases: Databases
+    cache: Cache
     searches: Searches
     links: Links
     tokens: Tokens
@@ -90,6 +92,7 @@ def build(settings: Settings, *, patience: float = PATIENCE) -> Services:
         crates=Crates(settings, database, runs, results),
         reports=Reports(settings, runs),
         databases=databases,
+        cache=Cache(settings, database),
         searches=Searches(files, workflows, runs, results, databases),
         links=Links(settings, tokens),
         tokens=tokens,

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from services import params
+from services.access import check_admin
 from services.database import Database
-from services.errors import Conflict, Forbidden, Invalid, NotFound
+from services.errors import Conflict, Invalid, NotFound
 from services.files import Files
 from services.models import Actor, DatabaseIndex, File, SearchDatabase, State
 from services.settings import Settings
@@ -29,6 +30,7 @@ PUBLISHED = Actor(id=" published")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 #: Of the file beside what was built: key, and which part it is.
 ABOUT = re.compile(r"([0-9a-f]{64})_(table_)?about\.json")
+ADMIN = "publishes and removes databases"
 BUSY = (State.INITIALIZING, State.RUNNING, State.CANCELING)
 
 
@@ -72,7 +74,7 @@ class Databases:
 
         It takes the place of an earlier one of that name. Raises Invalid, Forbidden, NotFound.
         """
-        _check_admin(actor)
+        check_admin(actor, ADMIN)
         if not NAME.fullmatch(name):
             raise Invalid(f"“{name}” is no name for a database.", field="name", hint=NAME.pattern)
         known = None if isinstance(file, Path) else self._files.get(actor, file)
@@ -95,7 +97,7 @@ class Databases:
 
         Raises NotFound, and Conflict while searches are at work: they may read it.
         """
-        _check_admin(actor)
+        check_admin(actor, ADMIN)
         found = [one for one in self._published() if name in (one.name, self.plain(one.name))]
         if not found:
             raise NotFound(f"No database is published as {name}.")
@@ -173,8 +175,3 @@ def _index(path: Path, known: dict[str, Any]) -> DatabaseIndex | None:
         size=sum(sizes),
         built=datetime.fromtimestamp(path.stat().st_mtime, UTC),
     )
-
-
-def _check_admin(actor: Actor) -> None:
-    if not actor.admin:
-        raise Forbidden("Only an administrator publishes and removes databases.")
