@@ -1,7 +1,8 @@
-"""`python -m bench.bare <at once> <Snakefile> <cores>`: forks Snakemake as the nursery does, bare.
+"""`python -m bench.bare <at once> <Snakefile> <cores> [warm]`: forks Snakemake, and nothing more.
 
-Reads names of folders, one a line, and executes the Snakefile in each; says `done` when all lines
-up to an empty one are through. No database, no supervisor, no reports.
+It has imported Snakemake; `warm` has it do all that the nursery does before it forks. Reads names
+of folders, one a line, and executes the Snakefile in each; says `done` when all lines up to an
+empty one are through. No database, no supervisor, no reports.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ from pathlib import Path
 from typing import NoReturn
 
 from services.database.leaving import leave_quickly
-from services.engine.warmup import import_snakemake
+from services.engine.warmup import import_snakemake, warm_up
 
 
 def main() -> None:
     at_once, snakefile, cores = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-    import_snakemake()
-    gc.collect()
-    gc.freeze()
+    if sys.argv[4:] == ["warm"]:
+        warm_up()
+    else:
+        import_snakemake()
+        gc.collect()
+        gc.freeze()
     print("ready", flush=True)
     running = 0
     for line in sys.stdin:

@@ -1,9 +1,10 @@
 """Many tiny runs: through the desk, and forked bare from a process that has Snakemake imported.
 
-`python -m bench.throughput [--runs 200] [--rounds 3] [--at-once 4]`. Both ways execute the same
-one-job workflow as often and as many at once. The desk's way is measured from the first `submit`
-to the end of the last run, with everything it does: check, store, claim, supervise, report, list
-the results.
+`python -m bench.throughput [--runs 200] [--rounds 3] [--at-once 4] [--warm]`. Both ways execute the
+same one-job workflow as often and as many at once. The desk's way is measured from the first
+`submit` to the end of the last run, with everything it does: check, store, claim, supervise,
+report, list the results. With `--warm` the peer has done once what the nursery does before it
+forks, too.
 """
 
 from __future__ import annotations
@@ -38,20 +39,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--at-once", type=int, default=4)
+    parser.add_argument("--warm", action="store_true", help="warm up the peer like the nursery")
     chosen = parser.parse_args(arguments)
     runs, at_once = chosen.runs, chosen.at_once
     what = f"throughput: {runs} tiny runs, {at_once} at once, {chosen.rounds} rounds, in turns"
-    with stand.reported(what):
-        report(runs, measure(runs, chosen.rounds, at_once))
+    with stand.reported(what + (", the peer warmed up" if chosen.warm else "")):
+        report(runs, measure(runs, chosen.rounds, at_once, warm=chosen.warm))
 
 
-def measure(runs: int, rounds: int, at_once: int) -> dict[str, list[float]]:
+def measure(runs: int, rounds: int, at_once: int, *, warm: bool) -> dict[str, list[float]]:
     """Seconds of each round, by way."""
     limits = {"max_runs": str(at_once), "cores": str(at_once * CORES), "run_cores": str(CORES)}
     with (
         stand.folder() as place,
         stand.desk(place, {"make": WORKFLOW}, **limits) as desk,
-        bare(place, at_once) as server,
+        bare(place, at_once, warm=warm) as server,
     ):
         numbers = count()
         through_the_desk(desk, WARM_UP)
@@ -79,11 +81,12 @@ def through_the_desk(desk: Desk, runs: int) -> float:
 
 
 @contextlib.contextmanager
-def bare(place: Path, at_once: int) -> Iterator[subprocess.Popen[str]]:
+def bare(place: Path, at_once: int, *, warm: bool = False) -> Iterator[subprocess.Popen[str]]:
     """A process that forks Snakemake for each folder it is told."""
     snakefile = place / "workflows/make/workflow/Snakefile"
+    words = [str(at_once), str(snakefile), str(CORES), *(["warm"] if warm else [])]
     server = subprocess.Popen(
-        [sys.executable, "-m", "bench.bare", str(at_once), str(snakefile), str(CORES)],
+        [sys.executable, "-m", "bench.bare", *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
