@@ -15,12 +15,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
 from bench import stand
 from bench.stand import Desk
+from services.engine import processes
 from services.models import RunFilter, State
 
 WORKFLOW = """\
@@ -32,6 +33,7 @@ rule make:
 """
 CORES = 1  # of each run, so that cores limit neither way
 WARM_UP = 4
+Seconds = dict[str, list[float]]  # by way, one for each round
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,11 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs, at_once = chosen.runs, chosen.at_once
     what = f"throughput: {runs} tiny runs, {at_once} at once, {chosen.rounds} rounds, in turns"
     with stand.reported(what + (", the peer warmed up" if chosen.warm else "")):
-        report(runs, measure(runs, chosen.rounds, at_once, warm=chosen.warm))
+        report(runs, *measure(runs, chosen.rounds, at_once, warm=chosen.warm))
 
 
-def measure(runs: int, rounds: int, at_once: int, *, warm: bool) -> dict[str, list[float]]:
-    """Seconds of each round, by way."""
+def measure(runs: int, rounds: int, at_once: int, *, warm: bool) -> tuple[Seconds, Seconds]:
+    """Seconds of each round by way, and those of processor time."""
+    processes.become_subreaper()
     limits = {"max_runs": str(at_once), "cores": str(at_once * CORES), "run_cores": str(CORES)}
     with (
         stand.folder() as place,
@@ -58,11 +61,24 @@ def measure(runs: int, rounds: int, at_once: int, *, warm: bool) -> dict[str, li
         numbers = count()
         through_the_desk(desk, WARM_UP)
         forked(server, place, numbers, WARM_UP)
+        used: Seconds = {"desk": [], "bare": []}
         ways = {
-            "desk": lambda: through_the_desk(desk, runs),
-            "bare": lambda: forked(server, place, numbers, runs),
+            "desk": metered(used["desk"], lambda: through_the_desk(desk, runs)),
+            "bare": metered(used["bare"], lambda: forked(server, place, numbers, runs)),
         }
-        return stand.taking_turns(rounds, ways)
+        return stand.taking_turns(rounds, ways), used
+
+
+def metered(used: list[float], way: Callable[[], float]) -> Callable[[], float]:
+    """A way that adds the processor time it takes to `used`, that of all processes of the desk."""
+
+    def taken() -> float:
+        before = stand.processor()
+        seconds = way()
+        used.append(stand.processor() - before)
+        return seconds
+
+    return taken
 
 
 def through_the_desk(desk: Desk, runs: int) -> float:
@@ -119,11 +135,16 @@ def heard(server: subprocess.Popen[str], word: str) -> None:
         raise SystemExit("the bare way ended")
 
 
-def report(runs: int, seconds: dict[str, list[float]]) -> None:
+def report(runs: int, seconds: Seconds, used: Seconds) -> None:
     for name, times in seconds.items():
-        rate = runs / statistics.median(times)
-        print(f"  {name:5} {runs / rate:6.1f} s   {rate:5.1f} runs/s   {1000 / rate:5.0f} ms each")
-    print(f"  the desk takes {stand.ratio(seconds['desk'], seconds['bare']):.2f} times as long")
+        took, own = statistics.median(times), statistics.median(used[name])
+        print(f"  {name:5} {took:6.1f} s   {runs / took:5.1f} runs/s   ", end="")
+        print(f"{took / runs * 1000:5.0f} ms each   processor {own / runs * 1000:5.0f} ms each")
+    print(
+        f"  the desk takes {stand.ratio(seconds['desk'], seconds['bare']):.2f} times as long",
+        end="",
+    )
+    print(f", {stand.ratio(used['desk'], used['bare']):.2f} times the processor time")
 
 
 if __name__ == "__main__":
