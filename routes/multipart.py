@@ -96,7 +96,7 @@ def _data(events: Iterator[multipart.Event]) -> Iterator[bytes]:
 
 def _events(boundary: bytes) -> Iterator[multipart.Event]:
     """What the body holds, as it arrives. Raises BodyCut when it breaks the format."""
-    decoder = multipart.MultipartDecoder(boundary, MOST_HEADERS)
+    decoder = multipart.MultipartDecoder(boundary, MOST_HEADERS + reading.BLOCK)
     try:
         for block in reading.blocks():
             decoder.receive_data(block)

@@ -23,7 +23,7 @@ M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]  # keys and places that lead to a value
 
 DEEPEST = 32  # levels of objects and lists in a JSON body
-BLOCK = 64 * 1024  # bytes read at once
+BLOCK = 256 * 1024  # bytes read at once, as many as the server does
 SILENCE = 60.0  # s without a byte after which a connection counts as cut
 LEAST, MOST = -(2**63), 2**63 - 1  # what the database keeps as a whole number
 UNFIT = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of characters: no valid UTF-8

@@ -15,6 +15,7 @@ from typing import Any
 
 from gunicorn import util
 from gunicorn.http import errors, wsgi
+from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import ThreadWorker
 
 KINDS = {
@@ -25,6 +26,7 @@ KINDS = {
 }
 MALFORMED = (40000, "Bad Request")
 OURS = (50000, "Internal Server Error")
+BLOCK = 256 * 1024  # bytes of a body; the app reads as many: what lies ahead is copied each time
 FAULTS = (  # of the app or its settings, though they count as errors of parsing
     errors.ConfigurationProblem,
     errors.InvalidResponseHeader,
@@ -83,7 +85,9 @@ class Held:
         self.blocks.append(block)
 
 
-wsgi.Response = Reply  # there is no setting for it
+# There are no settings for these.
+wsgi.Response = Reply
+SocketUnreader.max_body_chunk = BLOCK
 
 
 def _reply(number: int, reason: str, request_id: str) -> bytes:

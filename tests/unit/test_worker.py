@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import pytest
 from gunicorn.config import Config
 from gunicorn.http import wsgi
+from gunicorn.http.unreader import SocketUnreader
 
-from routes import worker
+from routes import reading, worker
+from services import files, uploads
 
 
 class Connection:
@@ -64,3 +66,9 @@ def test_connection_that_breaks_is_the_servers_to_handle(reply):
     reply.start_response("200 OK", [("Content-Length", "3")])
     with pytest.raises(BrokenPipeError):
         reply.write(b"abc")
+
+
+def test_bodies_are_read_as_they_are_received():
+    """What lies ahead of a read is copied at each one."""
+    sizes = {reading.BLOCK, files.BLOCK, uploads.BLOCK, SocketUnreader.max_body_chunk}
+    assert sizes == {worker.BLOCK}
