@@ -26,7 +26,7 @@ blast = Blueprint("blast", __name__)
 
 RID: TypeAdapter[str] = TypeAdapter(RunId)
 HOLDERS = "rundesk.blast.holders"
-MOST_HELD = 2  # requests of one process that wait for a search, of its eight threads
+MOST_HELD = 2  # requests of one process that wait for a search, of its threads
 HELD = timedelta(seconds=15)  # the longest that one waits
 YOUNG = timedelta(seconds=60)  # age of a search up to which it is waited for
 PAUSE = 0.2  # s between two looks at a search

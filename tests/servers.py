@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -46,12 +47,13 @@ class Servers:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                 )
-        for name, address in (
-            ("api", f"{self.settings.public_api_url}/healthz"),
-            ("portal", f"{self.settings.public_portal_url}/_stcore/health"),
+        base = urlsplit(self.settings.public_portal_url).path.rstrip("/")
+        for name, port, path in (
+            ("api", self.settings.api_port, "/healthz"),
+            ("portal", self.settings.portal_port, f"{base}/_stcore/health"),
         ):
             if name in names:
-                until(partial(_answers, address))
+                until(partial(_answers, f"http://127.0.0.1:{port}{path}"))
 
     def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> int:
         """End a process and wait for it; its exit code."""

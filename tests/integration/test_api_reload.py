@@ -148,7 +148,15 @@ class Hammer(threading.Thread):
         connection.close()
 
 
-def test_loading_anew_drops_no_request(desk, api, waiting):
+@pytest.fixture
+def search(desk):
+    """A search that nobody begins."""
+    return desk.searches.submit(
+        local_actor(), ">q\nMKTAYIAKQRQISFVKSHFSRQ\n", "swissprot_subset", {}
+    )
+
+
+def test_loading_anew_drops_no_request(desk, api, waiting, search):
     master, *old = api.processes("api")
     done = threading.Event()
     hammers = [Hammer(desk.settings.api_port, done) for _ in range(3)]
@@ -160,6 +168,10 @@ def test_loading_anew_drops_no_request(desk, api, waiting):
     )
     incoming = desk.settings.data / "files" / "incoming"
     until(lambda: any(incoming.glob("*")))
+    held = connect(desk)  # until the search is over, or for a while
+    held.sendall(
+        f"GET /Blast.cgi?CMD=Get&RID={search.id} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    )
     for hammer in hammers:
         hammer.start()
     until(lambda: all(hammer.answers > 20 for hammer in hammers))
@@ -170,6 +182,10 @@ def test_loading_anew_drops_no_request(desk, api, waiting):
     with follower:  # the stream ends, properly, so that its browser comes back
         rest = b"".join(iter(lambda: follower.recv(65536), b""))
     assert rest.endswith(b"0\r\n\r\n")
+    with held:
+        told = b"".join(iter(lambda: held.recv(65536), b""))
+    assert told.startswith(b"HTTP/1.1 200 ")
+    assert b"Status=WAITING" in told
     uploading.sendall(b"half")
     with uploading:
         assert uploading.recv(65536).startswith(b"HTTP/1.1 201 ")

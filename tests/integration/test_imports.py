@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -16,10 +18,10 @@ from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.importing import AT_ONCE, ATTEMPTS, LEASE, Importer
 from services.imports import MOST, Imports
 from services.models import Actor, ImportRequest, Scope, State
-from services.settings import MIB
+from services.settings import HERE, MIB
 from tests import hosts
-from tests.desk import running
-from tests.host import until
+from tests.desk import environment, running
+from tests.host import PATIENCE, until
 from tests.hosts import send
 
 ANN, BEN = Actor(id="ann"), Actor(id="ben")
@@ -219,6 +221,50 @@ def test_import_of_a_killed_runner_is_begun_anew_and_given_up_in_the_end(service
         store.release(now=now, most=ATTEMPTS, error="stopped")
     over = services.imports.get(ANN, made.id)
     assert (over.state, over.error) == (State.SYSTEM_ERROR, "stopped")
+
+
+RUNNER = """
+import sys, time
+from datetime import UTC, datetime
+from services.bootstrap import build
+from services.fetching import Fetcher
+from services.importing import Importer
+from services.settings import Settings
+
+services = build(Settings.load(), patience=20)
+fetcher = Fetcher((sys.argv[1],), trusted=lambda address: True)
+importer = Importer(services.database, services.files, fetcher, services.inbox, host="here")
+importer.tick(datetime.now(UTC))
+time.sleep(3600)
+"""
+
+
+def test_import_of_a_runner_that_is_killed_in_the_midst_leaves_no_half_file(services, host, slow):
+    begun, go_on = slow
+    made = services.imports.create(ANN, ImportRequest(url=host.url("/slow")))
+    runner = subprocess.Popen(
+        [sys.executable, "-c", RUNNER, f"localhost:{host.port}"],
+        cwd=HERE,
+        env=environment(services.settings),
+    )
+    try:
+        assert begun.wait(PATIENCE)
+        until(lambda: drafts(services))
+    finally:
+        runner.kill()
+        runner.wait()
+    (left,) = drafts(services)
+    assert services.files.list(ANN).items == []
+    go_on.set()
+
+    again = importer_of(services, "here")  # the next runner of that host takes it up at once
+    over = done(services, again, made)
+    assert (over.state, over.attempts) == (State.COMPLETE, 2)
+    (file,) = services.files.list(ANN).items
+    assert services.files.path(ANN, file.id).read_bytes() == b"ab"
+    assert drafts(services) == [left]
+    services.files.sweep(datetime.now(UTC) + timedelta(days=2))
+    assert drafts(services) == []
 
 
 # ---- from the inbox -------------------------------------------------------------------------
