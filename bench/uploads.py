@@ -1,4 +1,5 @@
-"""Uploads by each way, beside copying and hashing the same file at a shell; memory of the API.
+"""Uploads by each way, beside copying and hashing the same file at a shell; memory of the API, also
+while the file is fetched.
 
 `python -m bench.uploads [--size 2048] [--rounds 3]` (MiB). The ways take turns in one call; the
 desk's answer comes when the file is hashed, safe on disk and registered.
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "tus, slices": lambda: desk.timed("tus, slices", slices, file),
             }
             report(chosen.size, taking_turns(chosen.rounds, ways), desk)
+            most = fetched(desk, file)
+        print(f"  fetching it: {most / MIB:.0f} MiB resident at most, all processes of the API")
 
 
 @dataclass
@@ -91,23 +94,31 @@ class Api:
 
     def timed(self, way: str, send: Callable[[Api, Path], str], file: Path) -> float:
         """Seconds of an upload; the file is removed afterwards."""
-        before, over = self.memory(), threading.Event()
+        before = self.memory()
+        with self.watched() as seen:
+            begun = time.monotonic()
+            file_id = send(self, file)
+            took = time.monotonic() - begun
+        self.peaks[way] = max(self.peaks.get(way, 0), max(seen) - before)
+        self.ask("DELETE", f"/api/v1/files/{file_id}", {})
+        return took
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[list[int]]:
+        """Resident bytes, looked at again and again meanwhile."""
+        seen, over = [self.memory()], threading.Event()
 
         def watch() -> None:
-            while True:
-                self.peaks[way] = max(self.peaks.get(way, 0), self.memory() - before)
-                if over.wait(0.05):
-                    return
+            while not over.wait(0.05):
+                seen.append(self.memory())
 
         watcher = threading.Thread(target=watch)
         watcher.start()
-        begun = time.monotonic()
-        file_id = send(self, file)
-        took = time.monotonic() - begun
-        over.set()
-        watcher.join()
-        self.ask("DELETE", f"/api/v1/files/{file_id}", {})
-        return took
+        try:
+            yield seen
+        finally:
+            over.set()
+            watcher.join()
 
 
 Part = tuple[bytes] | tuple[int, Path, int]  # bytes, or so many of a file from an offset on
@@ -195,6 +206,21 @@ def pieces(desk: Api, file: Path, most: int) -> str:
         headers, _ = desk.ask("PATCH", address, {**TUS, "Upload-Offset": str(offset)}, part)
         offset = int(headers["Upload-Offset"])
     return str(headers["Rundesk-File"])
+
+
+def fetched(desk: Api, file: Path) -> int:
+    """Resident bytes of the API at most, while the file is fetched from it."""
+    address = f"/api/v1/files/{raw(desk, file)}/content"
+    connection = http.client.HTTPConnection("127.0.0.1", desk.port)
+    with desk.watched() as seen:
+        connection.request("GET", address)
+        reply, read = connection.getresponse(), 0
+        while block := reply.read(MIB):
+            read += len(block)
+    connection.close()
+    if read != file.stat().st_size:
+        raise SystemExit(f"only {read} bytes of the file came back")
+    return max(seen)
 
 
 def named(body: dict[str, dict[str, str]] | None) -> str:

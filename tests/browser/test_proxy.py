@@ -1,16 +1,18 @@
-"""The nginx of docs/deployment.md, as it is printed: sign-in, one sub-path, uploads, events."""
+"""The nginx of docs/deployment.md, as it is printed: TLS, sign-in, sub-path, uploads, events."""
 
 from __future__ import annotations
 
 import base64
 import os
 import re
+import ssl
 import subprocess
 import urllib.error
 import urllib.request
 from types import SimpleNamespace
 
 import pytest
+import trustme
 from playwright.sync_api import expect
 
 from services.access import local_actor
@@ -50,14 +52,27 @@ def printed(port, api, portal, folder):
     text = (HERE / "docs" / "deployment.md").read_text()
     (found,) = re.findall(r"```nginx\n(.*?)```", text, re.DOTALL)
     for there, here in (
-        ("listen 443 ssl;", f"listen 127.0.0.1:{port};"),
+        ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
+        ("/etc/ssl/desk.example.org.pem", f"{folder}/desk.pem"),
+        ("/etc/ssl/private/desk.example.org.key", f"{folder}/desk.key"),
         ("/etc/nginx/rundesk.users", f"{folder}/users"),
         ("127.0.0.1:8000", f"127.0.0.1:{api}"),
         ("127.0.0.1:8501", f"127.0.0.1:{portal}"),
     ):
         assert there in found
         found = found.replace(there, here)
-    return re.sub(r" +ssl_certificate.*\n", "", found)
+    return found
+
+
+def certified(folder):
+    """A certificate for the proxy; what trusts the authority that issued it."""
+    authority, trusting = trustme.CA(), ssl.create_default_context()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_pem.write_to_path(str(folder / "desk.key"))
+    for part in issued.cert_chain_pems:
+        part.write_to_path(str(folder / "desk.pem"), append=True)
+    authority.configure_trust(trusting)
+    return trusting
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +82,13 @@ def proxy(mongod, tmp_path_factory):
     (folder / "rundesk.conf").write_text(printed(port, api, portal, folder))
     (folder / "nginx.conf").write_text(MAIN.format(folder=folder))
     (folder / "users").write_text("ann:{PLAIN}pass\n")
+    trusting = certified(folder)
     write_workflow(folder / "more" / "demo")
     command = [NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf")]
     subprocess.run([*command, "-t"], check=True, capture_output=True)
     with (folder / "nginx.log").open("wb") as log:
         server = subprocess.Popen(command, stderr=log)
-    address = f"http://127.0.0.1:{port}/desk"
+    address = f"https://127.0.0.1:{port}/desk"
     try:
         with shared(
             mongod,
@@ -88,11 +104,18 @@ def proxy(mongod, tmp_path_factory):
             workflows=(folder / "more",),
         ) as servers:
             services = build(servers.settings, patience=20)
-            yield SimpleNamespace(address=address, services=services, server=server)
+            yield SimpleNamespace(address=address, services=services, opener=opener_of(trusting))
             services.close()
     finally:
         server.terminate()
         server.wait(30)
+
+
+def opener_of(trusting):
+    """Asks the proxy itself, whatever proxies the environment names."""
+    return urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusting)
+    )
 
 
 SIGNED_IN = {"Authorization": "Basic " + base64.b64encode(b"ann:pass").decode()}
@@ -102,9 +125,8 @@ def ask(proxy, path, body=None, **headers):
     request = urllib.request.Request(
         f"{proxy.address}{path}", body, {name.replace("_", "-"): v for name, v in headers.items()}
     )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=30) as reply:
+        with proxy.opener.open(request, timeout=30) as reply:
             return SimpleNamespace(status=reply.status, text=reply.read(), headers=reply.headers)
     except urllib.error.HTTPError as error:
         with error:
@@ -147,6 +169,8 @@ def test_addresses_that_are_told_lead_back_here(proxy):
     announced = {"Tus_Resumable": "1.0.0", "Upload_Length": "5"}
     upload = ask(proxy, "/uploads/", b"", **SIGNED_IN, **announced).headers["Location"]
     assert "/desk/uploads/" in upload
+    seen = ask(proxy, upload.partition("/desk")[2], **SIGNED_IN, Tus_Resumable="1.0.0")
+    assert (seen.status, seen.headers["Upload-Offset"]) == (200, "0")
 
 
 def test_large_upload_goes_straight_through(proxy, tmp_path):
@@ -160,8 +184,7 @@ def test_events_arrive_while_the_stream_is_open(proxy):
     request = urllib.request.Request(
         f"{proxy.address}/api/v1/runs/{run.id}/events", headers=SIGNED_IN
     )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=30) as stream:
+    with proxy.opener.open(request, timeout=30) as stream:
         assert stream.headers["Content-Type"].startswith("text/event-stream")
         until(lambda: b"QUEUED" in stream.readline())
         proxy.services.runs.cancel(ANN, run.id)
@@ -170,7 +193,9 @@ def test_events_arrive_while_the_stream_is_open(proxy):
 
 def test_portal_is_drawn_and_uploads_under_the_sub_path(proxy, chromium):
     """The page needs its websocket, and the uploader the API at the same address."""
-    context = chromium.new_context(http_credentials={"username": "ann", "password": "pass"})
+    context = chromium.new_context(
+        http_credentials={"username": "ann", "password": "pass"}, ignore_https_errors=True
+    )
     page = context.new_page()
     refused = []
     page.on(
