@@ -58,6 +58,13 @@ def test_list_shows_every_state_in_plain_words(portal, scenes):
     assert table["Time"][2].endswith(" s, longer than usual")
     assert "Owner" not in list(session.dataframe[0].proto.column_order)
     assert counters(session) == {"Running": "3", "Waiting": "1", "Done": "1", "Failed": "2"}
+    running, *others = [metric.delta for metric in session.metric]
+    assert running.endswith(" busy")
+    assert others == ["next in a few seconds", "33% of those over", "can be resumed"]
+    by_keyboard = session.selectbox(key="runs-list")
+    assert by_keyboard.options[:2] == ["eight, Waiting", "seven, Starting"]
+    by_keyboard.select_index(1).run()
+    assert session.title[0].value == "seven"
 
 
 def test_filters_come_from_the_url(portal, scenes):
