@@ -110,7 +110,7 @@ def views(done: Run, failed: Run) -> list[View]:
         View("new", "/new", lambda page: page.get_by_text("Set up a run").first),
         View("form", f"/new?workflow={WORKFLOW}", lambda page: page.locator(".st-key-start")),
         View("sheet", "/new?workflow=reads-qc", lambda page: page.get_by_text("No rows yet.")),
-        View("run", run, lambda page: page.locator(".st-key-graph svg")),
+        View("run", run, lambda page: page.locator(".st-key-graph svg > g").first),
         View("jobs", f"{run}&tab=Jobs", lambda page: page.locator(".st-key-jobs")),
         View("log", f"{run}&tab=Log", lambda page: page.locator(".st-key-log code")),
         View(
@@ -144,7 +144,7 @@ def views(done: Run, failed: Run) -> list[View]:
         View(
             "steps",
             f"/workflows?name={WORKFLOW}&about=Steps",
-            lambda page: page.locator(".st-key-graph svg"),
+            lambda page: page.locator(".st-key-graph svg > g").first,
         ),
     ]
 
@@ -171,6 +171,7 @@ def shoot(pages: dict[str, Page], view: View) -> None:
         page.goto(view.path)
         expect(view.sign(page)).to_be_visible()
         expect(page.locator(".stApp[data-test-script-state=notRunning]")).to_be_attached()
+        expect(page.get_by_test_id("stSkeleton")).to_have_count(0)  # of what is still loaded
         page.wait_for_timeout(1500)  # for what grows into place
         picture = Image.open(io.BytesIO(page.screenshot()))
         small = picture.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
