@@ -171,6 +171,7 @@ def test_count_reads_finds_gzip_that_ends_early(write, tmp_path):
 def test_framed_puts_the_stand_ins_before_any_other_script():
     page = framed("<html><head><script>localStorage.x</script></head></html>")
     assert page.index("mqc_hide_welcome") < page.index("localStorage.x")
+    assert "#mqc_welcome { display: none" in page
     with pytest.raises(ValueError, match="head"):
         framed("text")
 

@@ -9,7 +9,9 @@ from typing import Any
 
 # A page in a frame without an origin has neither local storage nor cookies: reading them raises,
 # and MultiQC's scripts stop where they do. These stand in for them as long as the page is open.
-STAND_INS = """<script>
+# Its welcome, which leads to a film elsewhere, is not for the readers of a report.
+STAND_INS = """<style>#mqc_welcome { display: none !important; }</style>
+<script>
 (function () {
   function memory(kept) {
     return {
