@@ -77,7 +77,7 @@ class Additions:
                 raise Invalid(f"{name} cannot be added.", problems=problems)
             origin = folder / ORIGIN
             origin.parent.mkdir(exist_ok=True)
-            said = {"source": found.address, "ref": found.ref, "commit": commit}
+            said = {"source": found.shown, "ref": found.ref, "commit": commit}
             origin.write_text(json.dumps(said | {"added": datetime.now(UTC).isoformat()}))
             self._place(folder, draft / "old", replacing=replacing)
         return self._read(actor, name), examined.remarks

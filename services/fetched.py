@@ -13,7 +13,11 @@ from services.errors import Invalid
 
 PATIENCE = 300.0  # s that fetching may take
 SCHEMES = ("https", "ssh", "file")
-ADDRESS = re.compile(rf"({'|'.join(SCHEMES)})://[^/@\s]*(@[^/@\s]+)?(/[^@\s]+)(@(?P<ref>\S+))?")
+USER, HOST = r"[A-Za-z0-9_][^/@:\s]*(:[^/@\s]*)?@", r"[A-Za-z0-9\[][^/@\s]*"  # no option of ssh
+ADDRESS = re.compile(
+    rf"(file://|({'|'.join(SCHEMES)})://({USER})?{HOST})(/[^@\s]+)(@(?P<ref>\S+))?"
+)
+SHORT = re.compile(r"([A-Za-z0-9_][\w.-]*@[A-Za-z0-9][\w.-]*):(?!/)(\S+)")  # as git writes ssh
 REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
 LEFT = shutil.ignore_patterns(".git", ".snakemake", ".rundesk", "__pycache__", "results", "logs")
 QUIET = {
@@ -33,7 +37,12 @@ class Source:
 
     @classmethod
     def read(cls, text: str) -> Source:
-        """Understand `folder` or `https://host/repository@ref`. Raises Invalid."""
+        """Understand `folder`, `https://host/repository@ref`, `git@host:repository@ref`.
+
+        Raises Invalid.
+        """
+        if short := SHORT.fullmatch(text):
+            text = f"ssh://{short[1]}/{short[2]}"
         if "://" not in text:
             folder = Path(text).expanduser().resolve()
             if not folder.is_dir():
@@ -47,6 +56,11 @@ class Source:
         if ref and (not REF.fullmatch(ref) or ".." in ref):
             raise Invalid(f"“{ref}” is no branch, tag or commit.", field="source")
         return cls(text.removesuffix(f"@{ref}") if ref else text, ref, None)
+
+    @property
+    def shown(self) -> str:
+        """The address without a password."""
+        return re.sub(r"(?<=://)[^/@]*:[^/@]*@", "", self.address)
 
     @property
     def name(self) -> str:

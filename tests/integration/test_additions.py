@@ -117,6 +117,10 @@ def test_workflow_of_a_repository_is_taken_at_its_ref(desk, tmp_path):
         ("ext::sh://x/y", "This is no address of a git repository."),
         ("file:///x@--upload-pack=touch", "“--upload-pack=touch” is no branch"),
         ("https://example.org/x@a..b", "“a..b” is no branch"),
+        ("ssh://-oProxyCommand=touch/x", "This is no address of a git repository."),
+        ("ssh://-oProxyCommand=touch@example.org/x", "This is no address of a git repository."),
+        ("-oProxyCommand=touch@example.org:x", "There is no folder"),
+        ("git@example.org:x@--upload-pack=touch", "“--upload-pack=touch” is no branch"),
         ("/nowhere/at/all", "There is no folder /nowhere/at/all."),
     ],
 )
