@@ -53,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "tus, slices": lambda: desk.timed("tus, slices", slices, file),
             }
             report(chosen.size, taking_turns(chosen.rounds, ways), desk)
-            most = fetched(desk, file)
-        print(f"  fetching it: {most / MIB:.0f} MiB resident at most, all processes of the API")
+            most = fetched(desk, file) / MIB
+            print(f"  fetching it: {most:.0f} MiB resident at most, all processes of the API")
 
 
 @dataclass

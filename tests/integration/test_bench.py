@@ -32,7 +32,7 @@ SMALL = {
     ),
     "uploads": (
         ["--size", "2", "--rounds", "1"],
-        r"shell +\d+ MiB/s(?s:.*)tus, slices +\d+ MiB/s at best, \d",
+        r"shell +\d+ MiB/s(?s:.*)tus, slices +\d+ MiB/s at best, \d(?s:.*)fetching it: \d+ MiB",
     ),
     "idle": (
         ["--seconds", "4", "--rest", "0"],
