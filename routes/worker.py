@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 from typing import Any
 
 from gunicorn import util
@@ -53,9 +54,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Asked to end: requests at work are finished, those that only wait end now."""
-        from routes import streams
-
-        streams.STOPPING.set()
+        streams = sys.modules.get("routes.streams")
+        if (stopping := getattr(streams, "STOPPING", None)) is not None:
+            stopping.set()  # else the app is yet to be imported, and nobody waits
         super().handle_exit(sig, frame)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -72,3 +75,17 @@ def test_bodies_are_read_as_they_are_received():
     """What lies ahead of a read is copied at each one."""
     sizes = {reading.BLOCK, files.BLOCK, uploads.BLOCK, SocketUnreader.max_body_chunk}
     assert sizes == {worker.BLOCK}
+
+
+@pytest.mark.parametrize("imported", [True, False])
+def test_worker_ends_when_asked_also_before_the_app_is_there(monkeypatch, imported):
+    stopping = threading.Event()
+    monkeypatch.delitem(sys.modules, "routes.streams", raising=False)
+    if imported:
+        monkeypatch.setitem(sys.modules, "routes.streams", SimpleNamespace(STOPPING=stopping))
+    asked = object.__new__(worker.Worker)
+    asked.alive, asked.method_queue = True, SimpleNamespace(defer=lambda _: None)
+    asked.handle_exit(signal.SIGTERM, None)
+    assert not asked.alive
+    assert stopping.is_set() == imported
+    assert ("routes.streams" in sys.modules) == imported
