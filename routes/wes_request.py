@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from routes import reading
 from routes.wes_shapes import TYPE, Json, snakemake_versions
-from services import params
+from services import params, references
 from services.errors import Invalid, Problem
 
 PAGE, LARGEST_PAGE = 50, 200  # items
@@ -106,7 +106,7 @@ def attachment_name(name: str) -> str:
 def check_params(schema: Json, given: Json, attached: Container[str]) -> None:
     """Refuse parameters, and attachments that they name, which a submission would refuse later."""
     params.check(schema, given)
-    for value in params.file_values(schema, given):
+    for value in references.file_values(schema, given):
         name = str(PurePosixPath(str(value.value)))
         if name in attached and value.pattern and not re.search(value.pattern, name):
             hint = f"Its name must match {value.pattern}"
@@ -122,7 +122,7 @@ def with_files(
     `attached` is id by name; an attachment that has none yet stays as it is.
     """
     changed = dict(given)
-    for value in list(params.file_values(schema, given)):
+    for value in list(references.file_values(schema, given)):
         if not isinstance(value.value, str):
             continue
         file_id = attached.get(str(PurePosixPath(value.value)), "")
@@ -132,5 +132,5 @@ def with_files(
             )
             file_id = found[1] if found else file_id
         if file_id:
-            changed = params.with_file(changed, value, file_id)
+            changed = references.with_file(changed, value, file_id)
     return changed

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from services import params
 from services.errors import Invalid, Problem
@@ -109,10 +109,14 @@ def check(schema: Mapping[str, Any], inputs: Sequence[Input], blob: Callable[[st
 
 def asks(schema: Mapping[str, Any]) -> bool:
     """Whether any parameter of a schema asks for a kind of content."""
-    fields = params.flatten(dict(schema))["properties"].values()
-    columns = [column for field in fields for column in _row(field).get("properties", {}).values()]
-    items = [field.get("items") for field in fields]
-    return any(isinstance(one, dict) and "contents" in one for one in (*fields, *items, *columns))
+    return any(map(_asks, params.flatten(dict(schema))["properties"].values()))
+
+
+def _asks(field: Any) -> bool:
+    if not field or not isinstance(field, dict):
+        return False
+    inner = (*field.get("properties", {}).values(), field.get("items"), _row(field))
+    return "contents" in field or any(map(_asks, inner))
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -245,14 +249,15 @@ def _unlike(inputs: tuple[Input, Input], found: tuple[Content, Content]) -> str:
 
 
 def _field(fields: Mapping[str, Any], place: str) -> Mapping[str, Any]:
-    """The schema of the parameter, array item or column that an input is for."""
+    """The schema of the parameter, item, part or column that an input is for."""
     name, *rest = place.split(".")
     field: Any = fields.get(name, {})
-    if len(rest) == 2:
-        field = _row(field).get("properties", {}).get(rest[1], {})
-    elif rest:
-        field = field.get("items", {})
-    return field if isinstance(field, dict) else {}
+    for part in rest:
+        inner = field.get("properties", {})
+        field = inner[part] if part in inner else _row(field) or field.get("items", {})
+        if not isinstance(field, dict):
+            return {}
+    return cast(Mapping[str, Any], field)
 
 
 def _row(field: Mapping[str, Any]) -> Mapping[str, Any]:

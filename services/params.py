@@ -34,23 +34,6 @@ class Group:
     required: frozenset[str]
 
 
-@dataclass(frozen=True)
-class FileValue:
-    """A file that a parameter names, by itself, in an array, or in a row of a sample sheet."""
-
-    field: str
-    index: int | None  # in an array, from 0; None for a single one
-    value: str
-    pattern: str | None
-    column: str | None = None  # in a row of a sample sheet
-
-    @property
-    def place(self) -> str:
-        """As it is named in errors and inputs: "reads", "reads.0", "samples.0.fastq_1"."""
-        parts = (self.field, self.index, self.column)
-        return ".".join(str(part) for part in parts if part is not None)
-
-
 def groups(schema: Schema) -> list[Group]:
     """The groups of a schema; parameters outside any group come first as one without title."""
     parts = [{**schema, "title": "", "description": ""}] if schema.get("properties") else []
@@ -112,35 +95,6 @@ def sheets(schema: Schema) -> dict[str, Schema]:
     """The sample sheets among the parameters."""
     fields = flatten(schema)["properties"]
     return {name: field for name, field in fields.items() if is_sheet(field)}
-
-
-def file_values(schema: Schema, params: Mapping[str, Any]) -> Iterator[FileValue]:
-    """Every file that `params` names: single, in an array of files, in rows of sample sheets."""
-    for name, field in flatten(schema, params)["properties"].items():
-        value = params.get(name)
-        if is_file(field) and isinstance(value, str) and value:
-            pattern = None if is_sheet(field) else field.get("pattern")  # a sheet is written anew
-            yield FileValue(name, None, value, pattern)
-        if is_sheet(field) and isinstance(value, list):
-            yield from _cells(name, field, value)
-        items = field.get("items", {})
-        if isinstance(items, dict) and is_file(items) and isinstance(value, list):
-            for index, item in enumerate(value):
-                yield FileValue(name, index, item, items.get("pattern"))
-
-
-def with_file(params: Mapping[str, Any], value: FileValue, file: str) -> dict[str, Any]:
-    """A copy of `params` in which another text stands for that file."""
-    changed = dict(params)
-    if value.index is None:
-        changed[value.field] = file
-        return changed
-    items = [*changed[value.field]]
-    items[value.index] = (
-        file if value.column is None else {**items[value.index], value.column: file}
-    )
-    changed[value.field] = items
-    return changed
 
 
 def defaults(schema: Schema) -> dict[str, Any]:
@@ -205,17 +159,6 @@ def _referring(schema: Schema) -> Schema:
     return made
 
 
-def _cells(name: str, field: Schema, rows: list[Any]) -> Iterator[FileValue]:
-    """The files in the rows of a sample sheet, row by row."""
-    row = field["rows"].get("items", field["rows"])
-    files = {column: one for column, one in row.get("properties", {}).items() if is_file(one)}
-    for index, record in enumerate(rows):
-        for column, one in files.items():
-            value = record.get(column) if isinstance(record, dict) else None
-            if isinstance(value, str) and value:
-                yield FileValue(name, index, value, one.get("pattern"), column)
-
-
 def _resolved(schema: Schema, part: Schema) -> Schema:
     """A part of `allOf`, with its reference into the same schema followed."""
     keys = str(part.get("$ref", "")).removeprefix("#/").split("/")
@@ -248,9 +191,15 @@ def as_reference(field: Schema) -> Schema:
     if is_file(field):
         about_files = {"pattern", "format", "exists", "minLength", "maxLength", "mimetype"}
         return {key: value for key, value in field.items() if key not in about_files}
+    changed = dict(field)
     if isinstance(field.get("items"), dict):
-        return {**field, "items": as_reference(field["items"])}
-    return field
+        changed["items"] = as_reference(field["items"])
+    if isinstance(field.get("properties"), dict):
+        inner = field["properties"].items()
+        changed["properties"] = {
+            name: as_reference(one) if isinstance(one, dict) else one for name, one in inner
+        }
+    return changed
 
 
 def _problems(error: ValidationError, schema: Schema) -> Iterator[Problem]:

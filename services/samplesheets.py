@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
-from services import params, sheets
+from services import params, references, sheets
 from services.errors import Invalid, NotFound, Problem, RundeskError
 from services.fetching import Fetcher
 from services.files import Files
 from services.models import Actor, File
-from services.params import FileValue
+from services.references import FileValue
 from services.rundir import safe
 from services.settings import MIB
 from services.sheets.checking import short_name
@@ -119,9 +119,9 @@ class Opened:
 
     def files(self, schema: Schema) -> Iterator[FileValue]:
         """Every file of a run: what the parameters name, and what the rows of sheets name."""
-        yield from params.file_values(schema, self.params)
-        for value in params.file_values(schema, self.cells):
-            if value.column is not None and isinstance(self.params[value.field], str):
+        yield from references.file_values(schema, self.params)
+        for value in references.file_values(schema, self.cells):
+            if len(value.path) > 1 and isinstance(self.params[value.field], str):
                 yield value
 
 
@@ -165,9 +165,9 @@ def with_rows(schema: Schema, given: Mapping[str, Any], folder: Path) -> dict[st
             raise Invalid(f"The example is broken: {in_words(issue)}", field="example")
         beside = path.parent.relative_to(folder)
         changed[name] = sheet.records
-        for value in list(params.file_values(schema, {name: sheet.records})):
+        for value in list(references.file_values(schema, {name: sheet.records})):
             if not (folder / value.value).is_file():
-                changed = params.with_file(changed, value, str(beside / value.value))
+                changed = references.with_file(changed, value, str(beside / value.value))
     return changed
 
 

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from services import kinds, params, samplesheets
+from services import kinds, params, references, samplesheets
 from services.errors import Forbidden, Invalid, NotFound, Problem
 from services.files import Files
 from services.models import Actor, File, Input, RunRequest, Submission, Workflow
+from services.references import FileValue
 from services.rundir import safe
 from services.samplesheets import Library, Opened, Registered
 from services.settings import Settings
@@ -115,10 +116,10 @@ class Intake:
         if not request.example:
             return given
         folder = self._workflows.folder(workflow.name)
-        for value in list(params.file_values(workflow.params_schema, given)):
+        for value in list(references.file_values(workflow.params_schema, given)):
             with (folder / value.value).open("rb") as stream:
                 file = self._files.register(actor, Path(value.value).name, stream)
-            given = params.with_file(given, value, file.id)
+            given = references.with_file(given, value, file.id)
         return given
 
     def _wanted(self, workflow: Workflow, request: RunRequest) -> dict[str, Any]:
@@ -141,7 +142,7 @@ class Intake:
         values = [
             value
             for value in opened.files(workflow.params_schema)
-            if opened.params[value.field] != defaults.get(value.field)  # a path of its own
+            if not references.stands_in(defaults, value)  # else a path of its own
         ]
         known = library.by_ids({str(value.value) for value in values})
         inputs: list[Input] = []
@@ -214,15 +215,15 @@ def _input(field: str, file: File, path: str) -> Input:
     )
 
 
-def _staged_path(value: params.FileValue, file: File, taken: dict[str, str]) -> str:
+def _staged_path(value: FileValue, file: File, taken: dict[str, str]) -> str:
     """A safe path: workflows paste names into shell lines and derive sample names of them.
 
-    A file that several rows of a sheet name is staged once.
+    A file that several rows of a sheet name, or several objects of a list, is staged once.
     """
     name = safe(file.name)[-100:]
-    folder = "/".join(["inputs", *(safe(part) for part in (value.field, value.column) if part)])
+    folder = "/".join(["inputs", *map(safe, value.names)])
     path, number = f"{folder}/{name}", 1
-    while path in taken and not (value.column and taken[path] == file.id):
+    while path in taken and not (len(value.names) > 1 and taken[path] == file.id):
         number += 1
         stem, dot, rest = name.partition(".")
         path = f"{folder}/{stem}-{number}{dot}{rest}"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from services import params, sheets
+from services import params, references, sheets
 from services.disk import no_room
 from services.errors import Invalid, RundeskError
 from services.models import Input, Submission
@@ -62,13 +62,8 @@ def configuration(run: Submission, base: Mapping[str, Any]) -> dict[str, Any]:
     """What Snakemake reads: the workflow's defaults under the parameters, files as staged paths."""
     given = copy.deepcopy(run.params) | run.sheets
     for entry in run.inputs:
-        name, _, index = entry.field.partition(".")
-        if name in run.sheets:
-            continue  # in a cell of its table, or what its table was made of
-        if index:
-            given[name][int(index)] = entry.path
-        else:
-            given[name] = entry.path
+        if entry.field.partition(".")[0] not in run.sheets:  # else in its table, or what made it
+            references.put(given, entry.field, entry.path)
     return _merged(base, given)
 
 

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.bootstrap import build
+from services.engine.staging import configuration
 from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.models import Actor, RunFilter, RunRequest, State
 from services.queue import Queue
@@ -22,6 +23,11 @@ properties:
   reads: {type: array, items: {type: string, format: file-path, pattern: '\.fastq$'}, minItems: 1}
   genome: {type: string, format: file-path, default: resources/genome.fa}
   depth: {type: integer, default: 3, minimum: 1}
+  panels:
+    type: array
+    items:
+      type: object
+      properties: {name: {type: string}, bed: {type: string, format: file-path, pattern: '\.bed$'}}
 required: [reads]
 """
 MANIFEST = "title: Demo\nversion: 1.2.3\nexample: {params: {reads: [example/a.fastq]}}\n"
@@ -78,6 +84,23 @@ def test_submit_same_names_are_staged_apart(services):
     run = submit(services, params={"reads": [file.id for file in files]})
     paths = [given.path for given in run.inputs]
     assert paths == ["inputs/reads/a.fastq", "inputs/reads/a-2.fastq"]
+
+
+def test_submit_files_within_objects_are_inputs_like_any_other(services):
+    reads, bed = put(services, ANN), put(services, ANN, "exons.bed", b"17\t1\t9\n")
+    panels = [{"name": "none"}, {"name": "exons", "bed": bed.id}]
+    run = submit(services, params={"reads": [reads.id], "panels": panels})
+    assert [entry.field for entry in run.inputs] == ["reads.0", "panels.1.bed"]
+    assert run.params["panels"] == panels
+    content = configuration(run, {})
+    assert content["panels"][1] == {"name": "exons", "bed": "inputs/panels/bed/exons.bed"}
+    assert content["reads"] == ["inputs/reads/a.fastq"]
+
+
+def test_submit_file_within_an_object_that_is_somebody_elses_is_refused(services):
+    reads, other = put(services, ANN), put(services, BEN, "exons.bed")
+    found = refused(services, params={"reads": [reads.id], "panels": [{"bed": other.id}]})
+    assert found["params.panels.0.bed"].message == "There is no such file."
 
 
 def test_submit_example_registers_its_files_for_the_actor(services):

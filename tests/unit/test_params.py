@@ -109,14 +109,14 @@ def test_check_pattern_of_a_file_is_not_applied_to_its_id():
     assert params.check(GROUPED, {"reads": ["65f0c0ffee0123456789abcd"]})
 
 
-def test_file_values_finds_single_files_and_arrays():
-    given = {"reads": ["1", "2"], "genome": "3", "tool": "a"}
-    found = [(f.field, f.index, f.value, f.pattern) for f in params.file_values(GROUPED, given)]
-    assert found == [
-        ("reads", 0, "1", r"\.fastq$"),
-        ("reads", 1, "2", r"\.fastq$"),
-        ("genome", None, "3", None),
-    ]
+def test_check_pattern_of_a_file_within_an_object_is_not_applied_to_its_id():
+    file = {"type": "string", "format": "file-path", "pattern": r"\.bed$"}
+    regions = {"type": "array", "items": {"type": "object", "properties": {"bed": file}}}
+    given = {"regions": [{"bed": "65f0c0ffee0123456789abcd"}]}
+    assert params.check({"properties": {"regions": regions}}, given) == given
+    assert set(problems({"properties": {"regions": regions}}, {"regions": [{"bed": 1}]})) == {
+        "params.regions.0.bed"
+    }
 
 
 def test_defaults_are_those_of_the_schema():
