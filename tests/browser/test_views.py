@@ -188,6 +188,7 @@ def test_run_is_opened_by_keyboard_alone(window, services, actor):
     page = window.open("/")
     expect(page.locator(".st-key-runs canvas").first).to_be_visible()
     reach = page.get_by_role("combobox", name="Open a run")
+    expect(reach).to_be_attached()  # else the focus passes on into the table, which opens its rows
     page.get_by_placeholder("Search name, tag or workflow").focus()
     for _ in range(20):
         page.keyboard.press("Tab")
