@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from commands.group import main, opened
+from commands.group import main
+from commands.opening import opened
 from services.access import local_actor
 from services.settings import MIB
 

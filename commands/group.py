@@ -1,25 +1,45 @@
-"""The command itself, and what its commands share."""
+"""The command itself: reads `.env`, and imports the module of the command that is asked for."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
+from importlib import import_module
 
 import click
 from honcho.environ import parse
 
-from services import bootstrap
 from services.errors import RundeskError
-from services.settings import HERE, Settings
+from services.settings import HERE
+
+HOMES = {  # command → module of this package that adds it to the group
+    "cache": "cache",
+    "databases": "databases",
+    "doctor": "host",
+    "serve": "serving",
+    "settings": "host",
+    "tokens": "tokens",
+    "up": "serving",
+    "workflows": "workflows",
+}
 
 
 class Group(click.Group):
-    """Commands whose own errors are one sentence and exit code 1."""
+    """Commands whose own errors are one sentence and exit code 1.
 
-    def invoke(self, context: click.Context) -> object:
+    Only what is asked for is imported: the servers start with `rundesk serve`, and need little.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return sorted(HOMES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if home := HOMES.get(cmd_name):
+            import_module(f"commands.{home}")
+        return super().get_command(ctx, cmd_name)
+
+    def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(context)
+            return super().invoke(ctx)
         except RundeskError as error:
             raise click.ClickException(error.message) from error
 
@@ -31,14 +51,3 @@ def main() -> None:
     file = HERE / ".env"
     for name, value in (parse(file.read_text()) if file.exists() else {}).items():
         os.environ.setdefault(name, value)
-
-
-@contextlib.contextmanager
-def opened() -> Iterator[bootstrap.Services]:
-    """The services, for one command, with a database that answers."""
-    services = bootstrap.build(Settings.load())
-    try:
-        services.database.create_indexes()
-        yield services
-    finally:
-        services.close()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from commands.group import main, opened
+from commands.group import main
+from commands.opening import opened
 from services.access import local_actor
 from services.errors import Invalid
 from services.models import AddedWorkflow

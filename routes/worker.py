@@ -3,8 +3,8 @@
 gunicorn answers by itself what it cannot read as a request; here that is the envelope too. And who
 waits in this process for something to happen is told when it is to end.
 
-Its master imports this module before it forks. Our own modules are imported later, by the worker,
-so that a reload takes new ones.
+Its master imports this module before it forks, and with it what libraries take longest: once, for
+all workers. Our own modules are imported later, by the worker, so that a reload takes new ones.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import secrets
 import sys
+from importlib import import_module
 from typing import Any
 
 from gunicorn import util
@@ -28,15 +29,21 @@ KINDS = {
 MALFORMED = (40000, "Bad Request")
 OURS = (50000, "Internal Server Error")
 BLOCK = 256 * 1024  # bytes of a body; the app reads as many: what lies ahead is copied each time
+SHARED = ("flasgger", "jsonschema", "openpyxl", "pymongo", "pydantic")
 FAULTS = (  # of the app or its settings, though they count as errors of parsing
     errors.ConfigurationProblem,
     errors.InvalidResponseHeader,
     errors.InvalidResponseHeaderName,
 )
 
+for name in SHARED:
+    import_module(name)
+
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     """Threads, with our replies."""
+
+    wsgi: Any = None  # the app, once it is imported
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:  # noqa: ARG002
         """Answer what is no request, or what failed before or behind the app."""
@@ -52,11 +59,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         except OSError as error:
             self.log.debug("nobody is there to be told: %s", error)
 
+    def init_signals(self) -> None:
+        """From now on it can be asked to end, and is when its master is no more.
+
+        Else it would hold the port, which the next master needs, until it has imported everything.
+        """
+        from services.tethered import tether
+
+        super().init_signals()
+        tether(self.ppid)
+
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Asked to end: requests at work are finished, those that only wait end now."""
-        streams = sys.modules.get("routes.streams")
-        if (stopping := getattr(streams, "STOPPING", None)) is not None:
-            stopping.set()  # else the app is yet to be imported, and nobody waits
+        if self.wsgi is None:  # the app is yet to be imported, and nobody was served
+            sys.exit(0)
+        sys.modules["routes.streams"].STOPPING.set()
         super().handle_exit(sig, frame)
 
 

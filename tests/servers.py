@@ -35,8 +35,8 @@ class Servers:
         self._logs = logs
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, *names: str) -> None:
-        """Start processes and wait until those that serve answer."""
+    def begin(self, *names: str) -> None:
+        """Start processes."""
         for name in names:
             with (self._logs / f"{name}.log").open("ab") as log:
                 self._running[name] = subprocess.Popen(
@@ -47,6 +47,10 @@ class Servers:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                 )
+
+    def start(self, *names: str) -> None:
+        """Start processes and wait until those that serve answer."""
+        self.begin(*names)
         base = urlsplit(self.settings.public_portal_url).path.rstrip("/")
         for name, port, path in (
             ("api", self.settings.api_port, "/healthz"),

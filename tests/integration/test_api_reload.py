@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import http.client
 import json
 import signal
@@ -197,6 +198,17 @@ def test_loading_anew_drops_no_request(desk, api, waiting, search):
         hammer.join()
         assert hammer.failures == []
     assert "Traceback" not in api.log("api")
+
+
+def test_workers_end_with_their_master_also_while_they_import(desk, tmp_path):
+    settings = dataclasses.replace(desk.settings, api_port=free_port())
+    with serving(settings, tmp_path) as servers:
+        for start in (servers.start, servers.begin):  # when they serve, and when they import
+            start("api")
+            master = servers.processes("api")[0]
+            workers = until(lambda master=master: len(found := master.children()) == 2 and found)
+            servers.stop("api", signal.SIGKILL)
+            until(lambda workers=workers: not any(_alive(one) for one in workers))
 
 
 def _alive(process):

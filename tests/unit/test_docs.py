@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from cli import main
+from commands.group import HOMES
 from commands.host import settings_in_markdown
 from services.models import State
 from services.settings import HERE
@@ -33,7 +33,7 @@ def test_readme_names_every_command_of_make_and_rundesk():
     text = (HERE / "README.md").read_text() + (HERE / "CONTRIBUTING.md").read_text()
     targets = re.search(r"^\.PHONY: (.*)$", (HERE / "Makefile").read_text(), re.MULTILINE)
     assert not [name for name in targets[1].split() if f"make {name}" not in text]
-    assert not [name for name in main.commands if f"rundesk {name}" not in text]
+    assert not [name for name in HOMES if f"rundesk {name}" not in text]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

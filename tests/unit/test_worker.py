@@ -77,15 +77,23 @@ def test_bodies_are_read_as_they_are_received():
     assert sizes == {worker.BLOCK}
 
 
-@pytest.mark.parametrize("imported", [True, False])
-def test_worker_ends_when_asked_also_before_the_app_is_there(monkeypatch, imported):
+@pytest.fixture
+def asked():
+    made = object.__new__(worker.Worker)
+    made.alive, made.method_queue = True, SimpleNamespace(defer=lambda _: None)
+    return made
+
+
+def test_worker_asked_to_end_finishes_and_tells_who_waits(monkeypatch, asked):
     stopping = threading.Event()
-    monkeypatch.delitem(sys.modules, "routes.streams", raising=False)
-    if imported:
-        monkeypatch.setitem(sys.modules, "routes.streams", SimpleNamespace(STOPPING=stopping))
-    asked = object.__new__(worker.Worker)
-    asked.alive, asked.method_queue = True, SimpleNamespace(defer=lambda _: None)
+    monkeypatch.setitem(sys.modules, "routes.streams", SimpleNamespace(STOPPING=stopping))
+    asked.wsgi = lambda environ, start: []
     asked.handle_exit(signal.SIGTERM, None)
     assert not asked.alive
-    assert stopping.is_set() == imported
-    assert ("routes.streams" in sys.modules) == imported
+    assert stopping.is_set()
+
+
+def test_worker_asked_to_end_before_it_served_anybody_ends_at_once(asked):
+    with pytest.raises(SystemExit) as ended:
+        asked.handle_exit(signal.SIGTERM, None)
+    assert ended.value.code == 0
