@@ -38,7 +38,7 @@ def page() -> None:
         st.rerun()
     if found.items:
         _table(found.items, uses)
-        if file_id := reach.draw("Look into a file", {f.id: f.name for f in found.items}, "files"):
+        if file_id := reach.draw("Look into a file", {f.id: f.name for f in found.items}, TABLE):
             st.query_params["file"] = file_id
         _pager(found, after)
     elif text or kind or after:

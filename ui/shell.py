@@ -23,7 +23,7 @@ from ui.sign_in import SignIn, turned_away
 #: Left to guess, Streamlit's client asks below the page's own address first, and gets errors.
 BASE = "window.__streamlit={{BACKEND_BASE_URL:location.origin+{path}}}"
 ASSETS = Path(__file__).parent / "assets"
-OWN = ("style.css", "typed.js")
+STYLE, SCRIPTS = "style.css", ("typed.js", "tables.js")
 UNUSED = re.compile(r"<link\s+rel=\"preload\"[^>]*as=\"font\"[^>]*>")  # a font that we do not use
 Gate = Callable[[Request], Awaitable[Response | None]]
 
@@ -84,10 +84,14 @@ def _page(settings: Settings) -> str:
     base = BASE.format(path=path.replace("<", "\\u003c"))
     page = UNUSED.sub("", page).replace("<title>Streamlit</title>", "<title>Rundesk</title>")
     page = page.replace("<head>", f"<head><script>{base}</script>", 1)
-    style, script = ((ASSETS / name).read_text(encoding="utf-8") for name in OWN)
     # at the end: after the styles it changes, and there before anything is drawn
-    end = f"<style>{style}</style><script>{script}</script></body>"
+    scripts = "".join(f"<script>{_asset(name)}</script>" for name in SCRIPTS)
+    end = f"<style>{_asset(STYLE)}</style>{scripts}</body>"
     return page.replace("</body>", end, 1)
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
 
 
 def _policy(settings: Settings, page: str) -> str:

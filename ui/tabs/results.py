@@ -104,7 +104,7 @@ def _files(run: Run, results: Sequence[Result]) -> None:
     )
     st.caption("Click one to look into it, tick several to download them as one zip.")
     by_path = {result.path: result for result in results}
-    if reached := reach.draw("Look into a file", {path: path for path in by_path}, "results"):
+    if reached := reach.draw("Look into a file", {path: path for path in by_path}, "files"):
         st.session_state["looked-into"] = reached
     cells, reached = _selected().get("cells", []), st.session_state.get("looked-into")
     if cells and cells[0][0] < len(results):
