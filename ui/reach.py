@@ -2,7 +2,7 @@
 
 Streamlit draws tables on a canvas, whose rows only a pointer opens. Beside such a table there is a
 list of the same rows, which is seen as soon as it has the focus. The Tab key passes such a table by
-(`assets/tables.js`): with the focus it would choose a cell, and so open a row that nobody asked for.
+(`assets/tables.js`): with the focus it would choose a cell, and open a row that nobody asked for.
 """
 
 from __future__ import annotations

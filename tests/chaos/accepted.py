@@ -72,6 +72,7 @@ class Accepted:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._lock = threading.Lock()
+        self.unanswered = 0  # submissions of which nobody heard whether they were taken
 
     def add(self, entry: Entry) -> bool:
         """Whether it was new."""

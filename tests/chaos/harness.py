@@ -28,6 +28,7 @@ BACK = 60.0  # s in which the desk answers again after the last fault
 DRAIN, DRAIN_PER_RUN = 180.0, 1.0  # s in which all runs end after that
 TARGET = 4.0  # s that a fault waits for something to strike
 NO_TARGET = 60.0  # s without anything to strike
+USUAL_START = 4.0  # s until the desk answers for the first time, on an idle host
 
 
 class Chaos:
@@ -51,6 +52,7 @@ class Chaos:
         self.verdict = Verdict(self.world, self.accepted, self.violations)
         self.struck: Counter[str] = Counter()
         self.seconds: dict[str, float] = {}
+        self.slowness = 1.0  # of the host, with all that it does besides; for patience alone
         self.healed: Counter[str] = Counter()
         self._random = random.Random(f"faults {seed}")
         self.violations.describe = self._described
@@ -59,6 +61,8 @@ class Chaos:
         """Everything; at the end nothing of it is left but evidence of violations."""
         try:
             self._timed("starting", self.world.begin)
+            self.slowness = max(1.0, self.seconds["starting"] / USUAL_START)
+            self.load.patience *= self.slowness
             self.watch.start()
             self.load.start()
             self._timed("faults", self._strike_all)
@@ -92,8 +96,8 @@ class Chaos:
             time.sleep(self.pace * self._random.uniform(0.1, 1.9))
             if self._strike(field):
                 last = time.monotonic()
-            elif time.monotonic() - last > NO_TARGET:
-                raise RuntimeError(f"nothing to strike for {NO_TARGET:.0f} s")
+            elif time.monotonic() - last > NO_TARGET * self.slowness:
+                raise RuntimeError("there was nothing to strike for too long")
 
     def _strike(self, field: Field) -> bool:
         """Draw a fault and wait a moment for its target; whether there was one."""
@@ -155,6 +159,7 @@ class Chaos:
         return False
 
     def _within(self, seconds: float, condition: Callable[[], bool], otherwise: str) -> None:
+        seconds *= self.slowness
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:

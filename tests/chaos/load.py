@@ -22,7 +22,7 @@ from tests.chaos.world import World
 T = TypeVar("T")
 
 ME = local_actor()
-INSISTING = 120.0  # s that a call is repeated for before it counts as refused
+INSISTING = 120.0  # s that a call is repeated for before it counts as refused, on an idle host
 PAUSE = 0.1  # s
 CANCELED, RESUMED, THROUGH_API, ANSWER_LOST = 0.15, 0.5, 0.5, 0.15  # shares
 HTTP_PATIENCE = 8.0  # s; an API that is stopped gives no answer
@@ -92,6 +92,7 @@ class Load(threading.Thread):
         self.api = Api(world.settings.api_port)
         self.done: Counter[str] = Counter()
         self.slowest = 0.0  # s until a submission was taken
+        self.patience = INSISTING  # s
 
     @property
     def submitted(self) -> bool:
@@ -116,14 +117,14 @@ class Load(threading.Thread):
 
     def insist(self, call: Callable[[], T]) -> T | None:
         """Repeat a call until the desk answers; None when it never does, or all is over."""
-        end = time.monotonic() + INSISTING
+        end = time.monotonic() + self.patience
         while time.monotonic() < end:
             try:
                 return call()
             except (DatabaseUnavailable, DiskFull, Unanswered):
                 self.done["calls repeated"] += 1
             time.sleep(PAUSE)
-        self._violations.add("I3", f"the desk gave no answer for {INSISTING:.0f} s")
+        self._violations.add("I3", f"the desk gave no answer for {self.patience:.0f} s")
         return None
 
     # ---- submit ----------------------------------------------------------------------------------
@@ -143,6 +144,7 @@ class Load(threading.Thread):
         run_id = self.insist(lambda: self._send(request, token, by_api=by_api))
         self.slowest = max(self.slowest, time.monotonic() - began)
         if run_id is None:
+            self._accepted.unanswered += 1
             return
         entry = Entry(run_id, kind, params)
         if not self._accepted.add(entry):

@@ -12,10 +12,10 @@ import pytest
 from services.settings import HERE
 
 RUNS, FAULTS, SEED = 12, 10, 340  # with this seed nearly all of the faults differ
-PATIENCE = 280.0  # s; it takes a fifth of that on an idle machine
+PATIENCE = 900.0  # s; it takes a minute on an idle machine
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(PATIENCE + 20)
 def test_every_promise_holds_whatever_is_killed_or_stopped():
     sizes = [f"--runs={RUNS}", f"--faults={FAULTS}", f"--seed={SEED}"]
     process = subprocess.Popen(

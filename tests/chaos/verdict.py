@@ -111,10 +111,12 @@ class Verdict:
 
     def _no_strangers(self) -> None:
         """One run for each submission, however often it was sent."""
-        counts = self._world.patient.runs.counts(ME)
-        if (there := sum(counts.values())) != len(self._accepted):
-            words = f"{len(self._accepted)} runs were accepted, {there} are there"
-            self._violations.add("I1" if there < len(self._accepted) else "I2", words)
+        there = sum(self._world.patient.runs.counts(ME).values())
+        least = len(self._accepted)
+        most = least + self._accepted.unanswered
+        if not least <= there <= most:
+            words = f"{least} runs were accepted, {there} are there"
+            self._violations.add("I1" if there < least else "I2", words)
 
     def _nothing_alive(self) -> None:
         wanted = {entry.run_id for entry in self._accepted.all()}

@@ -77,6 +77,7 @@ class World:
         self.services.database.wait(60)
         self.services.database.create_indexes()
         until(lambda: (self.settings.data / "host").exists())
+        until(self.whole)
 
     def end(self) -> None:
         """Undo everything, end the desk, and let nothing of it live on."""

@@ -47,7 +47,7 @@ def test_page_may_load_from_portal_and_api_only(settings):
     assert policy["frame-src"] == f"'self' {settings.public_api_url}"
     assert "'unsafe-inline'" not in policy["script-src"]
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    assert len(scripts) == 3  # where it lives, Streamlit's own, what counts as typed
+    assert len(scripts) == 4  # where it lives, Streamlit's own, what counts as typed, tables
     for script in scripts:
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy["script-src"]
