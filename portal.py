@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import account, desk, errors, files, launch, monitor, run, shell, workflows
+from ui import account, desk, errors, files, launch, monitor, run, shell, theme, workflows
 
 ASSETS = Path(__file__).parent / "ui" / "assets"
 
@@ -48,4 +48,5 @@ def main() -> None:
 if __name__ == "__main__":  # Streamlit draws a page
     main()
 else:  # its server imports this module
+    theme.install()
     app = st.App(__file__, middleware=shell.middleware())

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from services.errors import Invalid, NotFound, RundeskError
 from services.files import KINDS
 from services.models import File, Page, Result, RunFilter
 from ui import actions, desk, errors, imports, previews, reach, uploads
-from ui.look import amount, plain, size, title
+from ui.look import amount, plain, size, table, title
 
 LIMIT = 50  # files on a page
 ROWS = 12  # of the table that are seen without scrolling in it
@@ -91,7 +90,7 @@ def _table(files: list[File], uses: dict[str, int]) -> None:
     signed_in = desk.services().settings.sign_in
     rows = [_row(file, uses.get(file.id, 0)) for file in files]
     st.dataframe(
-        pd.DataFrame(rows),
+        table(rows),
         key=TABLE,
         hide_index=True,
         on_select=_choose,

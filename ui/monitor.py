@@ -6,14 +6,25 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from services.errors import Invalid
 from services.models import FINAL, Page, Run, RunFilter, State
 from services.views import Board
 from ui import cards, desk, errors, picking, reach
-from ui.look import LOOKS, about, amount, chip, chip_column, clock, line, roughly, taken, title
+from ui.look import (
+    LOOKS,
+    about,
+    amount,
+    chip,
+    chip_column,
+    clock,
+    line,
+    roughly,
+    table,
+    taken,
+    title,
+)
 
 LIMIT = 50  # runs on a page
 LIVELY, CALM = 2.0, 15.0  # s between polls, with and without something that moves
@@ -151,7 +162,7 @@ def _table(runs: list[Run], left: Mapping[str, float]) -> None:
         return
     now = datetime.now(UTC)
     st.dataframe(
-        pd.DataFrame([_row(run, now, left.get(run.id)) for run in runs]),
+        table([_row(run, now, left.get(run.id)) for run in runs]),
         key=picking.TABLE,
         hide_index=True,
         on_select="rerun",

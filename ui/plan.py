@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from services.models import Preview
 from ui import charts
-from ui.look import amount, plain
+from ui.look import amount, plain, table
 
 
 def draw(preview: Preview) -> None:
@@ -18,7 +17,7 @@ def draw(preview: Preview) -> None:
     left, right = st.columns([2, 3], gap="medium")
     with left:
         st.dataframe(
-            pd.DataFrame([{"Step": one.rule, "Jobs": one.jobs} for one in preview.rules]),
+            table([{"Step": one.rule, "Jobs": one.jobs} for one in preview.rules]),
             key="plan-rules",
             hide_index=True,
             height="content" if len(preview.rules) <= 14 else 560,

@@ -13,7 +13,7 @@ import streamlit as st
 from services import conditions, params
 from services.models import Need, Run, RunFilter, Workflow
 from ui import desk, errors, plan, reach, readme, submission, widgets
-from ui.look import amount, chip, chip_column, clock, plain, roughly, taken, title
+from ui.look import amount, chip, chip_column, clock, plain, roughly, table, taken, title
 
 LATEST = 8  # runs shown
 KEY = "workflows"
@@ -38,7 +38,7 @@ def _all(workflows: Sequence[Workflow]) -> None:
         st.info("No workflow is installed yet. Put one into a folder of RUNDESK_WORKFLOWS.")
         return
     st.dataframe(
-        pd.DataFrame([_row(workflow) for workflow in workflows]),
+        table([_row(workflow) for workflow in workflows]),
         key=KEY,
         hide_index=True,
         on_select="rerun",
@@ -220,7 +220,7 @@ def _latest(workflow: Workflow) -> None:
     _open_chosen(runs)
     now = datetime.now(UTC)
     st.dataframe(
-        pd.DataFrame([_run(run, now) for run in runs]),
+        table([_run(run, now) for run in runs]),
         key="latest",
         hide_index=True,
         on_select="rerun",

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from services.errors import NotFound
@@ -16,7 +15,18 @@ from services.models import Job, JobFilter, Run, State, Step
 from services.runs import tail
 from services.views import RunView
 from ui import charts, desk, errors, reach
-from ui.look import LOOKS, amount, badge, chip, chip_column, clock, plain, printable, taken
+from ui.look import (
+    LOOKS,
+    amount,
+    badge,
+    chip,
+    chip_column,
+    clock,
+    plain,
+    printable,
+    table,
+    taken,
+)
 
 FEW = 12  # jobs that are shown without filters
 LIMIT = 200  # jobs on a page
@@ -111,7 +121,7 @@ def _table(jobs: Sequence[Job]) -> None:
     retried = any(job.tries > 1 for job in jobs)
     st.session_state["listed-jobs"] = [job.id for job in jobs]
     st.dataframe(
-        pd.DataFrame(rows),
+        table(rows),
         key="jobs",
         hide_index=True,
         on_select=_choose,

@@ -6,13 +6,12 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import pandas as pd
 import streamlit as st
 
 from services.models import JobFilter, Run, Step
 from services.views import RunView
 from ui import charts, desk, errors
-from ui.look import chip, chip_column, clock
+from ui.look import chip, chip_column, clock, table
 
 
 def draw(view: RunView) -> None:
@@ -53,7 +52,7 @@ def _steps(steps: Sequence[Step]) -> None:
         for step in steps
     ]
     st.dataframe(
-        pd.DataFrame(rows),
+        table(rows),
         key="steps",
         hide_index=True,
         height="content" if len(rows) <= 14 else 560,
@@ -92,7 +91,7 @@ def _timeline(view: RunView, start: datetime) -> None:
         return
     with st.container(border=True, key="timeline-frame"):
         st.vega_lite_chart(
-            pd.DataFrame(rows), spec, width="stretch", key="timeline", alt="When each job ran"
+            table(rows), spec, width="stretch", key="timeline", alt="When each job ran"
         )
     if stretches > 1:
         first = wanted.skip + 1

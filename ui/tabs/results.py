@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-import pandas as pd
 import streamlit as st
 
 from services.models import Result, Run, State
 from services.views import RunView
 from ui import desk, errors, previews, reach
-from ui.look import amount, plain, size
+from ui.look import amount, plain, size, table
 
 PREVIEWED = 12  # highlights shown open; the rest is in the list
 LONGEST = 3000  # characters of paths in an address; the API's server takes 4,094 in all
@@ -84,7 +83,7 @@ def _files(run: Run, results: Sequence[Result]) -> None:
         for result in results
     ]
     st.dataframe(
-        pd.DataFrame(rows),
+        table(rows),
         key="files",
         hide_index=True,
         on_select="rerun",
