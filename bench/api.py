@@ -19,11 +19,15 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 from uuid import uuid4
 
+import psutil
+
 from bench import stand
+from bench.idle import used
 from bench.stand import ME
 from bench.uploads import api
 from services import bootstrap
@@ -37,18 +41,31 @@ FOUND = re.compile(r"99%\s+([\d.]+)(us|ms|s)\b.*Requests/sec:\s+([\d.]+)", re.DO
 
 
 @dataclass
+class Way:
+    """A server to ask, and what was seen at each load beside its rate."""
+
+    url: str
+    process: psutil.Process
+    p99: list[float] = field(default_factory=list)  # s
+    cpu: list[float] = field(default_factory=list)  # s of all its processes, for one request
+
+    def used(self) -> float:
+        return sum(map(used, [self.process, *self.process.children(recursive=True)]))
+
+
+@dataclass(frozen=True)
 class Wrk:
-    """The load; `p99` gathers seconds, by address."""
+    """The load."""
 
     program: Path
     seconds: int
     connections: int
-    p99: dict[str, list[float]] = field(default_factory=dict)
 
-    def ask(self, url: str) -> float:
+    def ask(self, way: Way) -> float:
         """Seconds per request, over all connections."""
+        before = way.used()
         libraries = self.program.parent.parent / "lib" / f"{os.uname().machine}-linux-gnu"
-        load = ["-t2", f"-c{self.connections}", f"-d{self.seconds}s", "--latency", url]
+        load = ["-t2", f"-c{self.connections}", f"-d{self.seconds}s", "--latency", way.url]
         said = subprocess.run(
             [str(self.program), *load],
             env={**os.environ, "LD_LIBRARY_PATH": str(libraries)},
@@ -58,9 +75,11 @@ class Wrk:
         ).stdout
         found = FOUND.search(said)
         if found is None or "Non-2xx" in said or "Socket errors" in said:
-            raise SystemExit(f"wrk was not answered well by {url}:\n{said}")
-        self.p99.setdefault(url, []).append(float(found[1]) * UNITS[found[2]])
-        return 1 / float(found[3])
+            raise SystemExit(f"wrk was not answered well by {way.url}:\n{said}")
+        each = 1 / float(found[3])
+        way.p99.append(float(found[1]) * UNITS[found[2]])
+        way.cpu.append((way.used() - before) * each / self.seconds)
+        return each
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -78,27 +97,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with stand.folder() as place, stand.mongod(place) as server:
             run_id = at_work(place, server.port)
             with api(place, server.port) as ours, sapporo(place) as peer:
-                ways = {"rundesk": f"http://127.0.0.1:{ours.port}/api/v1/runs/{run_id}"}
+                url = f"http://127.0.0.1:{ours.port}/api/v1/runs/{run_id}"
+                ways = {"rundesk": Way(url, ours.process)}
                 if peer:
                     ways["sapporo"] = peer
                 report(load, ways, chosen.rounds)
 
 
-def report(load: Wrk, ways: dict[str, str], rounds: int) -> None:
-    for url in ways.values():
-        load.ask(url)  # warms it up, and does not count
-    load.p99.clear()
-    asked = {name: (lambda url=url: load.ask(url)) for name, url in ways.items()}
-    found = stand.taking_turns(rounds, asked)
-    for name, url in ways.items():
-        rate, slowest = 1 / median(found[name]), 1000 * median(load.p99[url])
-        print(f"  {name:8} {rate:6.0f} requests/s, p99 {slowest:6.1f} ms")
+def report(load: Wrk, ways: dict[str, Way], rounds: int) -> None:
+    for way in ways.values():
+        load.ask(way)  # warms it up, and does not count
+        way.p99.clear()
+        way.cpu.clear()
+    found = stand.taking_turns(rounds, {n: partial(load.ask, way) for n, way in ways.items()})
+    for name, way in ways.items():
+        rate, slowest, cpu = 1 / median(found[name]), median(way.p99), median(way.cpu)
+        print(
+            f"  {name:8} {rate:6.0f} requests/s, p99 {1000 * slowest:6.1f} ms,"
+            f" {1000 * cpu:5.2f} ms of processor time each"
+        )
     if "sapporo" not in ways:
         print("  sapporo is not installed (`make bench` does that): left out")
         return
     more = stand.ratio(found["sapporo"], found["rundesk"])
-    slower = stand.ratio(load.p99[ways["rundesk"]], load.p99[ways["sapporo"]])
-    print(f"  the desk answers {more:.2f} times as many, at {slower:.2f} of its p99")
+    slower = stand.ratio(ways["rundesk"].p99, ways["sapporo"].p99)
+    cheaper = stand.ratio(ways["rundesk"].cpu, ways["sapporo"].cpu)
+    print(f"  the desk answers {more:.2f} times as many, at {slower:.2f} of its p99,")
+    print(f"  for {cheaper:.2f} of the processor time (MongoDB's not counted)")
 
 
 def wrk() -> Path | None:
@@ -123,8 +148,8 @@ def at_work(place: Path, port: int) -> str:
 
 
 @contextlib.contextmanager
-def sapporo(place: Path) -> Iterator[str | None]:
-    """Where sapporo tells the state of a run that is at work; None when it is not installed."""
+def sapporo(place: Path) -> Iterator[Way | None]:
+    """A sapporo that tells the state of a run that is at work; None when it is not installed."""
     program = Path(sys.prefix) / "sapporo" / "bin" / "sapporo"
     if not program.exists():
         yield None
@@ -132,7 +157,7 @@ def sapporo(place: Path) -> Iterator[str | None]:
     folder, port = place / "sapporo", stand.free_port()
     folder.mkdir()
     address = ["--host", "127.0.0.1", "--port", str(port)]
-    server = subprocess.Popen(
+    server = psutil.Popen(
         [program, *address, "--run-dir", folder],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -146,7 +171,7 @@ def sapporo(place: Path) -> Iterator[str | None]:
         (home / "state.txt").write_text("RUNNING")  # at its start it would call it lost
         url = f"http://127.0.0.1:{port}/runs/{run_id}/status"
         wait_for(url, b"RUNNING")
-        yield url
+        yield Way(url, server)
     finally:
         server.terminate()
         server.wait(30)

@@ -15,7 +15,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from services import conditions
+from services import conditions, pointers
 from services.errors import Invalid, Problem
 
 Schema = dict[str, Any]
@@ -161,11 +161,8 @@ def _referring(schema: Schema) -> Schema:
 
 def _resolved(schema: Schema, part: Schema) -> Schema:
     """A part of `allOf`, with its reference into the same schema followed."""
-    keys = str(part.get("$ref", "")).removeprefix("#/").split("/")
-    found: Any = schema
-    for key in keys if part.get("$ref") else ():
-        found = found.get(key, {}) if isinstance(found, dict) else {}
-    return found if part.get("$ref") and isinstance(found, dict) else part
+    reference = part.get("$ref")
+    return (pointers.target(schema, reference) or {}) if isinstance(reference, str) else part
 
 
 def _with_defaults(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from services import params
+from services import params, pointers
 
 CONFIGS = ("config/config.yaml", "config/config.yml", "config.yaml")
 SCHEMAS = tuple(
@@ -36,7 +36,9 @@ def schema_of(folder: Path, files: Mapping[str, str], sheets: Mapping[str, str])
     """
     found = first(folder, SCHEMAS)
     schema = mapping(found) if found else infer(default_config(folder))
-    _check_schema(schema, str(found.relative_to(folder)) if found else "the inferred schema")
+    name = str(found.relative_to(folder)) if found else "the inferred schema"
+    _check_schema(schema, name)
+    schema = _inlined(schema, name)
     for group in params.groups(schema):
         for name, pattern in files.items():
             if name in group.fields:
@@ -68,7 +70,16 @@ def _read_rows(fields: Mapping[str, dict[str, Any]], folder: Path, schema: Path 
         if not isinstance(inner, dict) or not isinstance(inner.get("properties"), dict):
             raise Broken(f"{place} must name the columns of a sheet as properties.")
         _check_schema(rows, place)
-        field["rows"] = rows
+        field["rows"] = _inlined(rows, place)
+
+
+def _inlined(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    """With what its parts refer to in their places: forms and files then follow no reference."""
+    try:
+        found: dict[str, Any] = pointers.inlined(schema, schema)
+    except LookupError as error:
+        raise Broken(f"{name}: {error.args[0]} leads nowhere in it.") from error
+    return found
 
 
 def _check_schema(schema: dict[str, Any], name: str) -> None:

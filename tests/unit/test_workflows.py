@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from services import params
 from services.access import local_actor
 from services.errors import Conflict, NotFound
 from services.schemas import infer
@@ -141,6 +143,28 @@ def test_infer_takes_the_values_of_a_configuration_as_defaults():
     assert kinds["o"] == "object"
     assert "null" in kinds["e"]
     assert schema["properties"]["o"]["properties"]["k"] == {"type": "string", "default": "v"}
+
+
+def test_get_what_parameters_refer_to_stands_in_their_places(catalogue, folder):
+    schema = {
+        "$defs": {
+            "reads": {"type": "string", "format": "file-path"},
+            "sample": {"type": "object", "properties": {"reads": {"$ref": "#/$defs/reads"}}},
+            "group": {"properties": {"many": {"items": {"$ref": "#/$defs/sample"}}}},
+        },
+        "allOf": [{"$ref": "#/$defs/group"}],
+    }
+    put(folder, "x", **{"config/config.schema.json": json.dumps(schema)})
+    found = params.flatten(catalogue.get(ACTOR, "x").params_schema)["properties"]
+    assert found["many"]["items"]["properties"]["reads"] == schema["$defs"]["reads"]
+
+
+def test_get_reference_that_leads_nowhere_is_told(catalogue, folder):
+    field = "properties: {s: {items: {$ref: '#/$defs/none'}}}\n"
+    put(folder, "x", **{"config/config.schema.yaml": field})
+    found = catalogue.get(ACTOR, "x")
+    assert not found.available
+    assert found.problems == ["config/config.schema.yaml: #/$defs/none leads nowhere in it."]
 
 
 ROWS = "type: object\nproperties: {sample: {type: string}, reads: {format: file-path}}\n"
