@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 from collections.abc import Mapping
 from typing import cast
 
@@ -61,4 +61,4 @@ def request_id() -> str:
 
 
 def _name_request() -> None:
-    g.request_id = secrets.token_hex(8)
+    g.request_id = f"{random.getrandbits(64):016x}"
