@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 import threading
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.http import wsgi
 from gunicorn.http.unreader import SocketUnreader
+from gunicorn.workers.gthread import ThreadWorker
 
 from routes import reading, worker
 from services import files, uploads
@@ -75,6 +77,38 @@ def test_bodies_are_read_as_they_are_received():
     """What lies ahead of a read is copied at each one."""
     sizes = {reading.BLOCK, files.BLOCK, uploads.BLOCK, SocketUnreader.max_body_chunk}
     assert sizes == {worker.BLOCK}
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """A worker with one connection, on which the next request has come; how often it is handled."""
+    handled = []
+
+    def handle(self, conn):
+        handled.append(conn.sock.recv(1))
+        return True
+
+    monkeypatch.setattr(ThreadWorker, "handle", handle)
+    made = object.__new__(worker.Worker)
+    made.alive, made.nr_conns, made.cfg = True, 1, SimpleNamespace(threads=1)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"123")
+        yield made, SimpleNamespace(sock=ours), handled
+
+
+def test_thread_stays_with_a_connection_on_which_more_is_asked(served):
+    made, conn, handled = served
+    assert made.handle(conn) is True  # handed back: nothing comes any more
+    assert handled == [b"1", b"2", b"3"]
+
+
+@pytest.mark.parametrize("case", [{"nr_conns": 2}, {"alive": False}])
+def test_thread_goes_where_others_wait_or_the_worker_is_to_end(served, case):
+    made, conn, handled = served
+    vars(made).update(case)
+    assert made.handle(conn) is True
+    assert handled == [b"1"]
 
 
 @pytest.fixture
