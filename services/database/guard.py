@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from pymongo.errors import (
@@ -20,20 +22,36 @@ C = TypeVar("C", bound=type)
 
 
 def translated(call: Callable[..., Any]) -> Callable[..., Any]:
-    """`call`, raising DatabaseUnavailable where MongoDB did not answer in time."""
+    """`call`, raising DatabaseUnavailable where MongoDB did not answer in time.
 
-    @functools.wraps(call)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return call(*args, **kwargs)
-        except (ConnectionFailure, ExecutionTimeout, WTimeoutError) as error:
-            raise DatabaseUnavailable from error
-        except PyMongoError as error:
-            if error.timeout or _between_primaries(error):
-                raise DatabaseUnavailable from error
-            raise
+    One that yields is guarded for as long as it is asked for more.
+    """
+    if inspect.isgeneratorfunction(call):
+
+        @functools.wraps(call)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            with _translating():
+                yield from call(*args, **kwargs)
+    else:
+
+        @functools.wraps(call)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            with _translating():
+                return call(*args, **kwargs)
 
     return guarded
+
+
+@contextlib.contextmanager
+def _translating() -> Iterator[None]:
+    try:
+        yield
+    except (ConnectionFailure, ExecutionTimeout, WTimeoutError) as error:
+        raise DatabaseUnavailable from error
+    except PyMongoError as error:
+        if error.timeout or _between_primaries(error):
+            raise DatabaseUnavailable from error
+        raise
 
 
 def _between_primaries(error: PyMongoError) -> bool:
