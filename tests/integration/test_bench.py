@@ -13,12 +13,12 @@ from services.settings import HERE
 SMALL = {
     "latency": (["--runs", "1", "--warm-up", "0"], r"the desk is \d+\.\d times faster"),
     "overhead": (
-        ["--jobs", "20", "--rounds", "1", "--calls", "2"],
+        ["--jobs", "5", "--rounds", "1", "--calls", "2"],
         r"desk +\d+\.\d s, \d\.\d+ of plain.*\n(?s:.*)in run: rules \(2 jobs\): \d+ ms a job",
     ),
     "throughput": (["--runs", "2", "--rounds", "1"], r"the desk takes \d+\.\d\d times as long"),
     "claims": (
-        ["--queue", "40", "--seconds", "1", "--claimers", "1", "2"],
+        ["--queue", "40", "--seconds", "1", "--claimers", "2"],
         r" 2 claimers: +\d+ claims/s .*\n  claimed twice: 0",
     ),
     "sessions": (
@@ -38,7 +38,7 @@ SMALL = {
         r"shell +\d+ MiB/s(?s:.*)tus, slices +\d+ MiB/s at best, \d(?s:.*)fetching it: \d+ MiB",
     ),
     "idle": (
-        ["--seconds", "4", "--rest", "0"],
+        ["--seconds", "2", "--rest", "0"],
         r"together \d+\.\d\d of what looking every 50 ms takes",
     ),
 }
