@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ReturnDocument
+from pymongo import IndexModel, ReturnDocument
 from pymongo.database import Database
 
 from services.database.guard import guarded
@@ -24,10 +24,14 @@ class FileStore:
         self._files = database["files"]
 
     def create_indexes(self) -> None:
-        self._files.create_index([("owner", 1), ("sha256", 1), ("name", 1)], unique=True)
-        self._files.create_index([("owner", 1), *NEWEST_FIRST])
-        self._files.create_index(NEWEST_FIRST)
-        self._files.create_index("sha256")
+        self._files.create_indexes(
+            [
+                IndexModel([("owner", 1), ("sha256", 1), ("name", 1)], unique=True),
+                IndexModel([("owner", 1), *NEWEST_FIRST]),
+                IndexModel(NEWEST_FIRST),
+                IndexModel("sha256"),
+            ]
+        )
 
     def add(
         self, *, owner: str, name: str, size: int, sha256: str, kind: str, now: datetime

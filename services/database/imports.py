@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ReturnDocument
+from pymongo import IndexModel, ReturnDocument
 from pymongo.database import Database
 
 from services.database.guard import guarded
@@ -35,10 +35,14 @@ class ImportStore:
         self._imports = database["imports"]
 
     def create_indexes(self) -> None:
-        self._imports.create_index([("owner", 1), *NEWEST_FIRST])
-        self._imports.create_index(NEWEST_FIRST)
-        self._imports.create_index([("state", 1), ("created", 1)])
-        self._imports.create_index("ended", expireAfterSeconds=int(KEPT.total_seconds()))
+        self._imports.create_indexes(
+            [
+                IndexModel([("owner", 1), *NEWEST_FIRST]),
+                IndexModel(NEWEST_FIRST),
+                IndexModel([("state", 1), ("created", 1)]),
+                IndexModel("ended", expireAfterSeconds=int(KEPT.total_seconds())),
+            ]
+        )
 
     def add(
         self, *, owner: str, url: str | None, inbox: str | None, name: str, now: datetime

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
@@ -60,18 +60,20 @@ class RunStore:
         self._runs = database["runs"]
 
     def create_indexes(self) -> None:
-        self._runs.create_index("state")
-        self._runs.create_index(NEWEST_FIRST)
-        self._runs.create_index([("owner", ASCENDING), *NEWEST_FIRST])
-        self._runs.create_index([("owner", ASCENDING), ("state", ASCENDING), *NEWEST_FIRST])
-        self._runs.create_index(
-            [("workflow", ASCENDING), ("state", ASCENDING), ("ended", DESCENDING)]
-        )
-        self._runs.create_index("inputs.file")
-        self._runs.create_index(
-            [("owner", ASCENDING), ("idempotency.key", ASCENDING)],
-            unique=True,
-            partialFilterExpression={"idempotency.key": {"$exists": True}},
+        self._runs.create_indexes(
+            [
+                IndexModel("state"),
+                IndexModel(NEWEST_FIRST),
+                IndexModel([("owner", ASCENDING), *NEWEST_FIRST]),
+                IndexModel([("owner", ASCENDING), ("state", ASCENDING), *NEWEST_FIRST]),
+                IndexModel([("workflow", ASCENDING), ("state", ASCENDING), ("ended", DESCENDING)]),
+                IndexModel("inputs.file"),
+                IndexModel(
+                    [("owner", ASCENDING), ("idempotency.key", ASCENDING)],
+                    unique=True,
+                    partialFilterExpression={"idempotency.key": {"$exists": True}},
+                ),
+            ]
         )
 
     # ---- submission and reading ------------------------------------------------------------

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
+from pymongo import IndexModel
 from pymongo.database import Database
 
 from services.database.guard import guarded
@@ -20,9 +21,13 @@ class SessionStore:
         self._sessions = database["sessions"]
 
     def create_indexes(self) -> None:
-        self._sessions.create_index("digest", unique=True)
-        self._sessions.create_index([("token", 1), *NEWEST_FIRST])
-        self._sessions.create_index("expires", expireAfterSeconds=0)
+        self._sessions.create_indexes(
+            [
+                IndexModel("digest", unique=True),
+                IndexModel([("token", 1), *NEWEST_FIRST]),
+                IndexModel("expires", expireAfterSeconds=0),
+            ]
+        )
 
     def add(self, digest: str, *, token: str, now: datetime, expires: datetime, most: int) -> None:
         """Keep a new one; of those of its token only the newest `most` stay."""

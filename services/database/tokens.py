@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
+from pymongo import IndexModel
 from pymongo.database import Database
 
 from services.database.guard import guarded
@@ -25,9 +26,13 @@ class TokenStore:
         self._tokens = database["tokens"]
 
     def create_indexes(self) -> None:
-        self._tokens.create_index("digest", unique=True)
-        self._tokens.create_index([("owner", 1), *NEWEST_FIRST])
-        self._tokens.create_index("expires", expireAfterSeconds=int(KEPT.total_seconds()))
+        self._tokens.create_indexes(
+            [
+                IndexModel("digest", unique=True),
+                IndexModel([("owner", 1), *NEWEST_FIRST]),
+                IndexModel("expires", expireAfterSeconds=int(KEPT.total_seconds())),
+            ]
+        )
 
     def add(
         self, digest: str, *, name: str, owner: str, scope: Scope, now: datetime, expires: datetime
