@@ -200,15 +200,15 @@ def test_hits_do_not_depend_on_the_division(example, tmp_path):
     assert used == [True, True, False, False]
 
 
-def test_table_of_a_database_changes_no_hit(example, tmp_path):
+def test_table_of_a_database_changes_no_hit(tmp_path):
     files = EXAMPLE / "queries.fasta.gz", EXAMPLE / "swissprot_subset.fasta.gz"
-    brief = {"chunks": 1, "alignments_text": False, "blast_formats": False, "sensitivity": 5.7}
-    tabled = succeeded(run(tmp_path, *files, **brief, index_from=0))
-    assert "createindex" not in example.text("logs/index.log")
-    assert tabled.text("results/hits.tsv") == example.text("results/hits.tsv")
+    brief = {"chunks": 1, "alignments_text": False, "blast_formats": False, "sensitivity": 1}
+    plain = succeeded(run(tmp_path / "plain", *files, **brief))
+    tabled = succeeded(run(tmp_path / "tabled", *files, **brief, index_from=0))
+    assert tabled.text("results/hits.tsv") == plain.text("results/hits.tsv")
     names = {"best_hits.tsv", "hits.tsv", "report.html", "summary.json"}
-    assert {path.name for path in (tmp_path / "results").iterdir()} == names
-    table = tmp_path / "work/index/sequences.idx"
+    assert {path.name for path in (plain.folder / "results").iterdir()} == names
+    table = tmp_path / "tabled/work/index/sequences.idx"
     assert table.stat().st_size > 10**8
     table.unlink()
     assert "createindex" in tabled.text("logs/index.log")
@@ -286,7 +286,7 @@ def test_hostile_names_stay_text_in_every_result(nucleotides):
 
 def test_blastx_translates_the_queries(tmp_path, genome, proteins):
     database = write_fasta(tmp_path / "proteins.faa", {"gene": proteins[GENE]})
-    finished = succeeded(run(tmp_path, genome, database, chunks=1))
+    finished = succeeded(run(tmp_path, genome, database))
     contig = read_fasta(genome)["contig"]
     assert finished.summary["program"] == "blastx"
     assert sorted(int(hit["query_frame"]) for hit in finished.hits) == [-1, 2]
@@ -296,7 +296,7 @@ def test_blastx_translates_the_queries(tmp_path, genome, proteins):
 
 def test_tblastn_translates_the_database(tmp_path, genome, proteins):
     queries = write_fasta(tmp_path / "queries.faa", {"gene": proteins[GENE]})
-    finished = succeeded(run(tmp_path, queries, genome, chunks=1))
+    finished = succeeded(run(tmp_path, queries, genome))
     assert finished.summary["program"] == "tblastn"
     gene = 3 * len(proteins[GENE])
     spans = {ends(hit, "target") for hit in finished.hits}
@@ -305,8 +305,7 @@ def test_tblastn_translates_the_database(tmp_path, genome, proteins):
 
 
 def test_tblastx_translates_both_when_asked(tmp_path, genome):
-    asked = {"chunks": 1, "program": "tblastx", "max_hits": 3}
-    finished = succeeded(run(tmp_path, genome, genome, **asked))
+    finished = succeeded(run(tmp_path, genome, genome, program="tblastx", max_hits=3))
     assert len(finished.hits) == 3
     contig = read_fasta(genome)["contig"]
     for hit, query, target in aligned_rows(finished):
