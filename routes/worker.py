@@ -50,8 +50,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     def handle(self, conn: Any) -> Any:
         """Serve a connection, and what is asked on it right after, by the same thread.
 
-        To hand it back for that takes two changes of threads and four calls of the system, half of
-        what a small request takes. Only while there is a thread for every connection.
+        To hand it back takes two changes of threads and four calls of the system, a quarter
+        of what a small request takes. Only while there is a thread for every connection.
         """
         result = super().handle(conn)
         while result is True and self.alive and self.nr_conns <= self.cfg.threads:

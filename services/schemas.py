@@ -78,7 +78,7 @@ def _inlined(schema: dict[str, Any], name: str) -> dict[str, Any]:
     try:
         found: dict[str, Any] = pointers.inlined(schema, schema)
     except LookupError as error:
-        raise Broken(f"{name}: {error.args[0]} leads nowhere in it.") from error
+        raise Broken(f"{name}: {error.args[0]}.") from error
     return found
 
 

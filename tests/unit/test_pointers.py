@@ -76,6 +76,16 @@ def test_inlined_leaves_the_schema_alone():
     assert repr(WHOLE) == before
 
 
+def test_inlined_gives_up_where_references_double_without_end():
+    doubled = {
+        str(n): {"properties": {side: {"$ref": f"#/$defs/{n + 1}"} for side in "ab"}}
+        for n in range(40)
+    }
+    whole = {"$defs": {**doubled, "40": {"type": "string"}}}
+    with pytest.raises(LookupError, match="more than 10,000 places"):
+        inlined({"$ref": "#/$defs/0"}, whole)
+
+
 def test_inlined_tells_what_leads_nowhere():
-    with pytest.raises(LookupError, match="#/none"):
+    with pytest.raises(LookupError, match="#/none leads nowhere"):
         inlined({"items": {"$ref": "#/none"}}, WHOLE)
