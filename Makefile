@@ -15,6 +15,8 @@ SNAKEFILES := $(sort $(wildcard workflows/*/workflow/Snakefile))
 # Shows what a command says only when it fails.
 quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 
+# Where it is set, each of the many processes of a desk would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_NO_INPUT := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from logging import Handler, LogRecord
+from logging.handlers import QueueHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
+from snakemake.logging import logger
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
@@ -48,8 +50,35 @@ class LogHandlerSettings(LogHandlerSettingsBase):
     )
 
 
+class Ear(Handler):
+    """Hears Snakemake's events where they happen, before its queue for plugins.
+
+    That queue formats and copies each event and wakes a thread for it, which for the dozen events
+    of a small job costs more than reading the three that say something to us. When no other plugin
+    listens, it is shut.
+    """
+
+    def __init__(self, hear: Callable[[LogRecord], None], *, alone: bool) -> None:
+        super().__init__()
+        self._hear = hear
+        self._shut = not alone
+
+    def emit(self, record: LogRecord) -> None:
+        self._hear(record)
+        if not self._shut:
+            self._shut = True
+            _shut_queue()
+
+
+def _shut_queue() -> None:
+    """Let nothing into it. Not before the first event: it is made after the plugins."""
+    for handler in logger.handlers:
+        if isinstance(handler, QueueHandler):
+            handler.addFilter(lambda _: False)
+
+
 class LogHandler(LogHandlerBase):
-    """Hears Snakemake's log events, in a thread of Snakemake's, and passes records on."""
+    """Passes on as records what Snakemake logs."""
 
     reporter: "Reporter"
 
@@ -58,8 +87,13 @@ class LogHandler(LogHandlerBase):
 
         self._events = Events()
         self.reporter = reporter.handed_over() or _from_settings(self.settings)
+        alone = len(getattr(self.common_settings, "log_handler_settings", ())) == 1
+        logger.addHandler(Ear(self.hear, alone=alone))
 
     def emit(self, record: LogRecord) -> None:
+        """What comes through the queue has been heard before."""
+
+    def hear(self, record: LogRecord) -> None:
         try:
             for translated in self._events.translate(record):
                 self.reporter.put(translated)

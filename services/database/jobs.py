@@ -60,9 +60,18 @@ class JobStore:
         number: started {rule, wildcards, …, tries, at}, finished {at}, failed {final, at}; `at` in
         seconds since the epoch.
         """
-        writes = [write for record in records if (write := _write(_key(run_id, attempt), record))]
-        if writes:
-            self._jobs.bulk_write(writes, ordered=True)
+        changes: dict[int, dict[str, Any]] = {}
+        for record in records:
+            if (change := _change(record)) is not None:
+                changes.setdefault(record["job"], {}).update(change)
+        if changes:  # a short job starts and ends within one batch: that is one write
+            key = _key(run_id, attempt)
+            self._jobs.bulk_write(
+                [
+                    UpdateOne({"_id": f"{key}{job}"}, {"$set": change}, upsert=True)
+                    for job, change in changes.items()
+                ]
+            )
         fields: dict[str, Any] = {}
         for record in records:
             fields |= _summary(record)
@@ -151,23 +160,23 @@ def _counted(document: dict[str, Any]) -> RuleCounts:
     return RuleCounts(states, None if took is None else took / 1000)
 
 
-def _write(prefix: str, record: Record) -> UpdateOne | None:
+def _change(record: Record) -> dict[str, Any] | None:
+    """The fields that a record sets in its job, None when it says nothing about one."""
     match record["type"]:
         case "started":
             fields = {name: record[name] for name in DESCRIPTION if name in record}
-            fields |= {
+            return fields | {
                 "command": record.get("command", ""),
                 "tries": record.get("tries", 1),
                 "state": State.RUNNING.value,
                 "started": _time(record["at"]),
             }
         case "finished":
-            fields = {"state": State.COMPLETE.value, "ended": _time(record["at"])}
+            return {"state": State.COMPLETE.value, "ended": _time(record["at"])}
         case "failed" if record.get("final", True):
-            fields = {"state": State.EXECUTOR_ERROR.value, "ended": _time(record["at"])}
+            return {"state": State.EXECUTOR_ERROR.value, "ended": _time(record["at"])}
         case _:
             return None
-    return UpdateOne({"_id": f"{prefix}{record['job']}"}, {"$set": fields}, upsert=True)
 
 
 def _summary(record: Record) -> dict[str, Any]:

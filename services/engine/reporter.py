@@ -27,6 +27,8 @@ Sink = Callable[[Sequence[Record]], None]
 log = logging.getLogger(__name__)
 
 INTERVAL = 0.1  # s that records wait for others
+SHARE = 0.02  # of the time that writing may take while records keep coming
+LONGEST = 1.0  # s that records wait at most for that share to be kept
 FIRST = 1.0  # s that the first ones wait: connecting takes from Snakemake what its start needs
 RETRY = 2.0  # s between two tries while the database is away
 HOLD = 1.0  # s that a failed job waits for the news that Snakemake starts it again
@@ -89,6 +91,7 @@ class Reporter:
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
         self._retry_at = 0.0
+        self._next_at = 0.0  # when the next write keeps to SHARE
         self.failures = 0
         self.last_failure = ""
 
@@ -150,7 +153,7 @@ class Reporter:
             with self._changed:
                 if not self._waiting and not self._closing.is_set():
                     self._changed.wait(self._patience())
-            self._closing.wait(INTERVAL if self._sink else FIRST)
+            self._closing.wait(self._pause() if self._sink else FIRST)
             with self._changed:
                 self._sending = [*self._waiting, *self._due(time.monotonic())]
                 self._waiting = []
@@ -170,6 +173,10 @@ class Reporter:
             return HOLD
         return RETRY if self._connect and self._spool.pending else None
 
+    def _pause(self) -> float:
+        """Seconds that records wait for others: short in a trickle, longer in a stream."""
+        return max(INTERVAL, self._next_at - time.monotonic())
+
     def _deliver(self, last: bool) -> None:
         """Write what is being sent; what the database does not take is in the spool after that."""
         if self._connect is None or (last and self._sink is None and self._supervised):
@@ -187,7 +194,10 @@ class Reporter:
             if self._sink is None and self._connect is not None:
                 self._sink = tolerant(self._connect(), self.failed)
             if self._sink is not None:
+                begun = time.monotonic()
                 write(self._sink)
+                over = time.monotonic()
+                self._next_at = over + min((over - begun) / SHARE, LONGEST)
         except DatabaseUnavailable:
             self._retry_at = time.monotonic() + RETRY
             return False

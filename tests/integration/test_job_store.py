@@ -54,6 +54,15 @@ def test_apply_again_changes_nothing(database, run):
     assert (database.jobs.list(run.id, 1), database.runs.get(run.id, None)) == before
 
 
+def test_apply_in_two_batches_is_apply_in_one(database, run):
+    database.jobs.apply(run.id, 1, RECORDS)
+    at_once = database.jobs.list(run.id, 1)
+    database.jobs.delete(run.id)
+    for record in RECORDS:
+        database.jobs.apply(run.id, 1, [record])
+    assert database.jobs.list(run.id, 1) == at_once
+
+
 def test_apply_a_failure_that_is_retried_is_no_failure_yet(database, run):
     database.jobs.apply(run.id, 1, [*RECORDS[:4], {**RECORDS[-1], "final": False}])
     assert database.jobs.get(run.id, "1-2").state is State.RUNNING

@@ -7,9 +7,13 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from logging.handlers import QueueHandler
+from queue import Queue
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from snakemake.logging import logger
 
 from services.engine import reporter
 from services.engine.reporter import Reporter, Spool
@@ -88,6 +92,20 @@ def test_records_are_delivered_while_the_run_goes_on(place, sink):
     taken.put(progress(1))
     until(lambda: sink.numbers == [1])
     taken.close()
+
+
+def test_a_stream_is_written_the_less_often_the_longer_writing_takes(place, sink, monkeypatch):
+    monkeypatch.setattr(reporter, "SHARE", 1e-9)
+    monkeypatch.setattr(reporter, "LONGEST", 3600.0)
+    taken = Reporter(place, sink.connect)
+    taken.put(progress(0))
+    until(lambda: sink.numbers == [0])
+    for n in range(1, 50):
+        taken.put(progress(n))
+        time.sleep(reporter.INTERVAL / 20)
+    assert sink.batches == 1  # the others wait until the next write is due
+    taken.close()
+    assert (sink.batches, sink.numbers) == (2, list(range(50)))
 
 
 def test_short_supervised_run_leaves_its_records_to_the_supervisor(place, sink):
@@ -320,26 +338,57 @@ def test_event_that_says_nothing_to_us_is_passed_over(name):
 
 
 @pytest.fixture
-def handler(tmp_path):
-    settings = LogHandlerSettings(directory=tmp_path)
-    made = LogHandler(common_settings=None, settings=settings)
+def snakemake():
+    """Snakemake's logger, as it is before the plugins are made."""
+    logger.handlers.clear()
+    yield logger
+    logger.handlers.clear()
+
+
+@pytest.fixture
+def handler(snakemake, tmp_path):
+    made = plugin(tmp_path, "rundesk")
     yield made
     made.close()
 
 
-def test_handler_swallows_what_it_cannot_read_and_counts_it(handler, capsys):
-    handler.emit(event("job_info"))
-    handler.emit(event("progress", done=1, total=2))
+def plugin(place, *loaded: str) -> LogHandler:
+    """Ours, where these are loaded."""
+    common = SimpleNamespace(log_handler_settings=dict.fromkeys(loaded))
+    return LogHandler(common_settings=common, settings=LogHandlerSettings(directory=place))
+
+
+@pytest.mark.parametrize(
+    ("loaded", "left"), [(["rundesk"], 0), (["rundesk", "other"], 2)], ids=["alone", "beside"]
+)
+def test_handler_hears_once_and_leaves_the_queue_to_others(snakemake, tmp_path, loaded, left):
+    made = plugin(tmp_path, *loaded)
+    queue: Queue[logging.LogRecord] = Queue()
+    snakemake.addHandler(QueueHandler(queue))
+    for done in (1, 2):
+        snakemake.handle(event("progress", done=done, total=2))
+    assert queue.qsize() == left
+    while not queue.empty():
+        made.handle(queue.get())
+    made.close()
+    spooled = reporter.read(AttemptDir(tmp_path).spool)
+    assert [record["done"] for record in spooled] == [1, 2]
+
+
+def test_handler_swallows_what_it_cannot_read_and_counts_it(snakemake, handler, capsys):
+    snakemake.handle(event("job_info"))
+    snakemake.handle(event("progress", done=1, total=2))
     handler.close()
     handler.close()
     assert handler.reporter.failures == 1
     assert "KeyError" in capsys.readouterr().err
 
 
-def test_handler_without_a_database_leaves_records_in_its_folder(handler, tmp_path):
-    handler.emit(info())
-    handler.emit(event("job_error", jobid=7, rule_name="align", log=["align.log"], shellcmd="x"))
-    handler.emit(event("error", "WorkflowError: no", exception="WorkflowError"))
+def test_handler_without_a_database_leaves_records_in_its_folder(snakemake, handler, tmp_path):
+    snakemake.handle(info())
+    failure = {"jobid": 7, "rule_name": "align", "log": ["align.log"], "shellcmd": "x"}
+    snakemake.handle(event("job_error", **failure))
+    snakemake.handle(event("error", "WorkflowError: no", exception="WorkflowError"))
     handler.close()
     place = AttemptDir(tmp_path)
     assert [record["type"] for record in reporter.read(place.spool)] == ["started", "failed"]
