@@ -10,8 +10,6 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 from xml.parsers import expat
 
-import openpyxl
-
 from services.settings import MIB
 from services.sheets.cells import Cell, Formula, Row, unreadable
 
@@ -99,6 +97,8 @@ class _Counter:
 
 
 def _rows(data: bytes) -> Iterator[Row]:
+    import openpyxl  # here: it brings numpy, a fifth of what the start of a process takes
+
     book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, keep_links=False)
     shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
     for sheet in shown[:1]:

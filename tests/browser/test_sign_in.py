@@ -14,7 +14,6 @@ from services.access import local_actor
 from services.bootstrap import build
 from services.models import Actor, RunRequest, Scope, TokenRequest
 from services.settings import Settings
-from tests.browser.conftest import PATIENCE, Window
 from tests.browser.desks import shared
 from tests.servers import Servers
 
@@ -30,18 +29,6 @@ def desk(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
 @pytest.fixture
 def settings(desk: Servers) -> Settings:
     return desk.settings
-
-
-@pytest.fixture
-def window(chromium, desk):
-    """A window of a browser that may open further tabs."""
-    context = chromium.new_context()
-    context.set_default_timeout(PATIENCE)
-    window = Window(context.new_page(), desk.settings.public_portal_url)
-    window.watch()
-    yield window
-    context.close()
-    assert window.complaints == []
 
 
 @pytest.fixture
