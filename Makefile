@@ -6,7 +6,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := .ci/install
-WORKERS ?= 3
+# One more than there are processors: each waits now and then. Eight hold all that can be shared out.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 8 ? n + 1 : 8)))
 RUNS ?= 200
 FAULTS ?= 100
 BENCHES ?= latency overhead throughput claims idle sessions databases api uploads transfers

@@ -48,6 +48,10 @@ class Runner:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         command = [sys.executable, "-m", "services.runner"]
         self._process = subprocess.Popen(command, cwd=HERE, env=self._environment)

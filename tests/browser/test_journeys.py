@@ -14,11 +14,13 @@ from services.settings import Settings
 from tests.browser.conftest import Window
 from tests.browser.desks import shared
 from tests.browser.tables import type_into
+from tests.desk import WORKFLOWS as SMALL
 from tests.servers import Servers
 
-WORKFLOWS = Path(__file__).parent / "workflows"
+WORKFLOWS = (Path(__file__).parent / "workflows", SMALL)
 ADDITIONS = Path(__file__).parents[1] / "integration" / "additions"
 MOVED = "document.querySelector('.st-key-group-run').style.marginTop = '90px'"
+HOSTILE = "<img src=x onerror=alert(1)>"
 PATIENCE = 180_000  # ms for a run to finish, beside whatever else the machine does
 
 pytestmark = pytest.mark.timeout(400)
@@ -28,7 +30,7 @@ pytestmark = pytest.mark.timeout(400)
 def desk(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     folder = tmp_path_factory.mktemp("desk")
     names = ("api", "portal", "runner")
-    with shared(mongod, folder, *names, workflows=(WORKFLOWS,)) as servers:
+    with shared(mongod, folder, *names, workflows=WORKFLOWS) as servers:
         yield servers
 
 
@@ -204,3 +206,33 @@ def test_added_workflow_runs_from_its_inferred_form(window: Window, services, ac
     (run,) = services.runs.list(actor, RunFilter(workflow="word-counts")).items
     assert run.params["longest"] == 2
     assert "results/words.tsv" in [made.path for made in services.results.list(actor, run.id)]
+
+
+def test_sample_sheet_with_two_errors_is_mended_and_submitted(window, tmp_path):
+    reads = tmp_path / "a_R1.fastq", tmp_path / "a_R2.fastq"
+    for number, file in enumerate(reads):
+        file.write_text(f"@r{number}\nA\n+\nI\n")
+    table = tmp_path / "samples.csv"
+    table.write_text(f"Project: X\n\nSample ID,First reads,Depth\n{HOSTILE},a_R1.fastq,3\na,,\n")
+    page = window.open("/new?workflow=sampled")
+    expect(page.get_by_text("No rows yet.")).to_be_visible()
+
+    page.locator(".st-key-upload-field-samples-files input.files").set_input_files(reads)
+    page.locator(".st-key-upload-field-samples-table input.files").set_input_files(table)
+    expect(page.get_by_text("2 rows, 2 things to mend")).to_be_visible()
+    expect(page.get_by_text("Row 1, Sample: Use letters, digits, - and _ only.")).to_be_visible()
+    expect(page.get_by_text("Row 2, First reads: This is needed.")).to_be_visible()
+    page.locator(".st-key-start button").click()
+    expect(page.get_by_text("2 things to mend before this can start: Samples.")).to_be_visible()
+
+    table_of = page.locator(".st-key-group-0 .dvn-scroller")
+    type_into(page, table_of, column=1, row=1, text="b")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("2 rows, 1 thing to mend")).to_be_visible()
+    table.write_text("Sample ID,First reads,Second reads\na,a_R1.fastq,a_R2.fastq\nb,a_R2.fastq,\n")
+    page.locator(".st-key-upload-field-samples-table input.files").set_input_files(table)
+    expect(page.get_by_text("2 rows. All is in order.")).to_be_visible()
+    page.locator(".st-key-start button").click()
+
+    expect(page.get_by_role("heading", name="Sampled")).to_be_visible()
+    state(page, "Done")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pymongo import MongoClient
@@ -15,17 +17,29 @@ from tests.desk import Desk, running
 @pytest.fixture(scope="module")
 def desk(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """One desk for all tests of a module; they leave its runner alone."""
-    name = f"rundesk_test_{secrets.token_hex(6)}"
-    data = tmp_path_factory.mktemp("desk") / "data"
-    settings = Settings(data=data, mongodb_uri=mongod, database=name, max_runs=8, run_cores=1)
-    with running(settings) as found:
+    with _of_a_module(mongod, tmp_path_factory, max_runs=8, run_cores=1) as found:
         yield found
-    with MongoClient(mongod) as client:
-        client.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def _stoppable(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with _of_a_module(mongod, tmp_path_factory) as found:
+        yield found
 
 
 @pytest.fixture
-def own_desk(settings: Settings) -> Iterator[Desk]:
-    """A desk for one test, which may do to it what it likes."""
-    with running(settings) as found:
+def own_desk(_stoppable: Desk) -> Desk:
+    """A desk of which a test may stop and kill what it likes; its runner is at work at first."""
+    if not _stoppable.runner.alive:
+        _stoppable.runner.start()
+    return _stoppable
+
+
+@contextlib.contextmanager
+def _of_a_module(mongod: str, folders: pytest.TempPathFactory, **given: Any) -> Iterator[Desk]:
+    name = f"rundesk_test_{secrets.token_hex(6)}"
+    data = folders.mktemp("desk") / "data"
+    with running(Settings(data=data, mongodb_uri=mongod, database=name, **given)) as found:
         yield found
+    with MongoClient[Any](mongod) as client:
+        client.drop_database(name)

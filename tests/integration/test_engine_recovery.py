@@ -119,9 +119,8 @@ def test_claim_that_never_started_goes_back_to_the_queue(own_desk):
     completed(own_desk, run_id, attempts=2)
 
 
-def test_attempts_are_limited_and_the_last_word_names_the_cause(own_desk):
-    with running(replace(own_desk.settings, attempts=1, data=own_desk.settings.data / "2")) as desk:
-        own_desk.runner.stop()
+def test_attempts_are_limited_and_the_last_word_names_the_cause(settings):
+    with running(replace(settings, attempts=1)) as desk:
         run_id = under_way(desk)
         processes.send(desk.supervisor(run_id), signal.SIGKILL)
         run = desk.finished(run_id)
