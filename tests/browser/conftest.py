@@ -45,11 +45,8 @@ class Window:
         return self.page
 
     def another(self) -> Page:
-        """A second window of another reader, watched as well. Close it."""
-        browser = self.page.context.browser
-        assert browser is not None
-        window = Window(browser.new_page(), self.home, self.complaints)
-        window.page.set_default_timeout(PATIENCE)
+        """A second window, watched as well. Close it."""
+        window = Window(self.page.context.new_page(), self.home, self.complaints)
         window.watch()
         return window.page
 
