@@ -100,7 +100,7 @@ class LogHandler(LogHandlerBase):
                 if translated["type"] in ("failed", "restarted"):
                     self.reporter.note(translated)
             if getattr(record, "event", None) == "error":
-                text = str(record.msg)[:LONGEST_TEXT]
+                text = record.getMessage()[:LONGEST_TEXT]
                 exception = str(getattr(record, "exception", ""))
                 self.reporter.note({"type": "error", "exception": exception, "text": text})
         except Exception as error:
@@ -206,7 +206,7 @@ class Events:
 
     def _error(self, record: LogRecord) -> list[Record]:
         """A job without its promised output is told as a text only."""
-        if not (found := MISSING_OUTPUT.search(str(record.msg))):
+        if not (found := MISSING_OUTPUT.search(record.getMessage())):
             return []
         job = int(found[1])
         known = self._running.get(job, {})
@@ -214,7 +214,7 @@ class Events:
         return [self._failure(job, record.created, rule, log, command)]
 
     def _message(self, record: LogRecord) -> list[Record]:
-        found = RESTARTED.match(str(record.msg))
+        found = RESTARTED.match(record.getMessage())
         return [{"type": "restarted", "job": int(found[1])}] if found else []
 
     def _failure(self, job: int, at: float, rule: str, log: list[str], command: str) -> Record:

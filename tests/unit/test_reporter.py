@@ -324,6 +324,7 @@ def test_missing_output_becomes_a_failed_job():
             {"type": "progress", "done": 1, "total": 2, "at": 100.0},
         ),
         (event(None, "Trying to restart job 7."), {"type": "restarted", "job": 7}),
+        (event(None, "Trying to restart job %d.", args=(7,)), {"type": "restarted", "job": 7}),
     ],
 )
 def test_event_becomes_record(told, expected):
