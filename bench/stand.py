@@ -114,8 +114,8 @@ def desk(
 
 
 def environment() -> dict[str, str]:
-    """That of this process, without settings of a desk."""
-    ours = ("RUNDESK_", "MONGODB_URI")
+    """That of this process, without settings of a desk; Python keeps what it compiles."""
+    ours = ("RUNDESK_", "MONGODB_URI", "PYTHONDONTWRITEBYTECODE")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
