@@ -97,7 +97,7 @@ class _Counter:
 
 
 def _rows(data: bytes) -> Iterator[Row]:
-    import openpyxl  # here: it brings numpy, a fifth of what the start of a process takes
+    import openpyxl  # here: it brings numpy, for which no process should wait at its start
 
     book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, keep_links=False)
     shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
