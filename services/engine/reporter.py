@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import threading
 import time
@@ -49,9 +50,19 @@ class Spool:
         return self.path.exists()
 
     def append(self, records: Sequence[Record]) -> None:
-        if records:
-            with self._writing:
+        """Add all of them or none. Raises OSError when the disk takes no more."""
+        if not records:
+            return
+        with self._writing:
+            before = self.path.stat().st_size if self.pending else 0
+            try:
                 append(self.path, records)
+            except OSError:
+                if before:
+                    os.truncate(self.path, before)
+                else:
+                    self.path.unlink(missing_ok=True)
+                raise
 
     def drain(self, sink: Sink) -> None:
         """Hand everything to `sink`, then forget it; when `sink` raises, all of it stays."""
@@ -132,8 +143,12 @@ class Reporter:
         if self._thread is not None:
             self._thread.join(CLOSING)
         with self._changed:
-            self._spool.append([*self._sending, *self._waiting, *self._due(time.monotonic())])
+            left = [*self._sending, *self._waiting, *self._due(time.monotonic())]
             self._sending, self._waiting = [], []
+        try:
+            self._spool.append(left)
+        except OSError as error:
+            self.failed(error)
         if self.failures:
             print(
                 f"rundesk: {self.failures} events could not be reported; the last: "
@@ -204,9 +219,19 @@ class Reporter:
         return True
 
     def _keep(self) -> None:
-        with self._changed:
-            self._spool.append(self._sending)
-            self._sending = []
+        """Put what is being sent into the spool; past it, or back, when the disk is full."""
+        try:
+            with self._changed:
+                self._spool.append(self._sending)
+                self._sending = []
+        except OSError:
+            if self._connect is None or not self._reach(self._past_the_spool):
+                with self._changed:
+                    self._waiting = [*self._sending, *self._waiting]
+
+    def _past_the_spool(self, sink: Sink) -> None:
+        self._spool.drain(sink)  # older ones first
+        sink(self._sending)
 
     def _spill(self) -> None:
         self._spool.append([*self._sending, *self._waiting])

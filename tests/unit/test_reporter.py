@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import threading
@@ -29,11 +30,13 @@ class Sink:
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
         self.batches = 0
+        self.tries = 0  # to connect
         self.away = False
         self.answering = threading.Event()
         self.answering.set()
 
     def connect(self) -> Sink:
+        self.tries += 1
         if self.away:
             raise DatabaseUnavailable
         return self
@@ -115,6 +118,53 @@ def test_short_supervised_run_leaves_its_records_to_the_supervisor(place, sink):
     assert not sink.records
     Spool(place.spool).drain(sink)
     assert sink.numbers == [1]
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """A disk that takes half of what is written, and then no more."""
+
+    def append(path, records):
+        with path.open("a") as file:
+            file.write(json.dumps(records[0])[:5])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    return lambda: monkeypatch.setattr(reporter, "append", append)
+
+
+def test_what_a_full_disk_does_not_take_goes_to_the_database(place, sink, full):
+    full()
+    taken = Reporter(place, sink.connect, supervised=True)
+    taken.put(progress(1))
+    taken.close()
+    assert sink.numbers == [1]
+    assert not place.spool.exists()
+    assert taken.failures == 0
+
+
+def test_full_disk_does_not_change_the_order(place, sink, quick, full):
+    sink.away = True
+    taken = Reporter(place, sink.connect)
+    taken.put(progress(0))
+    until(place.spool.exists)
+    full()
+    taken.put(progress(1))
+    sink.away = False
+    taken.close()
+    assert sink.numbers == [0, 1]
+    assert not place.spool.exists()
+
+
+def test_records_wait_in_memory_while_disk_and_database_are_away(place, sink, quick, full):
+    full()
+    sink.away = True
+    taken = Reporter(place, sink.connect)
+    taken.put(progress(0))
+    until(lambda: sink.tries > 1)
+    sink.away = False
+    until(lambda: sink.numbers == [0])
+    taken.close()
+    assert taken.failures == 0
 
 
 def test_long_supervised_run_delivers_the_rest_itself(place, sink):
