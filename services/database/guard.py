@@ -13,7 +13,7 @@ from pymongo.errors import (
     ConnectionFailure,
     ExecutionTimeout,
     PyMongoError,
-    WTimeoutError,
+    WriteConcernError,
 )
 
 from services.errors import DatabaseUnavailable
@@ -46,7 +46,7 @@ def translated(call: Callable[..., Any]) -> Callable[..., Any]:
 def _translating() -> Iterator[None]:
     try:
         yield
-    except (ConnectionFailure, ExecutionTimeout, WTimeoutError) as error:
+    except (ConnectionFailure, ExecutionTimeout, WriteConcernError) as error:
         raise DatabaseUnavailable from error
     except PyMongoError as error:
         if error.timeout or _between_primaries(error):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from pymongo.errors import DuplicateKeyError, NetworkTimeout
+from pymongo.errors import DuplicateKeyError, NetworkTimeout, WriteConcernError
 
 from services.database.guard import guarded
 from services.errors import DatabaseUnavailable
@@ -24,9 +24,16 @@ class Store:
         raise self._error
 
 
-def test_no_answer_is_told_in_our_words():
+@pytest.mark.parametrize(
+    "error",
+    [
+        NetworkTimeout("timed out"),
+        WriteConcernError("Replication is being shut down", 91),  # as a mongod says that ends
+    ],
+)
+def test_no_answer_is_told_in_our_words(error):
     with pytest.raises(DatabaseUnavailable):
-        Store(NetworkTimeout("timed out")).one()
+        Store(error).one()
 
 
 def test_no_answer_is_told_also_to_who_asks_for_more():
