@@ -29,8 +29,10 @@ run: $(VENV)/.run
 
 test: check
 	@chromium=$$(.ci/chromium) || exit 1; \
+	shell=$$(.ci/chromium light); \
 	nginx=$$(.ci/debian $(VENV)/nginx nginx nginx); \
-	RUNDESK_CHROMIUM=$$chromium RUNDESK_NGINX=$$nginx $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	RUNDESK_CHROMIUM=$$chromium RUNDESK_HEADLESS_SHELL=$$shell RUNDESK_NGINX=$$nginx \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: $(VENV)/.test
 	@$(call quietly,$(BIN)/ruff check)

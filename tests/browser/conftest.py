@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,18 +11,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from services.settings import Settings
+from tests.chromium import launched
 from tests.servers import Servers, serving
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 BACKGROUND = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 24, 29)"}  # of the themes
 #: Of addresses that leave no browser; the last two are of its own parts, as its PDF viewer is.
 INSIDE = {"data", "blob", "about", "chrome", "chrome-extension"}
@@ -84,13 +72,9 @@ def desk(settings: Settings, tmp_path: Path) -> Iterator[Servers]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A browser for a module: Playwright has an event loop at work in this thread all the while."""
-    program = os.environ.get("RUNDESK_CHROMIUM") or shutil.which("chromium")
-    assert program, "RUNDESK_CHROMIUM or a chromium on the PATH is needed"
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=FLAGS, downloads_path=tempfile.mkdtemp()
-        )
+        browser = launched(playwright.chromium)
         yield browser
         browser.close()
 

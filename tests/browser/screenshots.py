@@ -24,7 +24,8 @@ from services.database.binary import find
 from services.database.mongod import Mongod
 from services.models import Run, RunRequest
 from services.settings import HERE, Settings
-from tests.browser.conftest import BACKGROUND, FLAGS, PATIENCE
+from tests.browser.conftest import BACKGROUND, PATIENCE
+from tests.chromium import launched
 from tests.host import free_port, until
 from tests.servers import serving
 
@@ -152,10 +153,9 @@ def views(done: Run, failed: Run) -> list[View]:
 @contextmanager
 def windows(services: Services) -> Iterator[dict[str, Page]]:
     """A light and a dark window on the portal."""
-    program = os.environ.get("RUNDESK_CHROMIUM") or shutil.which("chromium")
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        browser = launched(playwright.chromium)
         yield {
             scheme: browser.new_page(
                 base_url=services.settings.public_portal_url, viewport=SIZE, color_scheme=scheme

@@ -14,16 +14,23 @@ from services.settings import Settings
 from tests.desk import Desk, running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def desk(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """One desk for all tests of a module; they leave its runner alone."""
-    with _of_a_module(mongod, tmp_path_factory, max_runs=8, run_cores=1) as found:
+    """One desk for the tests of many modules; they leave its runner and each other's runs alone."""
+    with _at_work(mongod, tmp_path_factory, max_runs=8, run_cores=1) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
+def module_desk(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A desk for the tests of a module, which look at all that it has."""
+    with _at_work(mongod, tmp_path_factory, max_runs=8, run_cores=1) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
 def _stoppable(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with _of_a_module(mongod, tmp_path_factory) as found:
+    with _at_work(mongod, tmp_path_factory) as found:
         yield found
 
 
@@ -36,7 +43,7 @@ def own_desk(_stoppable: Desk) -> Desk:
 
 
 @contextlib.contextmanager
-def _of_a_module(mongod: str, folders: pytest.TempPathFactory, **given: Any) -> Iterator[Desk]:
+def _at_work(mongod: str, folders: pytest.TempPathFactory, **given: Any) -> Iterator[Desk]:
     name = f"rundesk_test_{secrets.token_hex(6)}"
     data = folders.mktemp("desk") / "data"
     with running(Settings(data=data, mongodb_uri=mongod, database=name, **given)) as found:

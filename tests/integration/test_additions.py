@@ -20,6 +20,11 @@ HERE = Path(__file__).parent / "additions"
 
 
 @pytest.fixture(scope="module")
+def desk(module_desk):
+    return module_desk
+
+
+@pytest.fixture(scope="module")
 def added(desk):
     """The workflow that comes without manifest and schema, added from its folder."""
     return desk.services.additions.add(ME, str(HERE / "word-counts"))

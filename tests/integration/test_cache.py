@@ -17,6 +17,11 @@ from tests.host import until
 ME = local_actor()
 
 
+@pytest.fixture(scope="module")
+def desk(module_desk):
+    return module_desk
+
+
 def test_what_a_run_at_work_has_linked_stays_and_goes_later(desk):
     cache = desk.services.cache
     tomorrow, yesterday = (datetime.now(UTC) + timedelta(days=days) for days in (1, -1))

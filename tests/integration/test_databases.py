@@ -22,6 +22,11 @@ EXAMPLE = HERE / "workflows" / "sequence-search" / "example"
 BRIEF = {"chunks": 1, "alignments_text": False, "sensitivity": 1}
 
 
+@pytest.fixture(scope="module")
+def desk(module_desk):
+    return module_desk
+
+
 def registered(desk, actor, name: str, data: bytes) -> str:
     return desk.services.files.register(actor, name, io.BytesIO(data)).id
 

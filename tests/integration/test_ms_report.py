@@ -10,9 +10,7 @@ import csv
 import gzip
 import io
 import json
-import os
 import re
-import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +20,7 @@ from playwright.sync_api import sync_playwright
 from services.access import local_actor
 from services.models import RunFilter, State
 from services.settings import HERE
+from tests.chromium import launched
 from tests.crates import assert_valid_crate
 from tests.host import until
 from tests.http import client_of
@@ -216,7 +215,7 @@ def test_report_loads_nothing_and_draws_every_run(example, tmp_path):
     head = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     (tmp_path / "report.html").write_text(html.replace("<head>", f"<head>{head}", 1))
     with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        browser = launched(player.chromium)
         page = browser.new_page()
         wrong: list[str] = []
         page.on("console", lambda message: wrong.append(message.text))
@@ -229,10 +228,6 @@ def test_report_loads_nothing_and_draws_every_run(example, tmp_path):
         assert "Total ion current" in page.locator("#tip").inner_text()
         browser.close()
     assert wrong == []
-
-
-def chromium() -> str:
-    return os.environ.get("RUNDESK_CHROMIUM") or shutil.which("chromium") or ""
 
 
 # ---- other tables ----------------------------------------------------------------------------

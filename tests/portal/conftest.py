@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
@@ -28,6 +30,15 @@ def settings(settings: Settings, tmp_path: Path) -> Settings:
     """A desk that also has the workflows of this folder, which a test may change."""
     folder = shutil.copytree(WORKFLOWS, tmp_path / "workflows")
     return replace(settings, workflows=(folder,))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def components() -> Iterator[None]:
+    """Each session of AppTest looks through all packages for components; once is enough."""
+    with pytest.MonkeyPatch.context() as patch:
+        found = functools.cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", found)
+        yield
 
 
 @pytest.fixture
