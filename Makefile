@@ -10,7 +10,7 @@ INSTALL := .ci/install
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 8 ? n + 1 : 8)))
 RUNS ?= 200
 FAULTS ?= 100
-BENCHES ?= latency overhead throughput claims idle sessions databases api uploads transfers
+BENCHES ?= startup latency overhead throughput claims idle sessions databases api uploads transfers
 SNAKEFILES := $(sort $(wildcard workflows/*/workflow/Snakefile))
 
 # Shows what a command says only when it fails.

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 
@@ -15,7 +16,7 @@ import psutil
 from bench import stand
 from bench.latency import WORKFLOW
 
-POLLING = ("-c", "import services.runner as r; r.DISPATCH = 0.05; r.main()")
+POLLING = (sys.executable, "-c", "import services.runner as r; r.DISPATCH = 0.05; r.main()")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

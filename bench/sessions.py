@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import statistics
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -33,6 +32,7 @@ from services import bootstrap
 from services.bootstrap import Services
 from services.models import Run, State, Submission
 from services.settings import HERE, Settings
+from services.startup import program
 
 RUNS = 60  # in the list
 FEW = 12  # jobs of the run that is watched by many
@@ -116,7 +116,7 @@ def portal(place: Path) -> Iterator[tuple[Services, psutil.Process]]:
         services.database.wait()
         services.database.create_indexes()
         process = subprocess.Popen(
-            [sys.executable, "-m", "cli", "serve", "portal"],
+            program("cli", "serve", "portal"),
             cwd=HERE,
             env={**stand.environment(), **given},
             stdout=subprocess.DEVNULL,

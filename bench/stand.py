@@ -14,7 +14,6 @@ import signal
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,9 +31,10 @@ from services.database.binary import find
 from services.database.mongod import Mongod
 from services.models import Run, RunRequest, State
 from services.settings import HERE, Settings
+from services.startup import program
 
 ME = local_actor()
-RUNNER = ("-m", "services.runner")
+RUNNER = tuple(program("services.runner"))
 AT_WORK = ("rundesk-run", "snakemake")  # names of processes
 
 
@@ -102,9 +102,7 @@ def desk(
             **{f"RUNDESK_{name.upper()}": value for name, value in settings.items()},
         }
         services = bootstrap.build(Settings.load(given))
-        process = subprocess.Popen(
-            [sys.executable, *runner], cwd=HERE, env={**environment(), **given}
-        )
+        process = subprocess.Popen(runner, cwd=HERE, env={**environment(), **given})
         try:
             yield Desk(services, process.pid, server.pid or 0)
         finally:

@@ -14,7 +14,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -26,6 +25,7 @@ import psutil
 
 from bench.stand import environment, folder, free_port, mongod, ratio, reported, taking_turns
 from services.settings import HERE, MIB
+from services.startup import program
 
 SLICE = 8 * MIB  # of the portal's uploader
 TUS = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
@@ -134,9 +134,7 @@ def api(place: Path, database: int) -> Iterator[Api]:
         "RUNDESK_API_PORT": str(port),
         "RUNDESK_LOG_LEVEL": "WARNING",
     }
-    process = psutil.Popen(
-        [sys.executable, "-m", "cli", "serve", "api"], cwd=HERE, env={**environment(), **given}
-    )
+    process = psutil.Popen(program("cli", "serve", "api"), cwd=HERE, env={**environment(), **given})
     try:
         while not answers(port):
             time.sleep(0.1)

@@ -17,6 +17,7 @@ import click
 from commands.group import main
 from services.ports import check_free
 from services.settings import HERE, Settings
+from services.startup import program
 from services.tethered import tethered
 
 API_WORKERS, API_THREADS = 2, 12
@@ -36,7 +37,7 @@ def serve(what: str) -> None:
     else:
         check_free(settings.host, settings.portal_port, "RUNDESK_PORTAL_PORT")
         command = portal_command(settings)
-    os.execv(sys.executable, [sys.executable, "-m", *command])
+    os.execv(sys.executable, program(*command))
 
 
 def api_command(settings: Settings) -> list[str]:

@@ -47,17 +47,27 @@ holds. What costs much is counted for each user; 429 says how long to wait.
 
 def install(app: Flask) -> None:
     """Add `/apidocs/` and the document of every view that `operation` made."""
-    reading = {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
-    described = _described(
-        tuple(
-            (view, name in reading)
-            for name, view in app.view_functions.items()
-            if hasattr(view, "operation")
-        )
-    )
-    Swagger(app, merge=True, config=_config(), template=_template(*described))
+    Document(app, merge=True, config=_config())
     app.context_processor(lambda: {"nonce": request_id()})
     app.after_request(_allow_own_scripts)
+
+
+class Document(Swagger):  # type: ignore[misc]  # flasgger ships no types
+    """Flasgger, which describes the views when the document is asked for, and not at each start."""
+
+    def get_apispecs(self, endpoint: str = "openapi") -> dict[str, Any]:
+        rules = self.app.url_map.iter_rules()
+        reading = {rule.endpoint for rule in rules if "GET" in (rule.methods or ())}
+        described = _described(
+            tuple(
+                (view, name in reading)
+                for name, view in self.app.view_functions.items()
+                if hasattr(view, "operation")
+            )
+        )
+        self.template = _template(*described)
+        found: dict[str, Any] = super().get_apispecs(endpoint)
+        return found
 
 
 @functools.cache  # the same views for every app of a process; half a second of work

@@ -31,7 +31,7 @@ MALFORMED = (40000, "Bad Request")
 OURS = (50000, "Internal Server Error")
 BLOCK = 256 * 1024  # bytes of a body; the app reads as many: what lies ahead is copied each time
 SOON = 3  # ms in which a client that asks without a pause sends its next request
-SHARED = ("flasgger", "jsonschema", "openpyxl", "pymongo", "pydantic")
+SHARED = ("flasgger", "jsonschema", "pymongo", "pydantic")
 FAULTS = (  # of the app or its settings, though they count as errors of parsing
     errors.ConfigurationProblem,
     errors.InvalidResponseHeader,

@@ -11,7 +11,6 @@ import resource
 import secrets
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import IO
 
 from services.engine import processes
 from services.settings import HERE, MIB
+from services.startup import program
 from services.tethered import tethered
 
 PATIENCE = 60.0  # s that it may take
@@ -55,7 +55,7 @@ def started(
     """
     name = f"aside-{secrets.token_hex(12)}"
     process = subprocess.Popen(
-        tethered(sys.executable, "-m", "snakemake", *words),
+        tethered(*program("snakemake", *words)),
         cwd=HERE,
         env={**processes.environment(), processes.TAG: f"{name}:1"},
         stdin=subprocess.DEVNULL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 from collections.abc import Iterator
@@ -19,6 +20,15 @@ from services.database.mongod import Mongod
 from services.models import Actor
 from services.settings import Settings
 from tests.host import free_port
+
+
+def pytest_collection_finish() -> None:
+    """All that was imported and collected stays: look for garbage in what tests make only."""
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()  # else libraries complain of what they find alive at the end
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from services.engine.processes import Identity, Process
 from services.models import Job, Run, RunRequest, State
 from services.rundir import AttemptDir, RunDir
 from services.settings import HERE, Settings
+from services.startup import program
 from tests.host import until
 
 WORKFLOWS = Path(__file__).parent / "integration" / "workflows"
@@ -53,7 +53,7 @@ class Runner:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "services.runner"]
+        command = program("services.runner")
         self._process = subprocess.Popen(command, cwd=HERE, env=self._environment)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:

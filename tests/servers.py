@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from functools import partial
@@ -15,14 +14,15 @@ from urllib.parse import urlsplit
 import psutil
 
 from services.settings import HERE, Settings
+from services.startup import program
 from tests.desk import end_runs, environment
 from tests.host import PATIENCE, until
 
 COMMANDS = {
-    "db": ["-m", "services.database"],
-    "api": ["-m", "cli", "serve", "api"],
-    "portal": ["-m", "cli", "serve", "portal"],
-    "runner": ["-m", "services.runner"],
+    "db": program("services.database"),
+    "api": program("cli", "serve", "api"),
+    "portal": program("cli", "serve", "portal"),
+    "runner": program("services.runner"),
 }
 
 
@@ -40,7 +40,7 @@ class Servers:
         for name in names:
             with (self._logs / f"{name}.log").open("ab") as log:
                 self._running[name] = subprocess.Popen(
-                    [sys.executable, *COMMANDS[name]],
+                    COMMANDS[name],
                     cwd=HERE,
                     env=self._environment,
                     stdin=subprocess.DEVNULL,

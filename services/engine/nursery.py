@@ -25,6 +25,7 @@ from services.engine.execution import Order
 from services.engine.warmup import warm_up
 from services.errors import RundeskError
 from services.settings import HERE, Settings
+from services.startup import program
 
 log = logging.getLogger("rundesk.nursery")
 
@@ -121,7 +122,7 @@ class Nursery:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._started = time.monotonic()
         level = self._settings.log_level
-        command = [sys.executable, "-m", "services.engine.nursery", str(theirs.fileno()), level]
+        command = program("services.engine.nursery", str(theirs.fileno()), level)
         with theirs:
             self._process = subprocess.Popen(
                 command,

@@ -6,7 +6,6 @@ import dataclasses
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -195,7 +194,7 @@ class World:
     def _start(self, name: str) -> None:
         with (self.folder / "logs" / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                tethered(sys.executable, *COMMANDS[name]),
+                tethered(*COMMANDS[name]),
                 cwd=HERE,
                 env=environment(self.settings) | {"CHAOS_LEDGER": str(self.folder / "ledger")},
                 stdin=subprocess.DEVNULL,

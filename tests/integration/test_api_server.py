@@ -8,7 +8,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -80,7 +79,7 @@ class Server:
 def started(settings: Settings, log: Path) -> Iterator[Server]:
     with log.open("wb") as output:
         process = psutil.Popen(
-            [sys.executable, *COMMANDS["api"]],
+            COMMANDS["api"],
             cwd=HERE,
             env=environment(settings),
             stdout=output,

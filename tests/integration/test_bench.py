@@ -11,6 +11,7 @@ import pytest
 from services.settings import HERE
 
 SMALL = {
+    "startup": (["--rounds", "1"], r"ours takes \d\.\d\d of plain"),
     "latency": (["--runs", "1", "--warm-up", "0"], r"the desk is \d+\.\d times faster"),
     "overhead": (
         ["--jobs", "5", "--rounds", "1", "--calls", "2"],

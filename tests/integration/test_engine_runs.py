@@ -7,7 +7,6 @@ import io
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from services.engine.processes import Identity
 from services.errors import Conflict
 from services.models import CauseKind, State
 from services.settings import HERE
+from services.startup import program
 from tests.desk import environment
 from tests.host import until
 
@@ -200,7 +200,7 @@ def test_cancel_before_the_start_leaves_nothing_behind(own_desk):
 def test_second_runner_is_refused_in_one_sentence(desk):
     until(lambda: (desk.settings.data / "host").exists())
     second = subprocess.run(
-        [sys.executable, "-m", "services.runner"],
+        program("services.runner"),
         cwd=HERE,
         env=environment(desk.settings),
         capture_output=True,
