@@ -403,7 +403,7 @@ def test_biopython_needs_one_poll_for_a_quick_search(example):
 
 def test_biopython_reads_the_hits_of_the_hits_table(server, example, queries):
     hits = table(server, example.rid)
-    assert len(hits) == 58  # ten more than by the default of the form: BLAST is as thorough
+    assert len(hits) == 59  # eleven more than with the settings of the example
     records = list(NCBIXML.parse(StringIO(example.xml)))
     assert (records[0].application, records[0].database) == ("BLASTP", DATABASE)
     assert [record.query for record in records] == [

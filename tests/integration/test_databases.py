@@ -19,7 +19,7 @@ from tests.http import client_of
 
 ME, ANN = local_actor(), Actor(id="ann")
 EXAMPLE = HERE / "workflows" / "sequence-search" / "example"
-BRIEF = {"chunks": 1, "alignments_text": False, "sensitivity": 1}
+BRIEF = {"chunks": 1, "alignments_text": False}
 
 
 @pytest.fixture(scope="module")

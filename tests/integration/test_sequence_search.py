@@ -8,12 +8,13 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from services.startup import program
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / "workflows" / "sequence-search"
@@ -66,7 +67,7 @@ def run(folder: Path, queries: Path, database: Path, **params: object) -> Run:
         shutil.copy(source, staged)
         config[name] = str(staged.relative_to(folder))
     (folder / "config.json").write_text(json.dumps(config))
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--scheduler", "greedy"]
+    command = program("snakemake", "--cores", "2", "--scheduler", "greedy")
     command += ["--snakefile", str(WORKFLOW / "workflow" / "Snakefile")]
     command += ["--directory", str(folder), "--configfile", str(folder / "config.json")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -198,6 +199,20 @@ def test_hits_do_not_depend_on_the_division(example, tmp_path):
     searched = sorted((example.folder / "logs" / "search").glob("*.log"))
     used = ["mmseqs search" in log.read_text() for log in searched]
     assert used == [True, True, False, False]
+
+
+def test_small_database_compared_in_full_misses_nothing(example, proteins, tmp_path):
+    database = EXAMPLE / "swissprot_subset.fasta.gz"
+    peptide = next(iter(read_fasta(database).values()))[40:50]  # too short for k-mers
+    queries = write_fasta(tmp_path / "queries.fa", {**proteins, "peptide": peptide})
+    whole = succeeded(run(tmp_path, queries, database, chunks=1, evalue=10))
+    assert whole.summary["exhaustive"]
+    assert not example.summary["exhaustive"]
+    assert "ungappedprefilter" in whole.text("logs/search/001.log")
+    clear = {(hit["query"], hit["target"]) for hit in whole.hits if float(hit["evalue"]) <= 1e-5}
+    assert clear > {(hit["query"], hit["target"]) for hit in example.hits}
+    assert len(clear) == 59
+    assert "peptide" in {hit["query"] for hit in whole.hits}
 
 
 def test_table_of_a_database_changes_no_hit(tmp_path):

@@ -29,7 +29,13 @@ from sequence_search.hits import (  # noqa: E402
     read_results,
     sort_raw,
 )
-from sequence_search.plan import Plan, Side, choose_program, shortest_searchable  # noqa: E402
+from sequence_search.plan import (  # noqa: E402
+    Plan,
+    Side,
+    choose_program,
+    exhaustive,
+    shortest_searchable,
+)
 from sequence_search.prepare import (  # noqa: E402
     Database,
     fewest_letters_first,
@@ -70,7 +76,7 @@ class Inputs:
         self.database = write(folder / "database.fasta", f">d\n{PROTEIN_SEQUENCE}\n")
         self.chunks = [folder / f"{number}.fasta" for number in range(3)]
 
-    def prepare(self, program: str = "auto") -> Plan:
+    def prepare(self, program: str = "auto", **settings) -> Plan:
         database = read_database(
             self.database,
             READ_AS.get(program, "auto"),
@@ -84,7 +90,7 @@ class Inputs:
             Database.read(self.folder / "about.json"),
             "sent.fasta",
             program,
-            DEFAULTS,
+            {**DEFAULTS, **settings},
             self.chunks,
             self.folder / "queries.tsv",
         )
@@ -221,7 +227,7 @@ def test_duplicate_identifiers_are_refused_with_their_places(inputs):
 
 def test_notes_tell_what_was_changed_and_what_cannot_hit(inputs):
     write(inputs.queries, f">a\nMK-ISA\n>b\nMK*{PROTEIN_SEQUENCE}\n")
-    assert inputs.prepare().notes == [
+    assert inputs.prepare(exhaustive_up_to=0).notes == [
         "Gaps were removed from 1 sequence in queries.fasta.",
         "Stop signs (*) inside 1 sequence in queries.fasta were searched as X.",
         "1 sequence in queries.fasta is shorter than 12 letters and cannot have hits with these "
@@ -270,8 +276,10 @@ def test_plan_survives_its_file(tmp_path):
 
 
 def test_shortest_searchable_query_depends_on_the_program():
-    lengths = {name: shortest_searchable(name, DEFAULTS) for name in ("blastn", "blastx", "blastp")}
+    programs, large = ("blastn", "blastx", "blastp"), DEFAULTS["exhaustive_up_to"] + 1
+    lengths = {name: shortest_searchable(name, large, DEFAULTS) for name in programs}
     assert lengths == {"blastn": 11, "blastx": 90, "blastp": 12}
+    assert shortest_searchable("blastp", large - 1, DEFAULTS) == 1
 
 
 # ---- MMseqs2 ---------------------------------------------------------------------------------
@@ -300,6 +308,24 @@ def test_sensitivity_and_word_size_go_where_they_have_an_effect():
     assert (option(proteins, "-k"), option(proteins, "-s")) == (None, "7.5")
     assert option(nucleotides, "--strand") == "0"
     assert option(command_for("blastx", genetic_code=11), "--translation-table") == "11"
+
+
+def test_small_databases_are_compared_in_full_unless_speed_is_asked_for():
+    def compared(program: str, letters: int, **settings) -> bool:
+        return exhaustive(program, letters, {**DEFAULTS, **settings})
+
+    most = DEFAULTS["exhaustive_up_to"]
+    assert compared("blastp", most)
+    assert compared("blastx", most)
+    assert not compared("blastp", most + 1)
+    assert not compared("blastp", most, sensitivity=7.4)
+    assert not compared("blastp", 1, exhaustive_up_to=0)
+    assert not compared("blastn", 1)
+    for program in ("tblastn", "tblastx"):  # six frames of a third of the length each
+        assert compared(program, most // 2)
+        assert not compared(program, most // 2 + 1)
+    assert option(command_for("blastp"), "--prefilter-mode") == "1"
+    assert option(command_for("blastp", sensitivity=5.7), "--prefilter-mode") is None
 
 
 def test_candidates_are_never_fewer_than_hits():

@@ -63,6 +63,7 @@ SEARCH_SETTINGS = [
     "genetic_code",
     "min_orf_codons",
     "prefilter_hits",
+    "exhaustive_up_to",
 ]
 
 

@@ -14,6 +14,7 @@ from sequence_search.prepare import LONGEST_NUCLEOTIDE
 DATABASE_TYPES = {PROTEIN: "1"}
 NUCLEOTIDE_DATABASE = "2"
 DATABASE = "sequences"  # with what the names of the files of a database begin
+UNGAPPED = "1"  # each query against every sequence, instead of those that share k-mers
 STRANDS = {"minus": "0", "plus": "1", "both": "2"}
 
 # All other figures are computed from these: MMseqs2 counts identities, positives and frames
@@ -88,6 +89,8 @@ def program_options(plan: Plan) -> list[str]:
             *["--max-seq-len", str(LONGEST_NUCLEOTIDE)],
         ]
     options = ["-s", str(settings["sensitivity"])]
+    if plan.exhaustive:
+        options += ["--prefilter-mode", UNGAPPED]
     if PROGRAMS[plan.program].translated:
         options += ["--translation-table", str(settings["genetic_code"])]
         options += ["--min-length", str(settings["min_orf_codons"])]

@@ -57,6 +57,7 @@ def payload(plan: Plan, results: Iterable[Result], counts: Sequence[int], limits
         "databaseSequences": plan.database.sequences,
         "databaseLetters": plan.database.letters,
         "settings": plan.settings,
+        "exhaustive": plan.exhaustive,
         "version": plan.mmseqs_version,
         "notes": plan.notes,
         "totalHits": sum(counts),

@@ -36,6 +36,8 @@ AUTOMATIC = {
 # Shorter proteins hold too few k-mers of the 6-letter spaced seed to find even themselves.
 SHORTEST_PROTEIN = 12
 
+HIGHEST_SENSITIVITY = 7.5
+
 
 @dataclass(frozen=True, slots=True)
 class Side:
@@ -57,6 +59,10 @@ class Plan:
     settings: dict
     mmseqs_version: str
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def exhaustive(self) -> bool:
+        return exhaustive(self.program, self.database.letters, self.settings)
 
     @property
     def nucleotides_compared(self) -> bool:
@@ -120,10 +126,22 @@ def type_notes(program: str, query_type: str, database_type: str) -> list[str]:
     ]
 
 
-def shortest_searchable(program: str, settings: dict) -> int:
-    """Length in letters below which a query cannot have hits."""
+def exhaustive(program: str, letters: int, settings: dict) -> bool:
+    """Whether each query is compared with every sequence of a database of so many letters.
+
+    The k-mers that else choose what is aligned miss some relatives, and need tables that take
+    MMseqs2 four seconds to make, however small the database is.
+    """
+    if program == "blastn" or settings["sensitivity"] < HIGHEST_SENSITIVITY:
+        return False
+    frames = 2 if PROGRAMS[program].database_type == NUCLEOTIDE else 1  # six, of a third each
+    return letters * frames <= settings["exhaustive_up_to"]
+
+
+def shortest_searchable(program: str, letters: int, settings: dict) -> int:
+    """Length below which a query cannot have hits in a database of so many letters."""
     if program == "blastn":
         return settings["word_size"]
     if PROGRAMS[program].query_type == NUCLEOTIDE:
         return 3 * settings["min_orf_codons"]
-    return SHORTEST_PROTEIN
+    return 1 if exhaustive(program, letters, settings) else SHORTEST_PROTEIN

@@ -130,7 +130,7 @@ def prepare(
     """
     query_type = fasta.detect_type(fasta.read_records(queries))
     program = choose_program(requested, query_type, database.detected)
-    shortest = shortest_searchable(program, settings)
+    shortest = shortest_searchable(program, database.letters, settings)
     query_intake = Intake(Path(queries).name, PROGRAMS[program].query_type)
     database_intake = database.intake(label)
     used = parts_for(sum(1 for _ in fasta.read_records(queries)), len(chunks))

@@ -147,6 +147,7 @@ def summarise(plan: Plan, counts: Counts, top: list[dict]) -> dict:
         "database": {**asdict(plan.database), "hit": len(counts.targets)},
         "hits": counts.hits,
         "settings": plan.settings,
+        "exhaustive": plan.exhaustive,
         "mmseqs_version": plan.mmseqs_version,
         "notes": plan.notes,
         "top_hits": top,
