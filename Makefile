@@ -11,7 +11,8 @@ WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 8 ? n + 1 : 8))
 RUNS ?= 200
 FAULTS ?= 100
 BENCHES ?= startup latency overhead throughput claims idle sessions databases api uploads transfers
-SNAKEFILES := $(sort $(wildcard workflows/*/workflow/Snakefile))
+LINTED := $(patsubst %,check-%,$(sort $(wildcard workflows/*/workflow/Snakefile)))
+CHECKS := check-types $(LINTED) check-imports check-rules check-format
 
 # Shows what a command says only when it fails.
 quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
@@ -21,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PIP_NO_INPUT := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test check format chaos bench bench-latency screenshots clean
+.PHONY: run test check $(CHECKS) format chaos bench bench-latency screenshots clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run
@@ -35,15 +36,20 @@ test: check
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: $(VENV)/.test
-	@$(call quietly,$(BIN)/ruff check)
-	@$(call quietly,$(BIN)/ruff format --check)
-	@$(call quietly,$(BIN)/mypy)
-	@$(call quietly,$(BIN)/lint-imports --no-cache)
-	@$(call quietly,$(BIN)/snakefmt --check workflows)
-	@for file in $(SNAKEFILES); do \
-	    $(call quietly,$(BIN)/snakemake --lint -s $$file -d $${file%/workflow/Snakefile}); \
-	done
+	@$(MAKE) --no-print-directory --jobs $(WORKERS) $(CHECKS)
 	@echo "checks passed"
+
+check-types:
+	@$(call quietly,$(BIN)/mypy)
+check-imports:
+	@$(call quietly,$(BIN)/lint-imports --no-cache)
+check-rules:
+	@$(call quietly,$(BIN)/ruff check)
+check-format:
+	@$(call quietly,$(BIN)/ruff format --check)
+	@$(call quietly,$(BIN)/snakefmt --check workflows)
+$(LINTED): check-%:
+	@$(call quietly,$(BIN)/snakemake --lint -s $* -d $(*:/workflow/Snakefile=))
 
 chaos: $(VENV)/.run
 	@exec $(BIN)/python -m tests.chaos --runs $(RUNS) --faults $(FAULTS) $(if $(SEED),--seed $(SEED))

@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import shutil
-from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,6 +22,7 @@ from services.database import Database
 from services.database.runs import Outcome
 from services.disk import no_room
 from services.engine import causes, reporter
+from services.engine.records import made
 from services.errors import TransitionRefused
 from services.models import Cause, CauseKind, Model, State
 from services.needs import versions
@@ -151,7 +151,7 @@ def listed(attempt: Attempt, ended: Ended) -> Ended:
         manifest = manifest_of(kept(attempt.settings.data, attempt.digest))
         used = _ours() | versions(manifest.needs.modules)
         attempt.rundir.software.write_text(json.dumps(used), encoding="utf-8")
-        publish(attempt.rundir, produced(attempt.rundir), manifest.highlights)
+        publish(attempt.rundir, sorted(made(attempt.rundir.root)), manifest.highlights)
     except Exception as error:
         log.exception("the results could not be listed")
         return ended.model_copy(update={"cause": _unpublished(error), "unlisted": True})
@@ -189,30 +189,13 @@ def _outcome(attempt: Attempt, database: Database, ended: Ended) -> Outcome:
     return Outcome(state, code, failures, failures if ended.hopeless else limit)
 
 
-def produced(rundir: RunDir) -> list[str]:
-    """Files that jobs made in all attempts, by the records Snakemake itself trusts when it resumes.
-
-    What jobs reported can lack the last moments of a killed attempt; these records cannot. Each is
-    a file named by the path in base64, cut into folders where it is long (Snakemake 9.27,
-    persistence/file.py).
-    """
-    root = rundir.root / ".snakemake" / "metadata"
-    found = []
-    for path in root.rglob("*"):
-        if path.is_file():
-            name = "".join(part.removeprefix("@") for part in path.relative_to(root).parts)
-            with contextlib.suppress(ValueError):
-                found.append(urlsafe_b64decode(name).decode())
-    return sorted(found)
-
-
 def discard_failed(rundir: RunDir, attempts: int) -> None:
     """Remove what jobs that failed in earlier attempts had begun to write.
 
     Snakemake does so itself, after it took its mark of an unfinished job away (9.27); killed
     between the two, it would take the beginning of a file for all of it when it resumes.
     """
-    whole, home = set(produced(rundir)), rundir.root.resolve()
+    whole, home = made(rundir.root), rundir.root.resolve()
     for number in range(1, attempts + 1):
         for record in reporter.read(rundir.attempt(number).errors):
             for name in set(record.get("output", ())) - whole:

@@ -31,6 +31,7 @@ from services.models import RunFilter, RunRequest, State, Submission
 from services.settings import HERE, Settings
 from tests.host import free_port, until
 from tests.http import client_of, open_desk
+from tests.sequences import reverse_complement
 from tests.servers import Servers, serving
 
 ME = local_actor()
@@ -513,10 +514,6 @@ def test_search_info_says_whether_there_are_hits(url, example):
 
 def chromosome() -> str:
     return "".join(CHROMOSOME.read_text().split("\n")[1:]).upper()
-
-
-def reverse_complement(letters: str) -> str:
-    return letters[::-1].translate(str.maketrans("ACGT", "TGCA"))
 
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"

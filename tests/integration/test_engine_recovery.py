@@ -57,6 +57,12 @@ def test_killed_snakemake_is_tried_again_and_finished_jobs_are_kept(desk):
     assert {job.state for job in left} <= {State.COMPLETE, State.SYSTEM_ERROR}
 
 
+def test_what_a_job_had_begun_in_the_moment_of_the_kill_is_made_anew(desk):
+    run_id = desk.submit("racing")
+    completed(desk, run_id, attempts=2)
+    assert (desk.folder(run_id) / "results/all.txt").read_text() == "whole\n"
+
+
 def test_killed_supervisor_takes_its_tree_along_and_the_run_is_tried_again(desk):
     run_id = under_way(desk)
     snakemake = desk.snakemake(run_id)

@@ -17,6 +17,7 @@ from Bio.Blast import NCBIXML
 
 from services.settings import HERE
 from tests.bundled import Done, Remote, finished
+from tests.sequences import aligned_rows, between, translate
 
 EXAMPLE = HERE / "workflows" / "sequence-search" / "example" / "swissprot_subset.fasta.gz"
 PIECES = HERE / "tests" / "data" / "prfA.fna"
@@ -104,6 +105,26 @@ def assert_exported(done: Done) -> None:
     assert sum(len(hit.hsps) for query in tabled for hit in query) == len(hits)
 
 
+def assert_letters(done: Done, queries: bytes, database: bytes) -> None:
+    """The rows of the alignments are the letters at their positions, translated where need be."""
+    letters = {"query": letters_of(queries), "target": letters_of(database)}
+    translated = {
+        "query": program_of(done) in ("blastx", "tblastx"),
+        "target": program_of(done) in ("tblastn", "tblastx"),
+    }
+    report = done.content("results/report.html").decode()
+    for hit, *rows in aligned_rows(done.table("results/hits.tsv"), report):
+        for side, row in zip(("query", "target"), rows, strict=True):
+            ends = int(hit[f"{side}_start"]), int(hit[f"{side}_end"])
+            found = between(letters[side][hit[side]], *ends)
+            assert row.replace("-", "") == (translate(found) if translated[side] else found)
+
+
+def letters_of(fasta: bytes) -> dict[str, str]:
+    entries = fasta.decode().removeprefix(">").split("\n>")
+    return {entry.split()[0]: "".join(entry.split("\n")[1:]) for entry in entries}
+
+
 def program_of(done: Done) -> str:
     return str(json.loads(done.content("results/summary.json"))["program"])
 
@@ -111,6 +132,7 @@ def program_of(done: Done) -> str:
 def test_blastp_is_chosen_for_proteins(remote, factors, swissprot):
     done = searched(remote, factors, swissprot)
     assert program_of(done) == "blastp"
+    assert_letters(done, factors, swissprot)
     found = spans(done)
     for name, other in ((ACINETOBACTER, LACTOBACILLUS), (LACTOBACILLUS, ACINETOBACTER)):
         assert [target for query, target in found if query == name][:2] == [name, other]
@@ -121,8 +143,10 @@ def test_blastn_is_chosen_for_nucleotides(remote):
     pieces = PIECES.read_bytes()
     first = "".join(pieces.decode().split(">")[1].split("\n")[1:])
     turned = first[400:900][::-1].translate(str.maketrans("ACGT", "TGCA"))
-    done = searched(remote, f">turned\n{turned}\n".encode(), pieces)
+    query = f">turned\n{turned}\n".encode()
+    done = searched(remote, query, pieces)
     assert program_of(done) == "blastn"
+    assert_letters(done, query, pieces)
     found = spans(done)
     assert next(iter(found)) == ("turned", KLEBSIELLA)
     assert found["turned", KLEBSIELLA] == (1, 500, 900, 401)
@@ -132,6 +156,7 @@ def test_blastn_is_chosen_for_nucleotides(remote):
 def test_blastx_is_chosen_for_nucleotides_and_proteins(remote, swissprot):
     done = searched(remote, PIECES.read_bytes(), swissprot)
     assert program_of(done) == "blastx"
+    assert_letters(done, PIECES.read_bytes(), swissprot)
     found = spans(done)
     for piece in (KLEBSIELLA, CHLAMYDIA):
         best = [target for query, target in found if query == piece][:2]
@@ -145,6 +170,7 @@ def test_blastx_is_chosen_for_nucleotides_and_proteins(remote, swissprot):
 def test_tblastn_is_chosen_for_proteins_and_nucleotides(remote, factors):
     done = searched(remote, factors, PIECES.read_bytes())
     assert program_of(done) == "tblastn"
+    assert_letters(done, factors, PIECES.read_bytes())
     found = spans(done)
     assert len(found) == 4
     assert_near(found[ACINETOBACTER, KLEBSIELLA], (1, 359, 1354, 278))
@@ -157,6 +183,7 @@ def test_tblastx_translates_both_when_asked(remote):
     chlamydia = b">" + pieces.split(b">")[2]
     done = searched(remote, chlamydia, pieces, program="tblastx")
     assert program_of(done) == "tblastx"
+    assert_letters(done, chlamydia, pieces)
     hits = done.table("results/hits.tsv")
     assert {hit["target"] for hit in hits} == {KLEBSIELLA, CHLAMYDIA}
     (found,) = [place for pair, place in spans(done).items() if pair[1] == KLEBSIELLA]

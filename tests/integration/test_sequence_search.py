@@ -15,21 +15,12 @@ from pathlib import Path
 import pytest
 
 from services.startup import program
+from tests.sequences import aligned_rows, between, embedded, reverse_complement
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / "workflows" / "sequence-search"
 EXAMPLE = WORKFLOW / "example"
 CHROMOSOME = ROOT / "tests" / "data" / "chr17_4.2kb.fa"
-
-BASES = "TCAG"
-AMINO_ACIDS = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"
-CODE = {
-    first + second + third: AMINO_ACIDS[16 * i + 4 * j + k]
-    for i, first in enumerate(BASES)
-    for j, second in enumerate(BASES)
-    for k, third in enumerate(BASES)
-}
-CODON = {letter: codon for codon, letter in CODE.items()}
 
 HOSTILE = "evil|</script><script>alert('1')</script>\"&"
 
@@ -93,39 +84,13 @@ def write_fasta(path: Path, sequences: dict[str, str]) -> Path:
     return path
 
 
-def reverse_complement(letters: str) -> str:
-    return letters[::-1].translate(str.maketrans("ACGT", "TGCA"))
-
-
-def between(letters: str, start: int, end: int) -> str:
-    """The letters from `start` to `end`, 1-based; of the other strand where they run down."""
-    if start <= end:
-        return letters[start - 1 : end]
-    return reverse_complement(letters[end - 1 : start])
-
-
 def ends(hit: dict[str, str], side: str) -> tuple[int, int]:
     return int(hit[f"{side}_start"]), int(hit[f"{side}_end"])
 
 
-def translate(letters: str) -> str:
-    return "".join(CODE[letters[at : at + 3]] for at in range(0, len(letters), 3))
-
-
-def embedded(finished: Run) -> dict:
-    found = re.search(
-        r'<script type="application/json" id="data">(.*?)</script>',
-        finished.text("results/report.html"),
-        re.S,
-    )
-    return json.loads(found[1])
-
-
-def aligned_rows(finished: Run) -> Iterator[tuple[dict[str, str], str, str]]:
+def alignments(finished: Run) -> Iterator[tuple[dict[str, str], str, str]]:
     """Each row of the hits table with the two rows of its alignment in the report."""
-    entries = [hit for query in embedded(finished)["queries"] for hit in query[4]]
-    for hit, entry in zip(finished.hits, entries, strict=True):
-        yield hit, entry[16], entry[17]
+    return aligned_rows(finished.hits, finished.text("results/report.html"))
 
 
 @pytest.fixture(scope="module")
@@ -157,21 +122,6 @@ def nucleotides(tmp_path_factory, chromosome) -> Run:
         "unrelated": "ACGGT" * 30,
     }
     return succeeded(run(folder, write_fasta(folder / "pieces.fa", queries), CHROMOSOME))
-
-
-def back_translated(protein: str) -> str:
-    return "".join(CODON[letter] for letter in protein)
-
-
-GENE = "sp|B8G711|EFP_CHLAD"
-
-
-@pytest.fixture(scope="module")
-def genome(tmp_path_factory, proteins, chromosome) -> Path:
-    """A contig with the gene of one example protein on each strand."""
-    gene = back_translated(proteins[GENE])
-    contig = chromosome[:301] + gene + chromosome[301:900] + reverse_complement(gene)
-    return write_fasta(tmp_path_factory.mktemp("genome") / "contig.fna", {"contig": contig})
 
 
 # ---- proteins --------------------------------------------------------------------------------
@@ -242,7 +192,7 @@ def test_best_hits_have_a_row_for_every_query_in_the_order_sent(example, protein
 
 def test_figures_agree_with_the_sequences(example, proteins):
     database = read_fasta(EXAMPLE / "swissprot_subset.fasta.gz")
-    for hit, query, target in aligned_rows(example):
+    for hit, query, target in alignments(example):
         ends = [
             int(hit[f"{side}_{end}"]) for side in ("query", "target") for end in ("start", "end")
         ]
@@ -266,14 +216,14 @@ def test_report_loads_nothing_and_holds_every_hit(example):
     page = html.replace(re.search(r'id="data">(.*?)</script>', html, re.S)[1], "")
     assert not re.findall(r"https?:|\bsrc=|\bhref=|url\(|@import|fetch\(|XMLHttpRequest|//\w", page)
     assert not re.findall(r"localStorage|sessionStorage|innerHTML|insertAdjacentHTML|eval\(", page)
-    data = embedded(example)
+    data = embedded(example.text("results/report.html"))
     assert [len(query[4]) for query in data["queries"]] == [
         int(row["hits"]) for row in example.table("best_hits.tsv")
     ]
     assert all(len(hit) == 18 for query in data["queries"] for hit in query[4])
 
 
-# ---- nucleotides and translation -------------------------------------------------------------
+# ---- nucleotides -------------------------------------------------------------
 
 
 def test_blastn_finds_both_strands_with_their_positions(nucleotides, chromosome):
@@ -287,45 +237,16 @@ def test_blastn_finds_both_strands_with_their_positions(nucleotides, chromosome)
         "reverse": (100, 1600, 1001),
         HOSTILE: (100, 2001, 2300),
     }
-    for hit, query, target in aligned_rows(nucleotides):
+    for hit, query, target in alignments(nucleotides):
         assert query == target == between(chromosome, *ends(hit, "target"))
 
 
 def test_hostile_names_stay_text_in_every_result(nucleotides):
     html = nucleotides.text("results/report.html")
     assert "<script>alert" not in html
-    assert HOSTILE in [query[0] for query in embedded(nucleotides)["queries"]]
+    assert HOSTILE in [query[0] for query in embedded(html)["queries"]]
     assert HOSTILE in [row["query"] for row in nucleotides.table("best_hits.tsv")]
     assert f"Query= {HOSTILE}\n" in nucleotides.text("results/alignments.txt")
-
-
-def test_blastx_translates_the_queries(tmp_path, genome, proteins):
-    database = write_fasta(tmp_path / "proteins.faa", {"gene": proteins[GENE]})
-    finished = succeeded(run(tmp_path, genome, database))
-    contig = read_fasta(genome)["contig"]
-    assert finished.summary["program"] == "blastx"
-    assert sorted(int(hit["query_frame"]) for hit in finished.hits) == [-1, 2]
-    for hit, query, target in aligned_rows(finished):
-        assert query == translate(between(contig, *ends(hit, "query"))) == target == proteins[GENE]
-
-
-def test_tblastn_translates_the_database(tmp_path, genome, proteins):
-    queries = write_fasta(tmp_path / "queries.faa", {"gene": proteins[GENE]})
-    finished = succeeded(run(tmp_path, queries, genome))
-    assert finished.summary["program"] == "tblastn"
-    gene = 3 * len(proteins[GENE])
-    spans = {ends(hit, "target") for hit in finished.hits}
-    assert spans == {(302, 301 + gene), (900 + 2 * gene, 901 + gene)}
-    assert {hit["identity_percent"] for hit in finished.hits} == {"100.0"}
-
-
-def test_tblastx_translates_both_when_asked(tmp_path, genome):
-    finished = succeeded(run(tmp_path, genome, genome, program="tblastx", max_hits=3))
-    assert len(finished.hits) == 3
-    contig = read_fasta(genome)["contig"]
-    for hit, query, target in aligned_rows(finished):
-        for side, row in (("query", query), ("target", target)):
-            assert row.replace("-", "") == translate(between(contig, *ends(hit, side)))
 
 
 # ---- data that cannot be searched ------------------------------------------------------------
