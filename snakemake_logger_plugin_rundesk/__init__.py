@@ -83,11 +83,9 @@ class LogHandler(LogHandlerBase):
     reporter: "Reporter"
 
     def __post_init__(self) -> None:
-        # here: every job of a `run:` rule imports all plugins
-        from services.engine import records, reporter
+        from services.engine import reporter  # here: every job of a `run:` rule imports all plugins
 
         self._events = Events()
-        self._mark = records.mark_unfinished if reporter.handed_over() else None
         self.reporter = reporter.handed_over() or _from_settings(self.settings)
         alone = len(getattr(self.common_settings, "log_handler_settings", ())) == 1
         logger.addHandler(Ear(self.hear, alone=alone))
@@ -97,9 +95,6 @@ class LogHandler(LogHandlerBase):
 
     def hear(self, record: LogRecord) -> None:
         try:
-            if self._mark and getattr(record, "event", None) == "job_info":
-                # on a desk only: elsewhere it may be a dry run
-                self._mark(Path(), map(str, getattr(record, "output", None) or ()))
             for translated in self._events.translate(record):
                 self.reporter.put(translated)
                 if translated["type"] in ("failed", "restarted"):

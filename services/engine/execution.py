@@ -27,7 +27,8 @@ from services.database import Database
 from services.database.leaving import leave_quickly
 from services.engine import causes, processes, reporter
 from services.engine.console import Console
-from services.engine.settling import Attempt, Unstarted, discard_failed
+from services.engine.records import distrust
+from services.engine.settling import Attempt, Unstarted
 from services.engine.staging import StagingFailed, stage
 from services.files import content
 from services.models import Run
@@ -145,7 +146,7 @@ def prepare(order: Order, connect: Callable[[], reporter.Sink] | None) -> list[s
             raise OSError("processes of an earlier attempt cannot be ended")
         # of a Snakemake that is proven dead: it could not remove them
         shutil.rmtree(rundir.root / ".snakemake" / "locks", ignore_errors=True)
-        discard_failed(rundir, order.attempt - 1)
+        distrust(rundir.root, {rundir.inputs.name, rundir.desk.name})
     data = order.settings.data
     order.settings.cache.mkdir(mode=0o700, exist_ok=True)  # Snakemake lets everybody write to files
     snakefile = stage(run, rundir, kept(data, run.digest), partial(content, data))

@@ -10,42 +10,66 @@ import contextlib
 import json
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-MADE = Path(".snakemake/metadata")
-UNFINISHED = Path(".snakemake/incomplete")
+OWN = ".snakemake"
+MADE = Path(OWN, "metadata")
+UNFINISHED = Path(OWN, "incomplete")
 MARK = json.dumps({"external_jobid": None})  # as for a job that no cluster executes
 
 
-def made(folder: Path) -> set[str]:
-    """Outputs that jobs have made in a run's folder, in all of its attempts."""
-    root, found = folder / MADE, set()
+def made(folder: Path) -> dict[str, float]:
+    """Outputs that jobs made in a run's folder, in all attempts, and when that was written down.
+
+    What jobs reported can lack the last moments of a killed attempt; these records cannot.
+    """
+    root, found = folder / MADE, {}
     for path in root.rglob("*"):
         if path.is_file():
             name = "".join(part.removeprefix("@") for part in path.relative_to(root).parts)
             with contextlib.suppress(ValueError):
-                found.add(urlsafe_b64decode(name).decode())
+                found[urlsafe_b64decode(name).decode()] = path.stat().st_mtime
     return found
 
 
-def mark_unfinished(folder: Path, outputs: Iterable[str]) -> None:
-    """Mark outputs as not to be trusted until their job has ended well. Raises OSError.
+def distrust(folder: Path, apart: Collection[str]) -> None:
+    """Mark as unfinished what lies in a run's folder and was not written down as made.
 
-    Snakemake does the same, but only after it has handed the job over to the thread that executes
-    it: killed in between, it would take the beginning of a file for all of it.
+    Snakemake trusts an output that is there and bears no mark. It marks it only after it has handed
+    the job to the thread that executes it, and takes the mark away before it removes what a failed
+    job had begun to write: killed in between, it would take the beginning of a file for all of it.
+    `apart` are names in `folder` that hold no outputs. A mark on what is no output says nothing.
     """
-    root = folder / UNFINISHED
-    for output in outputs:
-        place = root.joinpath(*_parts(output, os.pathconf(folder, "PC_NAME_MAX") or 255))
-        try:
-            mark = os.open(place, os.O_WRONLY | os.O_CREAT, 0o660)
-        except FileNotFoundError:  # a long name has folders
-            place.parent.mkdir(parents=True, exist_ok=True)
-            mark = os.open(place, os.O_WRONLY | os.O_CREAT, 0o660)
-        with os.fdopen(mark, "w", encoding="utf-8") as file:
-            os.fchmod(mark, 0o660)  # whatever the umask says
-            file.write(MARK)
+    known = made(folder)
+    for place, folders, files in os.walk(folder):
+        if place == str(folder):
+            folders[:] = [name for name in folders if name not in {OWN, *apart}]
+        for name in (*folders, *files):
+            path = Path(place, name)
+            if not _trusted(path, output := str(path.relative_to(folder)), known):
+                _mark(folder, output)
+        folders[:] = [
+            name for name in folders if str(Path(place, name).relative_to(folder)) not in known
+        ]
+
+
+def _trusted(path: Path, output: str, known: Mapping[str, float]) -> bool:
+    """Whether it was made, and is no file that a later job has begun anew since then."""
+    if output not in known:
+        return False
+    return path.is_dir() or path.lstat().st_mtime <= known[output]
+
+
+def _mark(folder: Path, output: str) -> None:
+    with contextlib.suppress(
+        UnicodeEncodeError
+    ):  # then it is no output: Snakemake could not mark it
+        place = folder.joinpath(
+            UNFINISHED, *_parts(output, os.pathconf(folder, "PC_NAME_MAX") or 255)
+        )
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(MARK, encoding="utf-8")
 
 
 def _parts(output: str, longest: int) -> list[str]:

@@ -10,7 +10,6 @@ import functools
 import json
 import logging
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -187,23 +186,6 @@ def _outcome(attempt: Attempt, database: Database, ended: Ended) -> Outcome:
     own = 1 + (run.retries if run else 0)
     limit = own if state is State.EXECUTOR_ERROR else attempt.settings.attempts
     return Outcome(state, code, failures, failures if ended.hopeless else limit)
-
-
-def discard_failed(rundir: RunDir, attempts: int) -> None:
-    """Remove what jobs that failed in earlier attempts had begun to write.
-
-    Snakemake does so itself, after it took its mark of an unfinished job away (9.27); killed
-    between the two, it would take the beginning of a file for all of it when it resumes.
-    """
-    whole, home = made(rundir.root), rundir.root.resolve()
-    for number in range(1, attempts + 1):
-        for record in reporter.read(rundir.attempt(number).errors):
-            for name in set(record.get("output", ())) - whole:
-                path = (rundir.root / name).resolve()
-                if path.is_relative_to(home) and path.is_file():
-                    path.unlink()
-                elif home in path.parents and path.is_dir():
-                    shutil.rmtree(path)
 
 
 def _move(attempt: Attempt, database: Database, ended: Ended, outcome: Outcome) -> State:
