@@ -22,7 +22,8 @@ unexport PYTHONDONTWRITEBYTECODE
 export PIP_NO_INPUT := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test check $(CHECKS) format chaos bench bench-latency screenshots clean
+.PHONY: run test check format chaos bench bench-latency screenshots clean
+.PHONY: $(CHECKS)
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run

@@ -43,15 +43,13 @@ def distrust(folder: Path, apart: Collection[str]) -> None:
     """
     known = made(folder)
     for place, folders, files in os.walk(folder):
-        if place == str(folder):
+        within = Path(place).relative_to(folder)
+        if within == Path():
             folders[:] = [name for name in folders if name not in {OWN, *apart}]
         for name in (*folders, *files):
-            path = Path(place, name)
-            if not _trusted(path, output := str(path.relative_to(folder)), known):
+            if not _trusted(Path(place, name), output := str(within / name), known):
                 _mark(folder, output)
-        folders[:] = [
-            name for name in folders if str(Path(place, name).relative_to(folder)) not in known
-        ]
+        folders[:] = [name for name in folders if str(within / name) not in known]
 
 
 def _trusted(path: Path, output: str, known: Mapping[str, float]) -> bool:
@@ -62,12 +60,9 @@ def _trusted(path: Path, output: str, known: Mapping[str, float]) -> bool:
 
 
 def _mark(folder: Path, output: str) -> None:
-    with contextlib.suppress(
-        UnicodeEncodeError
-    ):  # then it is no output: Snakemake could not mark it
-        place = folder.joinpath(
-            UNFINISHED, *_parts(output, os.pathconf(folder, "PC_NAME_MAX") or 255)
-        )
+    longest = os.pathconf(folder, "PC_NAME_MAX") or 255
+    with contextlib.suppress(UnicodeEncodeError):  # no output: Snakemake could not mark it either
+        place = folder.joinpath(UNFINISHED, *_parts(output, longest))
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(MARK, encoding="utf-8")
 
