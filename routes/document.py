@@ -56,18 +56,20 @@ class Document(Swagger):  # type: ignore[misc]  # flasgger ships no types
     """Flasgger, which describes the views when the document is asked for, and not at each start."""
 
     def get_apispecs(self, endpoint: str = "openapi") -> dict[str, Any]:
-        rules = self.app.url_map.iter_rules()
-        reading = {rule.endpoint for rule in rules if "GET" in (rule.methods or ())}
-        described = _described(
-            tuple(
-                (view, name in reading)
-                for name, view in self.app.view_functions.items()
-                if hasattr(view, "operation")
-            )
-        )
-        self.template = _template(*described)
+        if endpoint not in self.apispecs:  # where Flasgger keeps what it made
+            self.template = _template(*_described(self._views()))
         found: dict[str, Any] = super().get_apispecs(endpoint)
         return found
+
+    def _views(self) -> tuple[tuple[Any, bool], ...]:
+        """Each view that `operation` made, and whether it only reads."""
+        rules = self.app.url_map.iter_rules()
+        reading = {rule.endpoint for rule in rules if "GET" in (rule.methods or ())}
+        return tuple(
+            (view, name in reading)
+            for name, view in self.app.view_functions.items()
+            if hasattr(view, "operation")
+        )
 
 
 @functools.cache  # the same views for every app of a process; half a second of work

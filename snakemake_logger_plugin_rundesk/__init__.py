@@ -226,7 +226,6 @@ class Events:
             "at": at,
             "rule": rule,
             "wildcards": known.get("wildcards", {}),
-            "output": known.get("output", []),
             "log": log,
             "command": command.strip()[:LONGEST_TEXT],
         }

@@ -130,7 +130,7 @@ def exhaustive(program: str, letters: int, settings: dict) -> bool:
     """Whether each query is compared with every sequence of a database of so many letters.
 
     The k-mers that else choose what is aligned miss some relatives, and need tables that take
-    MMseqs2 four seconds to make, however small the database is.
+    MMseqs2 seconds to make, however small the database is.
     """
     if program == "blastn" or settings["sensitivity"] < HIGHEST_SENSITIVITY:
         return False

@@ -126,7 +126,9 @@ function revealInList() {
 function nothingFound() {
   const ideas = [`raise the E-value threshold (now ${evalueText(DATA.settings.evalue)})`];
   if (DATA.program === "blastn") ideas.push(`lower the word size (now ${DATA.settings.word_size})`);
-  else if (!DATA.exhaustive) ideas.push(`raise the sensitivity (now ${DATA.settings.sensitivity}, at most 7.5)`);
+  else if (!DATA.exhaustive) {
+    ideas.push(`raise the sensitivity (now ${DATA.settings.sensitivity}, at most 7.5)`);
+  }
   if (DATA.settings.min_identity || DATA.settings.min_query_coverage) {
     ideas.push("lower the minimum identity or query coverage");
   }

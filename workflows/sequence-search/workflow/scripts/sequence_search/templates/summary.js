@@ -106,7 +106,7 @@ function methodsText() {
     + `${counted(DATA.databaseSequences, "database sequence", "database sequences")} `
     + `(${DATA.databaseFile}, ${lengthOf(DATA.databaseLetters, DATA.databaseType)})`;
   const how = DATA.program === "blastn" ? `word size ${settings.word_size}, ${strandText()}`
-    : `${DATA.exhaustive ? "every pair" : `sensitivity ${settings.sensitivity}`}, scores from BLOSUM62`;
+    : `${DATA.exhaustive ? "all pairs" : `sensitivity ${settings.sensitivity}`}, scores from BLOSUM62`;
   const translation = DATA.queryStep + DATA.targetStep > 2
     ? ` Nucleotides were translated with genetic code ${settings.genetic_code} in reading frames of `
       + `at least ${settings.min_orf_codons} codons.` : "";
@@ -134,15 +134,16 @@ function settingsList() {
     ["Hits per query", grouped(settings.max_hits)],
     ["Minimum identity", `${settings.min_identity} %`],
     ["Minimum query coverage", `${settings.min_query_coverage} %`],
-    ...DATA.exhaustive ? [] : [["Low-complexity masking", settings.mask_low_complexity ? "on" : "off"]],
     ["Candidates per query", grouped(Math.max(settings.prefilter_hits, settings.max_hits))]];
   const own = DATA.program === "blastn"
     ? [["Word size", settings.word_size], ["Strand", settings.strand]]
     : [["Sensitivity", DATA.exhaustive ? "all pairs compared" : settings.sensitivity]];
+  const masking = DATA.exhaustive ? []
+    : [["Low-complexity masking", settings.mask_low_complexity ? "on" : "off"]];
   const translated = DATA.queryStep + DATA.targetStep > 2
     ? [["Genetic code", settings.genetic_code],
       ["Shortest reading frame", `${settings.min_orf_codons} codons`]] : [];
-  return element("dl", { className: "settings" }, [...common, ...own, ...translated].map(
+  return element("dl", { className: "settings" }, [...common, ...own, ...masking, ...translated].map(
     ([label, value]) => element("div", {}, element("dt", {}, label),
       element("dd", {}, String(value)))));
 }
