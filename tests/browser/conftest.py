@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from services.settings import Settings
 from tests.chromium import launched
@@ -62,6 +64,13 @@ class Window:
             self.complaints.append(f"answer {status}: {url}")
 
 
+def violations(page: Page) -> list[dict[str, Any]]:
+    """What axe-core finds wrong with the page as it is now."""
+    only = {"resultTypes": ["violations"]}  # all that passes is not told in full: half the time
+    found: list[dict[str, Any]] = Axe().run(page, options=only).response["violations"]
+    return found
+
+
 @pytest.fixture
 def desk(settings: Settings, tmp_path: Path) -> Iterator[Servers]:
     """API, portal and runner over one database."""
@@ -80,22 +89,32 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def reader(chromium: Browser) -> Iterator[BrowserContext]:
-    """Who has been here before: the browser has compiled the portal's scripts and keeps them."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+def reader(chromium: Browser) -> Iterator[Window]:
+    """Who has been here before: a page that has compiled the portal's scripts, and is watched.
+
+    A new page would compile them once more, which takes longer than most of these tests. It asks
+    for reduced motion: what fades is drawn over and over.
+    """
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     context.set_default_timeout(PATIENCE)
-    yield context
+    window = Window(context.new_page(), "")
+    window.watch()
+    yield window
     context.close()
 
 
 @pytest.fixture
-def window(reader: BrowserContext, desk: Servers) -> Iterator[Window]:
+def window(reader: Window, desk: Servers) -> Iterator[Window]:
     """A window on the desk's portal; the test fails on anything it should not have seen."""
-    window = Window(reader.new_page(), desk.settings.public_portal_url)
-    window.watch()
-    yield window
-    window.page.evaluate("localStorage.clear()")
-    for page in reader.pages:
-        page.close()
-    reader.clear_cookies()
-    assert window.complaints == []
+    reader.home = desk.settings.public_portal_url
+    yield reader
+    page = reader.page
+    page.evaluate("localStorage.clear(), sessionStorage.clear()")
+    page.goto("about:blank")  # what was open there asks for nothing any more
+    page.emulate_media(color_scheme="light")
+    for other in page.context.pages:
+        if other is not page:
+            other.close()
+    page.context.clear_cookies()
+    complaints, reader.complaints[:] = reader.complaints[:], []
+    assert complaints == []

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from services.access import local_actor
 from services.bootstrap import build
 from services.models import Actor, RunRequest, Scope, TokenRequest
 from services.settings import Settings
+from tests.browser.conftest import violations
 from tests.browser.desks import shared
 from tests.servers import Servers
 
@@ -50,12 +50,12 @@ def people(settings):
     services.close()
 
 
-def violations(page):
-    """What axe-core (WCAG A and AA) finds wrong with the page, light and dark."""
+def wrong(page):
+    """What is wrong with the page, light and dark."""
     found = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        found += [(scheme, one["id"]) for one in Axe().run(page).response["violations"]]
+        found += [(scheme, one["id"]) for one in violations(page)]
     return found
 
 
@@ -70,7 +70,7 @@ def test_sign_in_see_ones_own_and_sign_out(window, people):
     expect(page.get_by_role("alert")).to_contain_text("revoked or never was")
     assert window.complaints == [f"answer 401: {window.home}/sign-in"]
     window.complaints.clear()
-    assert violations(page) == []
+    assert wrong(page) == []
 
     field.fill(people.token.secret)
     field.press("Enter")

@@ -66,11 +66,18 @@ def large(folder, name, size):
     return path
 
 
-def slow(page, rate):
-    """Bound what the page sends, in bytes per second."""
-    session = page.context.new_cdp_session(page)
+@pytest.fixture
+def slow(window):
+    """Bounds what the page sends, in bytes per second."""
+    session = window.page.context.new_cdp_session(window.page)
     conditions = {"offline": False, "latency": 0, "downloadThroughput": -1}
-    session.send("Network.emulateNetworkConditions", {**conditions, "uploadThroughput": rate})
+
+    def bound(rate):
+        session.send("Network.emulateNetworkConditions", {**conditions, "uploadThroughput": rate})
+
+    yield bound
+    bound(-1)
+    session.detach()
 
 
 def open_files(window):
@@ -113,11 +120,11 @@ def test_300_mb_over_a_line_cut_twice_arrive_byte_for_byte_in_flat_memory(
 
 
 def test_reload_in_the_middle_goes_on_when_the_file_is_chosen_again(
-    window, line, services, actor, tmp_path
+    window, slow, line, services, actor, tmp_path
 ):
     path = large(tmp_path, "reloaded <b>.fastq", 48)
     page = open_files(window)
-    slow(page, 24 * MIB)
+    slow(24 * MIB)
     send(page, path)
     until(lambda: page.wait_for_timeout(50) or line.carried > 20 * MIB)
     page.reload()
@@ -132,10 +139,12 @@ def test_reload_in_the_middle_goes_on_when_the_file_is_chosen_again(
     expect(row).to_have_count(0)
 
 
-def test_pause_other_pages_and_an_api_that_is_away(window, desk, line, services, actor, tmp_path):
+def test_pause_other_pages_and_an_api_that_is_away(
+    window, slow, desk, line, services, actor, tmp_path
+):
     path = large(tmp_path, "paused.fasta", 40)
     page = open_files(window)
-    slow(page, 20 * MIB)
+    slow(20 * MIB)
     send(page, path)
     page.get_by_role("button", name="Pause paused.fasta").click()
     expect(page.locator(f"{BOX} li")).to_contain_text("Paused")

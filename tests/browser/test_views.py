@@ -8,13 +8,12 @@ import zipfile
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from services.errors import NotFound
 from services.models import Cause, CauseKind
 from services.settings import HERE, Settings
-from tests.browser.conftest import BACKGROUND, Window
+from tests.browser.conftest import BACKGROUND, Window, violations
 from tests.browser.desks import shared
 from tests.chromium import launched
 from tests.host import until
@@ -78,15 +77,15 @@ def settings(desk: Servers) -> Settings:
     return desk.settings
 
 
-def violations(page: Page) -> list[str]:
-    """What axe-core (WCAG A and AA) finds seriously wrong with the page now, light and dark."""
+def grave(page: Page) -> list[str]:
+    """What is seriously wrong with the page now, light and dark."""
     found = []
     dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     for scheme in sorted(BACKGROUND, reverse=not dark):  # another is drawn as slowly as a page
         page.emulate_media(color_scheme=scheme)
         expect(page.locator(".stApp")).to_have_css("background-color", BACKGROUND[scheme])
         page.wait_for_function(SETTLED)
-        for one in Axe().run(page).response["violations"]:
+        for one in violations(page):
             if one["impact"] in GRAVE:
                 nodes = ", ".join(node["html"][:120] for node in one["nodes"][:3])
                 found.append(f"{page.url} ({scheme}): {one['id']}: {nodes}")
@@ -123,12 +122,12 @@ def test_views_have_no_serious_violation(window, services, actor):
     for path, sign in views.items():
         window.open(path)
         expect(sign).to_be_visible()
-        found += violations(window.page)
+        found += grave(window.page)
         assert not window.page.evaluate("'hacked' in window"), path
     for tab in TABS:
         window.page.get_by_role("tab", name=tab).click()
         expect(window.page).to_have_url(re.compile(f"tab={tab}"))
-        found += violations(window.page)
+        found += grave(window.page)
         assert not window.page.evaluate("'hacked' in window"), tab
     services.runs.cancel(actor, waiting.id)  # else another test's scene would claim it
     assert found == []
