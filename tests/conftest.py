@@ -19,7 +19,10 @@ from services.database.binary import find
 from services.database.mongod import Mongod
 from services.models import Actor
 from services.settings import Settings
+from services.startup import OBJECTS
 from tests.host import free_port
+
+gc.set_threshold(OBJECTS, *gc.get_threshold()[1:])
 
 
 def pytest_collection_finish() -> None:
