@@ -1,11 +1,12 @@
 # make run    the desk: database, API, portal, runner
-# make test   every check and every test
+# make test   every check and every test that does not take long
 # make chaos  runs on a desk to which everything happens: RUNS, FAULTS, SEED
 # make bench  what things cost, beside others that do the same: BENCHES
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := .ci/install
+NGINX := .ci/debian $(VENV)/nginx nginx nginx
 # One more than there are processors: each waits now and then. Eight hold all that can be shared out.
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 8 ? n + 1 : 8)))
 RUNS ?= 200
@@ -17,24 +18,31 @@ CHECKS := check-types $(LINTED) check-imports check-rules check-format
 # Shows what a command says only when it fails.
 quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 
+# Runs tests with the Chromium that a command finds, and nginx where there is one.
+tests = chromium=$$($(1)) || exit 1; nginx=$$($(NGINX)); \
+	RUNDESK_CHROMIUM=$$chromium RUNDESK_NGINX=$$nginx \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 # Where it is set, each of the many processes of a desk would compile what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_NO_INPUT := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test check format chaos bench bench-latency screenshots clean
+.PHONY: run test test-long check format chaos bench bench-latency screenshots clean
 .PHONY: $(CHECKS)
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run
 	@exec $(BIN)/rundesk up
 
-test: check
-	@chromium=$$(.ci/chromium) || exit 1; \
-	shell=$$(.ci/chromium light); \
-	nginx=$$(.ci/debian $(VENV)/nginx nginx nginx); \
-	RUNDESK_CHROMIUM=$$chromium RUNDESK_HEADLESS_SHELL=$$shell RUNDESK_NGINX=$$nginx \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
+# What is no Python package is fetched while those are installed.
+test:
+	@{ .ci/chromium; $(NGINX); } >/dev/null & $(MAKE) --no-print-directory check || exit 1; wait; \
+	$(call tests,.ci/chromium) $(TESTS)
+
+# What is marked `long` alone; the long course of `make chaos` is beside it.
+test-long: check
+	@$(call tests,.ci/chromium whole) -m long $(TESTS)
 
 check: $(VENV)/.test
 	@$(MAKE) --no-print-directory --jobs $(WORKERS) $(CHECKS)

@@ -19,13 +19,9 @@ FLAGS = [
 ]
 
 
-def launched(kind: BrowserType, *, whole: bool = False) -> Browser:
-    """A Chromium: its headless shell where there is one, or the `whole` of it.
-
-    The shell draws the same, and has no viewer for PDF.
-    """
-    names = ("RUNDESK_CHROMIUM",) if whole else ("RUNDESK_HEADLESS_SHELL", "RUNDESK_CHROMIUM")
-    given = next(filter(None, map(os.environ.get, names)), None)
-    program = given or shutil.which("chromium")
+def launched(kind: BrowserType) -> Browser:
+    """The Chromium that RUNDESK_CHROMIUM names, or that of the PATH; its headless shell first."""
+    there = map(shutil.which, ("chromium-headless-shell", "chromium"))
+    program = os.environ.get("RUNDESK_CHROMIUM") or next(filter(None, there), None)
     assert program, "RUNDESK_CHROMIUM or a chromium on the PATH is needed"
     return kind.launch(executable_path=program, args=FLAGS)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
+import warnings
 import zipfile
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests_cache import CachedSession
+from rocrate_validator.services import validate
 from urllib3 import HTTPResponse
 
 from services.access import local_actor
@@ -83,14 +83,15 @@ def assert_valid_crate(
     """Fail unless the validator finds nothing amiss; the entities of the crate by id."""
     with TemporaryDirectory(prefix="rundesk-crate-") as name:
         entities = unpack(services, run_id, Path(name) / "crate", inputs=inputs)
-        options = ["--no-paging", "--offline", "--cache-path", str(_cache())]
-        asked = ["-p", PROFILE, "-l", level, "-f", "json", "-o", f"{name}/report.json"]
-        program = [str(Path(sys.executable).with_name("rocrate-validator")), "-y", "validate"]
-        done = subprocess.run(
-            [*program, *options, *asked, f"{name}/crate"], capture_output=True, text=True
-        )
-        report = Path(name, "report.json")
-        found = json.loads(report.read_text()) if report.exists() else {"issues": done.stderr}
-    assert found.get("passed"), json.dumps(found["issues"], indent=1)
-    assert done.returncode == 0, done.stderr
+        asked = {
+            "rocrate_uri": f"{name}/crate",
+            "profile_identifier": PROFILE,
+            "requirement_severity": level.upper(),
+            "offline": True,
+            "cache_path": _cache(),
+        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what it is made of
+            found = validate(asked)
+    assert found.passed(), [(issue.violatingEntity, issue.message) for issue in found.get_issues()]
     return entities

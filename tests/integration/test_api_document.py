@@ -9,7 +9,6 @@ import pytest
 import schemathesis
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import TypeAdapter
-from schemathesis.config import SchemathesisConfig
 
 from routes.problems import CODES, Failure
 from services.models import (
@@ -199,49 +198,48 @@ KNOWN_ONLY_LATER = [
     "list_imports",
 ]
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
-PROFILE = {
-    "seed": 1,
-    "generation": {"max-examples": 6, "deterministic": True, "database": "none"},
-    "phases": {"stateful": {"max-steps": 8}},
-    "operations": [
-        {
-            "include-operation-id": KNOWN_ONLY_LATER,
-            "checks": {"positive_data_acceptance": {"enabled": False}},
+OPERATIONS = [
+    {
+        "include-operation-id": KNOWN_ONLY_LATER,
+        "checks": {"positive_data_acceptance": {"enabled": False}},
+    },
+    {  # known later as well; by other methods their addresses are those of runs with odd ids
+        "include-operation-id": ["validate_run", "preview_run"],
+        "checks": {
+            "positive_data_acceptance": {"enabled": False},
+            "unsupported_method": {"enabled": False},
+            "allow_header_conformance": {"enabled": False},
         },
-        {  # known later as well; by other methods their addresses are those of runs with odd ids
-            "include-operation-id": ["validate_run", "preview_run"],
-            "checks": {
-                "positive_data_acceptance": {"enabled": False},
-                "unsupported_method": {"enabled": False},
-                "allow_header_conformance": {"enabled": False},
-            },
+    },
+    {  # tus has 412 for what does not speak its version; a fitting checksum is known only later
+        "include-path-regex": "^/uploads/.",
+        "checks": {
+            "negative_data_rejection": {"expected-statuses": [400, 404, 409, 412, 413, 415]},
+            "missing_required_header": {"expected-statuses": [400, 412]},
+            "positive_data_acceptance": {"enabled": False},
         },
-        {  # tus has 412 for what does not speak its version; a fitting checksum is known only later
-            "include-path-regex": "^/uploads/.",
-            "checks": {
-                "negative_data_rejection": {"expected-statuses": [400, 404, 409, 412, 413, 415]},
-                "missing_required_header": {"expected-statuses": [400, 412]},
-                "positive_data_acceptance": {"enabled": False},
-            },
+    },
+    {  # it would have headers refused that are unknown
+        "include-operation-id": "create_upload",
+        "checks": {
+            "negative_data_rejection": {"enabled": False},
+            "missing_required_header": {"expected-statuses": [400, 412]},
+            "positive_data_acceptance": {"enabled": False},
         },
-        {  # it would have headers refused that are unknown
-            "include-operation-id": "create_upload",
-            "checks": {
-                "negative_data_rejection": {"enabled": False},
-                "missing_required_header": {"expected-statuses": [400, 412]},
-                "positive_data_acceptance": {"enabled": False},
-            },
-        },
-    ],
-}
+    },
+]
 
 
 # Schemathesis does not close the replies of an app, so sent files stay open until collected.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_schemathesis_finds_nothing(client):
+@pytest.mark.parametrize("examples", [2, pytest.param(30, marks=pytest.mark.long)])
+def test_schemathesis_finds_nothing(client, examples):
+    stateful = {"stateful": {"max-steps": 8}}
     schema = schemathesis.openapi.from_wsgi(
-        "/apidocs/openapi.json", client.application, config=SchemathesisConfig.from_dict(PROFILE)
+        "/apidocs/openapi.json",
+        client.application,
+        config=fuzzing.config(examples, OPERATIONS, phases=stateful),
     )
     failures, cases = fuzzing.check(schema)
     assert not failures, "\n\n".join(failures[:5])

@@ -1,14 +1,17 @@
-"""The benches run, with small counts; what they measure is not judged here."""
+"""The benches run, with small counts; what they measure is not judged here.
+
+Each makes a desk of its own, so all but one of them are for `make test-long`.
+"""
 
 from __future__ import annotations
 
 import re
 import subprocess
-import sys
 
 import pytest
 
 from services.settings import HERE
+from services.startup import program
 
 SMALL = {
     "startup": (["--rounds", "1"], r"ours takes \d\.\d\d of plain"),
@@ -45,10 +48,12 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(
+    "name", ["latency", *(pytest.param(n, marks=pytest.mark.long) for n in SMALL if n != "latency")]
+)
 def test_bench_runs_and_tells_its_ratio(name):
     arguments, line = SMALL[name]
-    command = [sys.executable, "-m", f"bench.{name}", *arguments]
+    command = program(f"bench.{name}", *arguments)
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert re.search(line, done.stdout), done.stdout

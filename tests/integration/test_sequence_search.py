@@ -165,6 +165,7 @@ def test_small_database_compared_in_full_misses_nothing(example, proteins, tmp_p
     assert "peptide" in {hit["query"] for hit in whole.hits}
 
 
+@pytest.mark.long  # the table of the smallest database takes 0.8 GB
 def test_table_of_a_database_changes_no_hit(tmp_path):
     files = EXAMPLE / "queries.fasta.gz", EXAMPLE / "swissprot_subset.fasta.gz"
     brief = {"chunks": 1, "alignments_text": False, "blast_formats": False, "sensitivity": 1}
