@@ -10,6 +10,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 PATIENCE = 120.0  # s; far more than anything takes on an idle machine
+SHORTEST, LONGEST = 0.02, 0.3  # s between two looks
+LATER = 0.05  # of the time that was waited
 
 
 def free_port() -> int:
@@ -20,9 +22,14 @@ def free_port() -> int:
 
 
 def until(condition: Callable[[], T], seconds: float = PATIENCE) -> T:
-    """Wait for `condition` to give something true, and return that; fails after `seconds`."""
-    end = time.monotonic() + seconds
+    """Wait for `condition` to give something true, and return that; fails after `seconds`.
+
+    It looks the less often the longer it has waited: what waits long finds out a little later, and
+    takes no time from what it waits for.
+    """
+    begun = time.monotonic()
     while not (found := condition()):
-        assert time.monotonic() < end, f"it did not come true within {seconds:.0f} s"
-        time.sleep(0.05)
+        waited = time.monotonic() - begun
+        assert waited < seconds, f"it did not come true within {seconds:.0f} s"
+        time.sleep(min(max(SHORTEST, LATER * waited), LONGEST))
     return found
