@@ -1,6 +1,6 @@
 """The benches run, with small counts; what they measure is not judged here.
 
-Each makes a desk of its own, so all but one of them are for `make test-long`.
+Most make a desk of their own, so they are for `make test-long`.
 """
 
 from __future__ import annotations
@@ -48,9 +48,8 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", ["latency", *(pytest.param(n, marks=pytest.mark.long) for n in SMALL if n != "latency")]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", SMALL)
 def test_bench_runs_and_tells_its_ratio(name):
     arguments, line = SMALL[name]
     command = program(f"bench.{name}", *arguments)

@@ -101,14 +101,17 @@ CONTRADICTIONS = [
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("known", [False, True], ids=["runs unknown", "a run that is there"])
-def test_schemathesis_finds_nothing_by_the_official_document(client, services, run, known):
+@pytest.mark.parametrize("examples", [4, pytest.param(50, marks=pytest.mark.long)])
+def test_schemathesis_finds_nothing_by_the_official_document(
+    client, services, run, examples, known
+):
     (job,) = services.runs.jobs(ME, run.id)
     with_document = DispatcherMiddleware(
         client.application, {"/document": Response(DOCUMENT.read_text())}
     )
     there = {"parameters": {"path.run_id": run.id, "path.task_id": job.id}} if known else {}
     schema = schemathesis.openapi.from_wsgi(
-        "/document", with_document, config=fuzzing.config(12, CONTRADICTIONS, **there)
+        "/document", with_document, config=fuzzing.config(examples, CONTRADICTIONS, **there)
     )
     failures, cases = fuzzing.check(schema)
     assert not failures, "\n\n".join(failures[:5])

@@ -68,6 +68,7 @@ def sink():
 @pytest.fixture
 def quick(monkeypatch):
     """The times of the reporter, shortened."""
+    monkeypatch.setattr(reporter, "FIRST", 0.05)
     monkeypatch.setattr(reporter, "RETRY", 0.05)
     monkeypatch.setattr(reporter, "HOLD", 0.2)
 
@@ -90,14 +91,16 @@ def test_records_arrive_in_order_and_in_batches(place, sink):
     assert not place.spool.exists()
 
 
-def test_records_are_delivered_while_the_run_goes_on(place, sink):
+def test_records_are_delivered_while_the_run_goes_on(place, sink, quick):
     taken = Reporter(place, sink.connect)
     taken.put(progress(1))
     until(lambda: sink.numbers == [1])
     taken.close()
 
 
-def test_a_stream_is_written_the_less_often_the_longer_writing_takes(place, sink, monkeypatch):
+def test_a_stream_is_written_the_less_often_the_longer_writing_takes(
+    place, sink, quick, monkeypatch
+):
     monkeypatch.setattr(reporter, "SHARE", 1e-9)
     monkeypatch.setattr(reporter, "LONGEST", 3600.0)
     taken = Reporter(place, sink.connect)
@@ -167,7 +170,7 @@ def test_records_wait_in_memory_while_disk_and_database_are_away(place, sink, qu
     assert taken.failures == 0
 
 
-def test_long_supervised_run_delivers_the_rest_itself(place, sink):
+def test_long_supervised_run_delivers_the_rest_itself(place, sink, quick):
     taken = Reporter(place, sink.connect, supervised=True)
     taken.put(progress(1))
     until(lambda: sink.records)
@@ -203,7 +206,7 @@ def test_records_stay_in_the_spool_when_the_database_does_not_return(place, sink
     assert [record["n"] for record in reporter.read(place.spool)] == list(range(100))
 
 
-def test_close_does_not_wait_for_a_database_that_hangs(place, sink, monkeypatch):
+def test_close_does_not_wait_for_a_database_that_hangs(place, sink, quick, monkeypatch):
     monkeypatch.setattr(reporter, "CLOSING", 0.2)
     sink.answering.clear()
     taken = Reporter(place, sink.connect)
@@ -230,7 +233,7 @@ def test_memory_is_bounded_and_the_disk_takes_the_rest(place, sink, monkeypatch)
     assert set(sink.numbers) == set(range(200))
 
 
-def test_failure_of_the_sink_is_counted_and_told(place, sink, capsys):
+def test_failure_of_the_sink_is_counted_and_told(place, sink, quick, capsys):
     taken = Reporter(place, sink.connect)
     taken.put(progress(0, poison=True))
     until(lambda: taken.failures)
@@ -240,7 +243,7 @@ def test_failure_of_the_sink_is_counted_and_told(place, sink, capsys):
     assert "1 events could not be reported; the last: ValueError" in capsys.readouterr().err
 
 
-def test_one_bad_record_does_not_take_others_along(place, sink):
+def test_one_bad_record_does_not_take_others_along(place, sink, quick):
     taken = Reporter(place, sink.connect)
     sink.answering.clear()
     taken.put(progress(0))
