@@ -13,7 +13,7 @@ RUNS ?= 200
 FAULTS ?= 100
 BENCHES ?= startup latency overhead throughput claims idle sessions databases api uploads transfers
 LINTED := $(patsubst %,check-%,$(sort $(wildcard workflows/*/workflow/Snakefile)))
-CHECKS := check-types $(LINTED) check-imports check-rules check-format
+CHECKS := check-types $(VENV)/.compiled $(LINTED) check-imports check-rules check-format
 
 # Shows what a command says only when it fails.
 quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
@@ -29,7 +29,7 @@ export PIP_NO_INPUT := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: run test test-long check format chaos bench bench-latency screenshots clean
-.PHONY: $(CHECKS)
+.PHONY: $(filter check-%,$(CHECKS))
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run
@@ -95,16 +95,21 @@ $(VENV)/.test: pyproject.toml | $(BIN)/python $(VENV)/clients/bin/wes-client
 	@$(INSTALL) $(BIN)/python --editable '.[dev]'
 	@touch $@ $(VENV)/.run
 
+# What the tests import is compiled once, beside the checks: else each of their processes would do it.
+$(VENV)/.compiled: $(VENV)/.test
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 || true
+	@touch $@
+
 # Apart from the rest: its server half would bring other event loops into the portal's environment.
 $(VENV)/clients/bin/wes-client: | $(BIN)/python
-	@$(BIN)/python -m venv $(VENV)/clients
-	@$(INSTALL) $(VENV)/clients/bin/python 'wes-service>=5,<6'
+	@$(BIN)/python -m venv --without-pip $(VENV)/clients
+	@BY=$(BIN)/python $(INSTALL) $(VENV)/clients/bin/python 'wes-service>=5,<6'
 
 # In a folder of their own: Snakemake imports every plugin that it finds, at each start.
 $(VENV)/.bench: $(VENV)/.run
 	@echo "Installing what the benches compare with"
 	@$(BIN)/python -m pip -qq install --ignore-installed --prefix $(VENV)/peers 'snakemake-logger-plugin-snkmt>=0.1.9,<0.2'
-	@$(BIN)/python -m venv $(VENV)/sapporo
-	@$(INSTALL) $(VENV)/sapporo/bin/python 'sapporo>=2.4,<3'
+	@$(BIN)/python -m venv --without-pip $(VENV)/sapporo
+	@BY=$(BIN)/python $(INSTALL) $(VENV)/sapporo/bin/python 'sapporo>=2.4,<3'
 	@.ci/debian $(VENV)/wrk wrk wrk libluajit-5.1-2 libluajit-5.1-common >/dev/null || true
 	@touch $@
