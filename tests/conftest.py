@@ -22,6 +22,7 @@ from services.settings import Settings
 from services.startup import OBJECTS
 from tests.host import free_port
 
+# As the desk's own programs do while they import.
 gc.set_threshold(OBJECTS, *gc.get_threshold()[1:])
 
 

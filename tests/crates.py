@@ -77,16 +77,14 @@ def unpack(services: Services, run_id: str, folder: Path, *, inputs: bool = True
     return {entity["@id"]: entity for entity in graph}
 
 
-def assert_valid_crate(
-    services: Services, run_id: str, *, inputs: bool = True, level: str = "required"
-) -> dict[str, Any]:
+def assert_valid_crate(services: Services, run_id: str, *, inputs: bool = True) -> dict[str, Any]:
     """Fail unless the validator finds nothing amiss; the entities of the crate by id."""
     with TemporaryDirectory(prefix="rundesk-crate-") as name:
         entities = unpack(services, run_id, Path(name) / "crate", inputs=inputs)
         asked = {
             "rocrate_uri": f"{name}/crate",
             "profile_identifier": PROFILE,
-            "requirement_severity": level.upper(),
+            "requirement_severity": "REQUIRED",
             "offline": True,
             "cache_path": _cache(),
         }
