@@ -77,19 +77,26 @@ def unpack(services: Services, run_id: str, folder: Path, *, inputs: bool = True
     return {entity["@id"]: entity for entity in graph}
 
 
+def amiss(crate: Path) -> list[str]:
+    """What the validator says that an unpacked crate lacks of what is required."""
+    asked = {
+        "rocrate_uri": str(crate),
+        "profile_identifier": PROFILE,
+        "requirement_severity": "REQUIRED",
+        "offline": True,
+        "cache_path": _cache(),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what it is made of
+        found = validate(asked)
+    words = [f"{issue.violatingEntity}: {issue.message}" for issue in found.get_issues()]
+    assert found.passed() is not bool(words)
+    return words
+
+
 def assert_valid_crate(services: Services, run_id: str, *, inputs: bool = True) -> dict[str, Any]:
     """Fail unless the validator finds nothing amiss; the entities of the crate by id."""
     with TemporaryDirectory(prefix="rundesk-crate-") as name:
-        entities = unpack(services, run_id, Path(name) / "crate", inputs=inputs)
-        asked = {
-            "rocrate_uri": f"{name}/crate",
-            "profile_identifier": PROFILE,
-            "requirement_severity": "REQUIRED",
-            "offline": True,
-            "cache_path": _cache(),
-        }
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what it is made of
-            found = validate(asked)
-    assert found.passed(), [(issue.violatingEntity, issue.message) for issue in found.get_issues()]
+        entities = unpack(services, run_id, Path(name), inputs=inputs)
+        assert amiss(Path(name)) == []
     return entities

@@ -17,7 +17,7 @@ from services.models import Actor, State
 from services.provenance import METADATA
 from services.reports import Reports
 from services.rundir import RunDir
-from tests.crates import assert_valid_crate, unpack
+from tests.crates import amiss, assert_valid_crate, unpack
 from tests.http import client_of, refused
 
 ME = local_actor()
@@ -67,6 +67,13 @@ def test_crate_of_a_run_is_valid_and_tells_its_story(desk, pair):
     assert ids(main["result"]) == ["results/total.txt"]
     steps = ids(entities["workflow/Snakefile"]["step"])
     assert sorted(entities[step]["name"] for step in steps) == ["all", "make", "total"]
+
+
+def test_validator_misses_what_is_taken_out(desk, pair, tmp_path):
+    unpack(desk.services, pair.id, tmp_path)
+    text = (tmp_path / METADATA).read_text()
+    (tmp_path / METADATA).write_text(text.replace('"mainEntity"', '"mainThing"'))
+    assert "./: The Main Workflow must be specified" in "\n".join(amiss(tmp_path))
 
 
 def test_crate_names_parameters_and_inputs_with_checksums(desk, copied):
