@@ -95,7 +95,7 @@ def alignments(finished: Run) -> Iterator[tuple[dict[str, str], str, str]]:
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory) -> Run:
-    """The example with its settings: four parts asked for, two of them used."""
+    """The example with its sensitivity, and four parts asked for, of which its queries fill two."""
     queries, database = EXAMPLE / "queries.fasta.gz", EXAMPLE / "swissprot_subset.fasta.gz"
     folder = tmp_path_factory.mktemp("example")
     return succeeded(run(folder, queries, database, sensitivity=5.7))
