@@ -9,6 +9,8 @@ import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.host import until
+
 TAG = b"RUNDESK_RUN="
 UNKNOWN = 0  # number of an attempt that nobody can tell
 
@@ -69,6 +71,14 @@ def row(pid: int) -> Row | None:
     if fields[0] in "ZXx":
         return None
     return Row(pid, int(fields[19]), int(fields[1]), head.partition("(")[2])
+
+
+def killed(*targets: Row | None) -> int:
+    """SIGKILL to all at once; how many were there. They are gone when this returns."""
+    struck = [target for target in targets if target and target.signal(signal.SIGKILL)]
+    for target in struck:
+        until(lambda target=target: target.again() is None)
+    return len(struck)
 
 
 def table() -> dict[int, Row]:

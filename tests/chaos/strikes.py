@@ -13,7 +13,7 @@ from services.errors import TransitionRefused
 from services.models import RunFilter, State
 from tests.chaos.accepted import Accepted
 from tests.chaos.load import ME
-from tests.chaos.sight import Row, Tree
+from tests.chaos.sight import Row, Tree, killed
 from tests.chaos.violations import Violations
 from tests.chaos.watch import Watch
 from tests.chaos.world import World
@@ -56,7 +56,7 @@ def kill(name: str) -> Strike:
 
     def strike(field: Field) -> str:
         target = field.world.of(name)
-        return _said(target) if target and target.signal(signal.SIGKILL) else ""
+        return _said(target) if target and killed(target) else ""
 
     return strike
 
@@ -87,7 +87,7 @@ def kill_at_a_start(name: str) -> Strike:
         while time.monotonic() < end:
             if field.world.services.runs.list(ME, STARTING).items:
                 time.sleep(field.random.uniform(0.0, INSTANT))
-                return _said(target) if target.signal(signal.SIGKILL) else ""
+                return _said(target) if killed(target) else ""
         return ""
 
     return strike
@@ -111,7 +111,7 @@ def at_an_end(number: signal.Signals) -> Strike:
         time.sleep(field.random.uniform(0.0, INSTANT))
         if number is signal.SIGSTOP:
             return _freeze(field, run_id, tree.supervisor)
-        return _said(tree.supervisor) if tree.supervisor.signal(number) else ""
+        return _said(tree.supervisor) if killed(tree.supervisor) else ""
 
     return strike
 
@@ -119,13 +119,13 @@ def at_an_end(number: signal.Signals) -> Strike:
 def kill_supervisor(field: Field) -> str:
     found = field.tree(lambda tree: tree.supervisor is not None)
     target = found[1].supervisor if found else None
-    return _said(target) if target and target.signal(signal.SIGKILL) else ""
+    return _said(target) if target and killed(target) else ""
 
 
 def kill_snakemake(field: Field) -> str:
     found = field.tree(lambda tree: tree.snakemake is not None)
     target = found[1].snakemake if found else None
-    return _said(target) if target and target.signal(signal.SIGKILL) else ""
+    return _said(target) if target and killed(target) else ""
 
 
 def kill_job(field: Field) -> str:
@@ -137,7 +137,7 @@ def kill_job(field: Field) -> str:
         return ""
     entry.hurt.add("a job was killed")
     target = field.random.choice(tree.jobs)
-    return _said(target) if target.signal(signal.SIGKILL) else ""
+    return _said(target) if killed(target) else ""
 
 
 def kill_whole_run(field: Field) -> str:
@@ -145,11 +145,10 @@ def kill_whole_run(field: Field) -> str:
     if (found := field.tree(lambda tree: tree.supervisor is not None)) is None:
         return ""
     _, tree = found
-    if tree.supervisor is None or not tree.supervisor.signal(signal.SIGKILL):
+    if tree.supervisor is None or tree.supervisor.again() is None:
         return ""
-    others = [field.world.of("runner"), *tree.workers]
-    struck = [target.signal(signal.SIGKILL) for target in others if target]
-    return f"{_said(tree.supervisor)} and {sum(struck)} others"
+    others = killed(tree.supervisor, field.world.of("runner"), *tree.workers) - 1
+    return f"{_said(tree.supervisor)} and {others} others"
 
 
 def crash(field: Field) -> str:
@@ -159,8 +158,8 @@ def crash(field: Field) -> str:
     for attempts in list(field.watch.trees.values()):
         for tree in attempts.values():
             targets += [tree.supervisor, *tree.workers]
-    struck = [target.signal(signal.SIGKILL) for target in targets if target]
-    return f"{sum(struck)} processes" if any(struck) else ""
+    struck = killed(*targets)
+    return f"{struck} processes" if struck else ""
 
 
 def away(field: Field) -> str:
@@ -172,7 +171,7 @@ def away(field: Field) -> str:
     trouble = f"mongod {mongod.pid} away"
     field.world.troubles.add(trouble)
     said = _stop(field, keeper, lambda: field.world.troubles.discard(trouble), seconds)
-    return said if mongod.signal(signal.SIGKILL) else ""
+    return said if killed(mongod) else ""
 
 
 def freeze(part: str) -> Strike:
