@@ -6,7 +6,9 @@ import gc
 import os
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo import MongoClient
@@ -48,19 +50,38 @@ def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.stop()
 
 
+@dataclass
+class Databases:
+    """What tests leave behind is taken away by one client: each new one asks the server anew."""
+
+    client: MongoClient[dict[str, Any]]
+    #: Names of those with all indexes and no document: to make one takes a tenth of a second.
+    emptied: list[str] = field(default_factory=list)
+
+    def drop(self, name: str) -> None:
+        self.client.drop_database(name)
+
+    def empty(self, name: str) -> None:
+        """Delete what is in it; most tests store nothing."""
+        database = self.client[name]
+        if database.command("dbStats")["objects"]:
+            for collection in database.list_collection_names():
+                database[collection].delete_many({})
+        self.emptied.append(name)
+
+
 @pytest.fixture(scope="session")
-def emptied(mongod: str) -> Iterator[list[str]]:
-    """Names of databases with all indexes and no document: to make one takes half a second."""
-    names: list[str] = []
-    yield names
-    with MongoClient(mongod) as client:
-        for name in names:
-            client.drop_database(name)
+def databases(mongod: str) -> Iterator[Databases]:
+    with MongoClient[dict[str, Any]](mongod) as client:
+        found = Databases(client)
+        yield found
+        for name in found.emptied:
+            found.drop(name)
 
 
 @pytest.fixture
 def settings(
-    request: pytest.FixtureRequest, mongod: str, emptied: list[str], tmp_path: Path
+    request: pytest.FixtureRequest, mongod: str, databases: Databases, tmp_path: Path
 ) -> Iterator[Settings]:
     """Settings of a desk of its own: data folder, ports and database; all gone afterwards.
 
@@ -68,7 +89,9 @@ def settings(
     makes its own, in a process perhaps, finds none.
     """
     indexed = "database" in request.fixturenames
-    name = emptied.pop() if indexed and emptied else f"rundesk_test_{secrets.token_hex(6)}"
+    name = f"rundesk_test_{secrets.token_hex(6)}"
+    if indexed and databases.emptied:
+        name = databases.emptied.pop()
     yield Settings(
         data=tmp_path / "data",
         mongodb_uri=mongod,
@@ -76,13 +99,10 @@ def settings(
         api_port=free_port(),
         portal_port=free_port(),
     )
-    with MongoClient(mongod) as client:
-        if not indexed:
-            client.drop_database(name)
-            return
-        for collection in client[name].list_collection_names():
-            client[name][collection].delete_many({})
-    emptied.append(name)
+    if indexed:
+        databases.empty(name)
+    else:
+        databases.drop(name)
 
 
 @pytest.fixture

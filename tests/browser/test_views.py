@@ -59,6 +59,7 @@ FADED = """part => { part.dataset.stale = 'true'; part.style.opacity = '.33'
     return getComputedStyle(part).opacity }"""
 VIEWER = re.compile("chrome-extension://[a-z]+/index.html")  # of Chromium, for PDF
 GRAVE = ("serious", "critical")
+COLORS = ("color-contrast", "link-in-text-block")  # rules that another scheme may break
 TABS = ("Jobs", "Log", "Results", "Settings", "Attempts")  # beside the first one
 FOCUSED = "document.activeElement.getAttribute('aria-label') || document.activeElement.tagName"
 
@@ -77,17 +78,18 @@ def settings(desk: Servers) -> Settings:
 
 
 def grave(page: Page) -> list[str]:
-    """What is seriously wrong with the page now, light and dark."""
-    found = []
+    """What is seriously wrong with the page now, light and dark: by all rules, then by those of colors."""
+    found, rules = [], ()
     dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     for scheme in sorted(BACKGROUND, reverse=not dark):  # another is drawn as slowly as a page
         page.emulate_media(color_scheme=scheme)
         expect(page.locator(".stApp")).to_have_css("background-color", BACKGROUND[scheme])
         page.wait_for_function(SETTLED)
-        for one in violations(page):
+        for one in violations(page, *rules):
             if one["impact"] in GRAVE:
                 nodes = ", ".join(node["html"][:120] for node in one["nodes"][:3])
                 found.append(f"{page.url} ({scheme}): {one['id']}: {nodes}")
+        rules = COLORS
     return found
 
 
