@@ -59,7 +59,7 @@ FADED = """part => { part.dataset.stale = 'true'; part.style.opacity = '.33'
     return getComputedStyle(part).opacity }"""
 VIEWER = re.compile("chrome-extension://[a-z]+/index.html")  # of Chromium, for PDF
 GRAVE = ("serious", "critical")
-COLORS = ("color-contrast", "link-in-text-block")  # rules that another scheme may break
+COLORS = ("color-contrast", "link-in-text-block")  # of axe; what breaks them depends on the scheme
 TABS = ("Jobs", "Log", "Results", "Settings", "Attempts")  # beside the first one
 FOCUSED = "document.activeElement.getAttribute('aria-label') || document.activeElement.tagName"
 
@@ -78,7 +78,7 @@ def settings(desk: Servers) -> Settings:
 
 
 def grave(page: Page) -> list[str]:
-    """What is seriously wrong with the page now, light and dark: by all rules, then by those of colors."""
+    """What is seriously wrong with the page now: by all rules, then in the other scheme."""
     found, rules = [], ()
     dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     for scheme in sorted(BACKGROUND, reverse=not dark):  # another is drawn as slowly as a page

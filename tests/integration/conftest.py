@@ -12,6 +12,8 @@ from pymongo import MongoClient
 
 from services.settings import Settings
 from tests.desk import Desk, running
+from tests.host import free_port
+from tests.servers import Servers, serving
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +21,13 @@ def desk(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk
     """One desk for the tests of many modules; they leave its runner and each other's runs alone."""
     with _at_work(mongod, tmp_path_factory, max_runs=8, run_cores=1) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def served(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """The API of that desk, in its own process."""
+    with serving(desk.settings, tmp_path_factory.mktemp("api"), "api") as servers:
+        yield servers
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +55,8 @@ def own_desk(_stoppable: Desk) -> Desk:
 def _at_work(mongod: str, folders: pytest.TempPathFactory, **given: Any) -> Iterator[Desk]:
     name = f"rundesk_test_{secrets.token_hex(6)}"
     data = folders.mktemp("desk") / "data"
-    with running(Settings(data=data, mongodb_uri=mongod, database=name, **given)) as found:
+    made = Settings(data=data, mongodb_uri=mongod, database=name, api_port=free_port(), **given)
+    with running(made) as found:
         yield found
     with MongoClient[Any](mongod) as client:
         client.drop_database(name)

@@ -14,7 +14,6 @@ import time
 import urllib.error
 import xml.etree.ElementTree as ElementTree
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO, StringIO
@@ -32,7 +31,7 @@ from services.settings import HERE, Settings
 from tests.host import free_port, until
 from tests.http import client_of, open_desk
 from tests.sequences import reverse_complement
-from tests.servers import Servers, serving
+from tests.servers import Servers
 
 ME = local_actor()
 UNKNOWN = "0" * 24
@@ -319,13 +318,8 @@ def test_database_that_is_away_is_503_with_retry_after(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def server(mongod, tmp_path_factory) -> Iterator[Servers]:
-    folder = tmp_path_factory.mktemp("server")
-    with (
-        open_desk(mongod, folder, api_port=free_port()) as services,
-        serving(services.settings, folder, "api", "runner") as servers,
-    ):
-        yield servers
+def server(served) -> Servers:
+    return served
 
 
 @pytest.fixture(autouse=True)
@@ -393,7 +387,7 @@ def example(server, url, queries) -> Search:
     reply = NCBIWWW.qblast("blastp", DATABASE, queries, url_base=url, expect=1e-5, hitlist_size=100)
     asked = time.monotonic() - began
     runs = requests.get(f"{server.settings.public_api_url}/api/v1/runs", timeout=20).json()
-    (run,) = [run for run in runs["data"]["items"] if run["params"]["max_hits"] == 100]
+    run = next(run for run in runs["data"]["items"] if run["params"].get("max_hits") == 100)
     made, ended = (datetime.fromisoformat(run[name]) for name in ("created", "ended"))
     return Search(run["id"], reply.read(), asked, (ended - made).total_seconds())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -160,64 +161,62 @@ def test_fork_of_snakemake_that_outlives_it_is_ended(own_desk):
     completed(own_desk, run_id, attempts=2)
 
 
-def test_runs_of_another_host_are_left_alone(settings):
-    with running(replace(settings, cores=2, run_cores=1)) as desk:
-        desk.runner.stop()
-        run_id = desk.submit("slow", jobs=1, seconds=0)
-        now = datetime.now(UTC)
-        desk.services.database.queue.claim(host="elsewhere", now=now, lease=now - now)
-        desk.runner.start()
-        assert desk.finished(desk.submit("pair")).state is State.COMPLETE
-        assert desk.run(run_id).state is State.INITIALIZING
+def test_runs_of_another_host_are_left_alone(own_desk):
+    own_desk.runner.stop()
+    run_id = own_desk.submit("slow", jobs=1, seconds=0)
+    now = datetime.now(UTC)
+    own_desk.services.database.queue.claim(host="elsewhere", now=now, lease=now - now)
+    own_desk.runner.start()
+    assert own_desk.finished(own_desk.submit("pair")).state is State.COMPLETE
+    assert own_desk.run(run_id).state is State.INITIALIZING
 
 
-@pytest.fixture
-def own_mongod(tmp_path: Path):
-    """A mongod that a test may stop and start."""
-    server = Mongod(find("", tmp_path / "lib"), tmp_path / "db", free_port())
+@pytest.fixture(scope="module")
+def own_mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Mongod, Desk]]:
+    """A mongod that a test may stop, and starts again; and the desk over it."""
+    folder = tmp_path_factory.mktemp("away")
+    server = Mongod(find("", folder / "lib"), folder / "db", free_port())
     server.start()
-    yield server, Settings(data=tmp_path / "data", db_port=server.port, run_cores=2)
+    with running(Settings(data=folder / "data", db_port=server.port, run_cores=2)) as desk:
+        yield server, desk
     server.stop()
 
 
 def test_run_goes_on_and_loses_nothing_while_the_database_is_away(own_mongod):
-    server, settings = own_mongod
-    with running(settings) as desk:
-        run_id = under_way(desk, jobs=24, seconds=0.2, done=2)
-        server.stop()
-        until(lambda: len(starts(desk, run_id)) == 24)
-        until(lambda: desk.attempt(run_id).exit.exists())  # it ended, with nobody to tell
-        server.start()
-        completed(desk, run_id, attempts=1)
-        jobs = desk.jobs(run_id)
-        assert len(jobs) == 26
-        assert all(job.state is State.COMPLETE and job.started and job.ended for job in jobs)
-        assert desk.run(run_id).progress.done == 26
-        assert set(starts(desk, run_id).values()) == {1}
-        assert not desk.attempt(run_id).spool.exists()
+    server, desk = own_mongod
+    run_id = under_way(desk, jobs=24, seconds=0.2, done=2)
+    server.stop()
+    until(lambda: len(starts(desk, run_id)) == 24)
+    until(lambda: desk.attempt(run_id).exit.exists())  # it ended, with nobody to tell
+    server.start()
+    completed(desk, run_id, attempts=1)
+    jobs = desk.jobs(run_id)
+    assert len(jobs) == 26
+    assert all(job.state is State.COMPLETE and job.started and job.ended for job in jobs)
+    assert desk.run(run_id).progress.done == 26
+    assert set(starts(desk, run_id).values()) == {1}
+    assert not desk.attempt(run_id).spool.exists()
 
 
 def test_failure_is_explained_when_the_database_was_away(own_mongod):
-    server, settings = own_mongod
-    with running(settings) as desk:
-        run_id = desk.submit("failing")
-        until(lambda: identity(desk.attempt(run_id)))
-        server.stop()
-        until(lambda: desk.attempt(run_id).exit.exists())
-        server.start()
-        run = desk.finished(run_id)
-        assert run.error is not None
-        assert run.error.startswith("Rule align failed")
+    server, desk = own_mongod
+    run_id = desk.submit("failing")
+    until(lambda: identity(desk.attempt(run_id)))
+    server.stop()
+    until(lambda: desk.attempt(run_id).exit.exists())
+    server.start()
+    run = desk.finished(run_id)
+    assert run.error is not None
+    assert run.error.startswith("Rule align failed")
 
 
 def test_supervisor_of_a_deleted_run_ends(own_mongod):
-    server, settings = own_mongod
-    with running(settings) as desk:
-        run_id = under_way(desk, jobs=1, seconds=0.5, done=0)
-        supervisor = desk.supervisor(run_id)
-        boot = Identity.mine().boot
-        server.stop()
-        until(lambda: desk.attempt(run_id).exit.exists())
-        shutil.rmtree(desk.folder(run_id))
-        until(lambda: not Identity(boot, supervisor.pid, supervisor.start).alive)
-        server.start()
+    server, desk = own_mongod
+    run_id = under_way(desk, jobs=1, seconds=0.5, done=0)
+    supervisor = desk.supervisor(run_id)
+    boot = Identity.mine().boot
+    server.stop()
+    until(lambda: desk.attempt(run_id).exit.exists())
+    shutil.rmtree(desk.folder(run_id))
+    until(lambda: not Identity(boot, supervisor.pid, supervisor.start).alive)
+    server.start()

@@ -8,8 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,10 +25,9 @@ from services.bootstrap import build
 from services.models import RunFilter, State
 from services.settings import HERE, Settings
 from tests import fuzzing
-from tests.desk import WORKFLOWS
 from tests.host import free_port, until
 from tests.http import client_of, finished_run, open_desk
-from tests.servers import Servers, serving
+from tests.servers import Servers
 
 WES = "/ga4gh/wes/v1"
 DOCUMENT = HERE / "docs" / "specs" / "wes-1.1.0.yaml"
@@ -482,18 +480,8 @@ def test_database_that_is_away_is_503_with_retry_after(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def server(mongod, tmp_path_factory) -> Iterator[Servers]:
-    folder = tmp_path_factory.mktemp("server")
-    with (
-        open_desk(mongod, folder, api_port=free_port()) as services,
-        serving(
-            replace(services.settings, workflows=(WORKFLOWS,), cancel_grace=1.0),
-            folder,
-            "api",
-            "runner",
-        ) as servers,
-    ):
-        yield servers
+def server(served) -> Servers:
+    return served
 
 
 def posted(server: Servers, **fields: str) -> str:
