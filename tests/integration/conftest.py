@@ -53,9 +53,16 @@ def own_desk(_stoppable: Desk) -> Desk:
 
 @contextlib.contextmanager
 def _at_work(mongod: str, folders: pytest.TempPathFactory, **given: Any) -> Iterator[Desk]:
-    name = f"rundesk_test_{secrets.token_hex(6)}"
-    data = folders.mktemp("desk") / "data"
-    made = Settings(data=data, mongodb_uri=mongod, database=name, api_port=free_port(), **given)
+    name, folder = f"rundesk_test_{secrets.token_hex(6)}", folders.mktemp("desk")
+    (folder / "inbox").mkdir()
+    made = Settings(
+        data=folder / "data",
+        inbox=str(folder / "inbox"),
+        mongodb_uri=mongod,
+        database=name,
+        api_port=free_port(),
+        **given,
+    )
     with running(made) as found:
         yield found
     with MongoClient[Any](mongod) as client:

@@ -20,7 +20,7 @@ from services.imports import MOST, Imports
 from services.models import Actor, ImportRequest, Scope, State
 from services.settings import HERE, MIB
 from tests import hosts
-from tests.desk import environment, running
+from tests.desk import environment
 from tests.host import PATIENCE, until
 from tests.hosts import send
 
@@ -319,11 +319,10 @@ def test_file_that_changes_while_it_is_read_is_refused(services, importer, inbox
     assert services.files.list(local_actor()).items == []
 
 
-def test_runner_does_what_is_to_be_imported(settings, inbox):
-    put(inbox, "a.fastq")
-    with running(replace(settings, inbox=str(inbox))) as desk:
-        made = desk.services.imports.create(local_actor(), ImportRequest(inbox="a.fastq"))
-        until(lambda: desk.services.imports.get(local_actor(), made.id).state is State.COMPLETE)
+def test_runner_does_what_is_to_be_imported(desk):
+    put(desk.settings.inbox_folder, "a.fastq")
+    made = desk.services.imports.create(local_actor(), ImportRequest(inbox="a.fastq"))
+    until(lambda: desk.services.imports.get(local_actor(), made.id).state is State.COMPLETE)
 
 
 def test_inbox_lists_what_may_be_registered(services, inbox, tmp_path):
