@@ -137,6 +137,7 @@ def test_example_finds_48_hits_of_16_queries(example):
     assert re.fullmatch(r"\d+-\w{5}", summary["mmseqs_version"])
 
 
+@pytest.mark.long
 def test_hits_do_not_depend_on_the_division(example, tmp_path):
     queries, database = EXAMPLE / "queries.fasta.gz", EXAMPLE / "swissprot_subset.fasta.gz"
     asked = {"sensitivity": 5.7, "chunks": 1, "alignments_text": False}
@@ -151,6 +152,7 @@ def test_hits_do_not_depend_on_the_division(example, tmp_path):
     assert used == [True, True, False, False]
 
 
+@pytest.mark.long
 def test_small_database_compared_in_full_misses_nothing(example, proteins, tmp_path):
     database = EXAMPLE / "swissprot_subset.fasta.gz"
     peptide = next(iter(read_fasta(database).values()))[40:50]  # too short for k-mers
