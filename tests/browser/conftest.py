@@ -64,11 +64,9 @@ class Window:
             self.complaints.append(f"answer {status}: {url}")
 
 
-def violations(page: Page, *rules: str) -> list[dict[str, Any]]:
-    """What axe-core finds wrong with the page as it is now; by these of its rules, if any."""
-    only: dict[str, Any] = {"resultTypes": ["violations"]}  # to tell what passes takes as long
-    if rules:
-        only["runOnly"] = {"type": "rule", "values": rules}
+def violations(page: Page) -> list[dict[str, Any]]:
+    """What axe-core finds wrong with the page as it is now."""
+    only = {"resultTypes": ["violations"]}  # all that passes is not told in full: half the time
     found: list[dict[str, Any]] = Axe().run(page, options=only).response["violations"]
     return found
 
