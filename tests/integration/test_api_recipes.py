@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 
 from services.access import local_actor
 from services.models import RunFilter
-from services.settings import HERE
+from tests.recipes import recipes, tried
 
 
 def test_recipes_run_in_one_shell_from_first_to_last(desk, served, tmp_path):
-    text = (HERE / "docs" / "api.md").read_text()
-    script = "\n".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL))
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=tmp_path,
-        env={**os.environ, "API": served.settings.public_api_url},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-    assert "COMPLETE\n" in done.stdout
+    where = {"API": served.settings.public_api_url}
+    assert "COMPLETE\n" in tried("api.md", tmp_path, **where)
     assert "q1" in (tmp_path / "hits.tsv").read_text()
     assert "<html" in (tmp_path / "report.html").read_text()
     assert (tmp_path / "shown.html").read_text() == (tmp_path / "report.html").read_text()
-    (python,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    env = {"API": served.settings.public_api_url, "PATH": os.environ["PATH"]}
+    (python,) = recipes("api.md", "python")
+    env = where | {"PATH": os.environ["PATH"]}
     told = subprocess.check_output([sys.executable, "-c", python], env=env, text=True)
     assert told.startswith("COMPLETE ['results/report.html'")
     for left in desk.services.runs.list(local_actor(), RunFilter()).items:

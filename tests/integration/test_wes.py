@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from services.settings import HERE, Settings
 from tests import fuzzing
 from tests.host import free_port, until
 from tests.http import client_of, finished_run, open_desk
+from tests.recipes import tried
 from tests.servers import Servers
 
 WES = "/ga4gh/wes/v1"
@@ -562,22 +562,6 @@ def test_gxy_wes_reads_info_list_state_run_and_tasks_and_cancels(server, read):
 
 
 def test_recipes_run_in_one_shell_from_first_to_last(server, tmp_path):
-    text = (HERE / "docs" / "wes.md").read_text()
-    done = subprocess.run(
-        [
-            "bash",
-            "-euo",
-            "pipefail",
-            "-c",
-            "\n".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL)),
-        ],
-        cwd=tmp_path,
-        env={**os.environ, "WES": server.settings.public_api_url},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-    assert "COMPLETE\n" in done.stdout
-    assert "results/hits.tsv" in done.stdout
+    said = tried("wes.md", tmp_path, WES=server.settings.public_api_url)
+    assert "COMPLETE\n" in said
+    assert "results/hits.tsv" in said
