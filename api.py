@@ -8,13 +8,13 @@ from typing import Any
 
 from flask import Flask
 
-from routes import document, problems, rates, streams
-from routes.blast import blast
-from routes.context import attach
-from routes.cors import Cors
+from routes.blast.routes import blast
 from routes.databases import databases
 from routes.files import files
-from routes.guard import Guard
+from routes.http import errors, openapi, rate_limits, streams
+from routes.http.context import attach
+from routes.http.cors import Cors
+from routes.http.guard import Guard
 from routes.imports import imports
 from routes.provenance import provenance
 from routes.results import results
@@ -23,7 +23,7 @@ from routes.sheets import sheets
 from routes.system import system
 from routes.tokens import tokens
 from routes.uploads import uploads
-from routes.wes import wes
+from routes.wes.routes import wes
 from routes.workflows import workflows
 from services.bootstrap import Services, build
 from services.settings import Settings
@@ -62,15 +62,15 @@ def create_app(services: Services | None = None) -> Flask:
     app.url_map.merge_slashes = False  # an address is taken as it is sent
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the document keeps its order
     attach(app, services)
-    problems.register(app)
-    rates.install(app, services.settings)
+    errors.register(app)
+    rate_limits.install(app, services.settings)
     guard = Guard(services.settings)
     guard.install(app)
     Cors(guard).install(app)
     for blueprint in (*OWN, wes, blast):
         app.register_blueprint(blueprint)
     streams.install(app)
-    document.install(app)
+    openapi.install(app)
     return app
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import account, desk, errors, files, launch, monitor, run, shell, theme, workflows
+from ui import context, errors
+from ui.pages import files, new_run, run, runs, workflows
+from ui.server import account, page_shell, theme
 
 ASSETS = Path(__file__).parent / "ui" / "assets"
 
@@ -16,13 +18,13 @@ def main() -> None:
     st.logo(ASSETS / "logo.svg", size="large")
     pages = {
         "runs": st.Page(
-            monitor.page,
+            runs.page,
             title="Runs",
             icon=":material/monitoring:",
             url_path="runs",
             default=True,
         ),
-        "new": st.Page(launch.page, title="New run", icon=":material/add_circle:", url_path="new"),
+        "new": st.Page(new_run.page, title="New run", icon=":material/add_circle:", url_path="new"),
         "files": st.Page(files.page, title="Files", icon=":material/folder:", url_path="files"),
         "workflows": st.Page(
             workflows.page,
@@ -32,21 +34,21 @@ def main() -> None:
         ),
         "run": st.Page(run.page, title="Run", url_path="run", visibility="hidden"),
     }
-    desk.pages().update(pages)
+    context.pages().update(pages)
     errors.banner()
     visitor = account.visitor()
     page = st.navigation(list(pages.values()), position="top" if visitor else "hidden")
     if not visitor:
         return
     account.head(visitor)
-    desk.show_flash()
+    context.show_flash()
     with errors.told():
         page.run()
-    desk.drop_flash()
+    context.drop_flash()
 
 
 if __name__ == "__main__":  # Streamlit draws a page
     main()
 else:  # its server imports this module
     theme.install()
-    app = st.App(__file__, middleware=shell.middleware())
+    app = st.App(__file__, middleware=page_shell.middleware())

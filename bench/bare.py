@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from services.database.leaving import leave_quickly
+from services.database.shutdown import leave_quickly
 from services.engine.warmup import import_snakemake, warm_up
 
 

@@ -30,9 +30,9 @@ from bench import stand
 from bench.idle import used
 from services import bootstrap
 from services.bootstrap import Services
+from services.host.launcher import program
 from services.models import Run, State, Submission
 from services.settings import HERE, Settings
-from services.startup import program
 
 RUNS = 60  # in the list
 FEW = 12  # jobs of the run that is watched by many

@@ -25,13 +25,13 @@ from pathlib import Path
 import psutil
 
 from services import bootstrap
-from services.access import local_actor
+from services.access.actors import local_actor
 from services.bootstrap import Services
-from services.database.binary import find
-from services.database.mongod import Mongod
+from services.database.embedded.binary import find
+from services.database.embedded.mongod import Mongod
+from services.host.launcher import program
 from services.models import Run, RunRequest, State
 from services.settings import HERE, Settings
-from services.startup import program
 
 ME = local_actor()
 RUNNER = tuple(program("services.runner"))

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from bench.stand import environment, ratio, reported, taking_turns
+from services.host.launcher import program
 from services.settings import HERE
-from services.startup import program
 
 WORDS = ("snakemake", "--version")
 

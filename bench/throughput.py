@@ -21,7 +21,7 @@ from pathlib import Path
 
 from bench import stand
 from bench.stand import Desk
-from services.engine import processes
+from services.host import processes
 from services.models import RunFilter, State
 
 WORKFLOW = """\

@@ -24,8 +24,8 @@ from pathlib import Path
 import psutil
 
 from bench.stand import environment, folder, free_port, mongod, ratio, reported, taking_turns
+from services.host.launcher import program
 from services.settings import HERE, MIB
-from services.startup import program
 
 SLICE = 8 * MIB  # of the portal's uploader
 TUS = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}

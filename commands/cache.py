@@ -8,7 +8,7 @@ import click
 
 from commands.group import main
 from commands.opening import opened
-from services.access import local_actor
+from services.access.actors import local_actor
 from services.settings import MIB
 
 

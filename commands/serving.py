@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import click
 
 from commands.group import main
-from services.ports import check_free
+from services.host.launcher import program
+from services.host.ports import check_free
+from services.host.tether import tethered
 from services.settings import HERE, Settings
-from services.startup import program
-from services.tethered import tethered
 
 API_WORKERS, API_THREADS = 2, 12
 GRACE = 30  # s for requests at work when the API ends or is loaded anew
@@ -47,7 +47,8 @@ def api_command(settings: Settings) -> list[str]:
         "api:create_app()",
         f"--pythonpath={HERE}",
         f"--bind={host}:{settings.api_port}",
-        "--worker-class=routes.worker.Worker",  # threads: a sync one would end during a slow upload
+        # threads: a synchronous worker would be ended during a slow upload
+        "--worker-class=routes.http.gunicorn_worker.Worker",
         f"--workers={API_WORKERS}",
         f"--threads={API_THREADS}",
         f"--log-level={settings.log_level.lower()}",

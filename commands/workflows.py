@@ -6,7 +6,7 @@ import click
 
 from commands.group import main
 from commands.opening import opened
-from services.access import local_actor
+from services.access.actors import local_actor
 from services.errors import Invalid
 from services.models import AddedWorkflow
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from flask import Blueprint
 
-from routes import examples
-from routes.context import desk
-from routes.operation import operation
+from routes.http import examples
+from routes.http.context import desk
+from routes.http.operation import operation
 from services.models import Actor, SearchDatabase
 
 databases = Blueprint("databases", __name__, url_prefix="/api/v1")

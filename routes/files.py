@@ -7,9 +7,9 @@ from typing import Any, BinaryIO, cast
 from flask import Blueprint, Response, request, url_for
 from pydantic import Field
 
-from routes import examples, multipart, reading, sending
-from routes.context import desk
-from routes.operation import operation
+from routes.http import examples, multipart, requests, responses
+from routes.http.context import desk
+from routes.http.operation import operation
 from services.models import Actor, File, FileId, Model, Page
 
 files = Blueprint("files", __name__, url_prefix="/api/v1/files")
@@ -17,17 +17,6 @@ files = Blueprint("files", __name__, url_prefix="/api/v1/files")
 OF_FILE: dict[str, dict[str, Any]] = {
     name: {"operationId": name, "parameters": {"file_id": "$response.body#/data/id"}}
     for name in ("get_file", "get_file_content", "delete_file")
-}
-UPLOAD = {
-    "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-    "multipart/form-data": {
-        "schema": {
-            "type": "object",
-            "properties": {"file": {"type": "string", "format": "binary"}},
-            "required": ["file"],
-            "additionalProperties": False,
-        }
-    },
 }
 
 
@@ -57,7 +46,7 @@ class FileFilter(Model):
     status=201,
     limit="upload",
     errors=(507,),
-    upload=UPLOAD,
+    upload=multipart.FILE_BODY,
     links=OF_FILE,
     example=examples.FILE,
     location=lambda file: url_for("files.get_file", file_id=file.id),
@@ -73,7 +62,7 @@ def upload_file(actor: Actor, query: Upload) -> File:
         part = multipart.file_part()
         stream, name, size = cast(BinaryIO, part), query.name or part.name, None
     else:
-        stream, name, size = reading.raw_body(), query.name or "", request.content_length
+        stream, name, size = requests.raw_body(), query.name or "", request.content_length
     return desk().files.register(actor, name, stream, size=size)
 
 
@@ -103,14 +92,14 @@ def get_file(actor: Actor, file_id: FileId) -> File:
 
 
 @files.get("/<file_id>/content")
-@operation(media=sending.BYTES)
+@operation(media=responses.BYTES)
 def get_file_content(actor: Actor, file_id: FileId) -> Response:
     """Download a file.
 
     `Range`, `If-Range` and `If-None-Match` are understood; the ETag is the sha256.
     """
     file = desk().files.get(actor, file_id)
-    return sending.download(desk().files.path(actor, file_id), file.name, sha256=file.sha256)
+    return responses.download(desk().files.path(actor, file_id), file.name, sha256=file.sha256)
 
 
 @files.delete("/<file_id>")

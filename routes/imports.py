@@ -8,9 +8,9 @@ from typing import Any
 from flask import Blueprint, url_for
 from pydantic import Field
 
-from routes import examples
-from routes.context import desk
-from routes.operation import operation
+from routes.http import examples
+from routes.http.context import desk
+from routes.http.operation import operation
 from services.models import Actor, Import, ImportId, ImportRequest, InboxFile, Model, Page
 
 imports = Blueprint("imports", __name__, url_prefix="/api/v1")

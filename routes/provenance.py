@@ -7,9 +7,9 @@ from typing import Literal
 from flask import Blueprint, Response
 from pydantic import Field
 
-from routes import sending
-from routes.context import desk
-from routes.operation import operation
+from routes.http import responses
+from routes.http.context import desk
+from routes.http.operation import operation
 from services.models import Actor, Model, RunId
 
 provenance = Blueprint("provenance", __name__, url_prefix="/api/v1")
@@ -35,7 +35,7 @@ def get_crate(actor: Actor, run_id: RunId, query: Extent) -> Response:
     By the profile Provenance Run Crate 0.5: the workflow, its parameters and inputs, each job with
     its times, what was used and what was made. Its length is announced. 409 for other runs.
     """
-    return sending.bundle(desk().crates.bundle(actor, run_id, inputs=query.whole))
+    return responses.bundle(desk().crates.bundle(actor, run_id, inputs=query.whole))
 
 
 @provenance.get("/runs/<run_id>/crate/ro-crate-metadata.json")
@@ -54,4 +54,4 @@ def get_snakemake_report(actor: Actor, run_id: RunId) -> Response:
     It is made when it is first asked for, which takes some seconds. 409 for other runs.
     """
     path = desk().reports.path(actor, run_id)
-    return sending.inline(path, path.name, media="text/html")
+    return responses.inline(path, path.name, media="text/html")

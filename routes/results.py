@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from flask import Blueprint, Response
 from pydantic import Field
 
-from routes import examples, sending
-from routes.context import desk
-from routes.operation import operation
+from routes.http import examples, responses
+from routes.http.context import desk
+from routes.http.operation import operation
 from services.models import Actor, Model, Result, RunId
 
 results = Blueprint("results", __name__, url_prefix="/api/v1")
@@ -75,7 +75,7 @@ def get_results_zip(actor: Actor, run_id: RunId, query: Selection) -> Response:
     It is made while it is sent, without compression; its length is announced.
     """
     paths = query.paths.splitlines() if query.paths else None
-    return sending.bundle(desk().results.bundle(actor, [run_id], paths=paths))
+    return responses.bundle(desk().results.bundle(actor, [run_id], paths=paths))
 
 
 @results.get("/runs/<run_id>/report")
@@ -87,14 +87,14 @@ def get_report(actor: Actor, run_id: RunId) -> Response:
     """
     report = desk().results.report(actor, run_id)
     path = desk().results.path(actor, run_id, report.path)
-    return sending.inline(path, report.path, media=sending.media_type(report.path))
+    return responses.inline(path, report.path, media=responses.media_type(report.path))
 
 
 @results.get("/results.zip")
 @operation(media="application/zip", errors=(404,))
 def get_runs_zip(actor: Actor, query: Runs) -> Response:
     """Get the results of several runs as one zip, a folder each."""
-    return sending.bundle(desk().results.bundle(actor, query.run))
+    return responses.bundle(desk().results.bundle(actor, query.run))
 
 
 @results.get("/runs/<run_id>/results/<path:path>")
@@ -106,5 +106,5 @@ def get_result(actor: Actor, run_id: RunId, path: ResultPath, query: View) -> Re
     type under a policy that gives it an origin of its own and no way out.
     """
     found = desk().results.path(actor, run_id, path)
-    send = sending.inline if query.inline in ("1", "true") else sending.download
-    return send(found, path, media=sending.media_type(path))
+    send = responses.inline if query.inline in ("1", "true") else responses.download
+    return send(found, path, media=responses.media_type(path))

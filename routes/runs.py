@@ -10,9 +10,9 @@ from flask.blueprints import BlueprintSetupState
 from pydantic import Field
 from werkzeug.routing import BaseConverter
 
-from routes import examples, reading, sending, streams
-from routes.context import current_actor, desk
-from routes.operation import operation
+from routes.http import examples, requests, responses, streams
+from routes.http.context import current_actor, desk
+from routes.http.operation import operation
 from services.models import (
     Actor,
     Graph,
@@ -28,7 +28,7 @@ from services.models import (
     RunRequest,
     Validated,
 )
-from services.news import Event, news
+from services.runs.events import Event, news
 
 runs = Blueprint("runs", __name__, url_prefix="/api/v1/runs")
 
@@ -70,7 +70,9 @@ class Following(Model):
     follow: Literal["0", "1", "false", "true"] = Field(
         "0", description="1: go on while it grows, until the attempt is over"
     )
-    offset: int = Field(0, ge=0, le=reading.MOST, description="With `follow`, the byte to begin at")
+    offset: int = Field(
+        0, ge=0, le=requests.MOST, description="With `follow`, the byte to begin at"
+    )
 
 
 class EventHeaders(Model):
@@ -207,7 +209,7 @@ def get_log(actor: Actor, run_id: RunId, query: Following) -> Response:
     """
     services = desk()
     if query.follow in ("0", "false"):
-        return sending.text(services.runs.log(actor, run_id))
+        return responses.text(services.runs.log(actor, run_id))
     services.runs.get(actor, run_id)
     pieces = streams.log(
         lambda: services.views.run(current_actor(), run_id).run,
@@ -244,7 +246,7 @@ def get_events(actor: Actor, run_id: RunId, headers: EventHeaders) -> Response:
 @operation(media="text/plain")
 def get_job_log(actor: Actor, run_id: RunId, job_id: JobId) -> Response:
     """Read the log of a job."""
-    return sending.text(desk().runs.job_log(actor, run_id, job_id))
+    return responses.text(desk().runs.job_log(actor, run_id, job_id))
 
 
 @runs.post("/<run_id>/cancel")

@@ -7,10 +7,9 @@ from typing import BinaryIO, cast
 from flask import Blueprint, request
 from pydantic import Field
 
-from routes import examples, multipart, reading
-from routes.context import desk
-from routes.files import UPLOAD
-from routes.operation import operation
+from routes.http import examples, multipart, requests
+from routes.http.context import desk
+from routes.http.operation import operation
 from services.errors import Invalid
 from services.models import Actor, FileId, Model, WorkflowName
 from services.sheets import Sheet
@@ -39,7 +38,11 @@ class ParseQuery(Model):
 
 @sheets.post("/parse")
 @operation(
-    errors=(404,), limit="upload", upload=UPLOAD, upload_needed=False, example=examples.SHEET
+    errors=(404,),
+    limit="upload",
+    upload=multipart.FILE_BODY,
+    upload_needed=False,
+    example=examples.SHEET,
 )
 def parse_sheet(actor: Actor, query: ParseQuery) -> Sheet:
     """Read a table of samples.
@@ -61,4 +64,4 @@ def _table() -> BinaryIO:
     """The body of this request, raw or as a form's file."""
     if request.mimetype == "multipart/form-data":
         return cast(BinaryIO, multipart.file_part())
-    return reading.raw_body()
+    return requests.raw_body()

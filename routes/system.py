@@ -7,10 +7,10 @@ from typing import Literal
 from flask import Blueprint
 from pydantic import Field
 
-from routes import examples
-from routes.context import desk
-from routes.document import version
-from routes.operation import operation
+from routes.http import examples
+from routes.http.context import desk
+from routes.http.openapi import version
+from routes.http.operation import operation
 from services.models import Actor, Limits, Line, Model, Scope, Statistics
 
 system = Blueprint("system", __name__)

@@ -12,15 +12,15 @@ from flask.blueprints import BlueprintSetupState
 from pydantic import BeforeValidator, Field
 from werkzeug.exceptions import PreconditionFailed
 
-from routes import examples, reading
-from routes.context import desk
-from routes.describe import Header
-from routes.operation import operation
-from routes.problems import WrongType
+from routes.http import examples, requests
+from routes.http.context import desk
+from routes.http.errors import WrongType
+from routes.http.operation import operation
+from routes.http.signatures import Header
+from services.access.signed_links import UPLOADS
 from services.errors import Invalid
-from services.links import UPLOADS
+from services.files.uploads import ALGORITHMS, Checksum
 from services.models import Actor, Model, Upload, UploadId
-from services.uploads import ALGORITHMS, Checksum
 
 uploads = Blueprint("uploads", __name__, url_prefix="/uploads")
 
@@ -51,7 +51,7 @@ def _digits(value: Any) -> Any:
     return value
 
 
-Count = Annotated[int, Field(ge=0, le=reading.MOST), BeforeValidator(_digits)]
+Count = Annotated[int, Field(ge=0, le=requests.MOST), BeforeValidator(_digits)]
 Sum = Annotated[
     str,
     Field(
@@ -200,7 +200,7 @@ def _append(actor: Actor, upload_id: str, offset: int, checksum: str | None) -> 
     return desk().uploads.append(
         actor,
         upload_id,
-        reading.raw_body(),
+        requests.raw_body(),
         offset=offset,
         length=request.content_length,
         checksum=_checksum(checksum) if checksum else None,

@@ -5,29 +5,29 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from services.additions import Additions
-from services.cache import Cache
-from services.crates import Crates
+from services.access.sessions import Sessions
+from services.access.signed_links import Links
+from services.access.tokens import Tokens
+from services.admin.additions import Additions
+from services.admin.shared_cache import Cache
+from services.catalogue import Catalogue
 from services.database import Database
 from services.database.connection import PATIENCE
-from services.databases import Databases
-from services.fetching import Fetcher
 from services.files import Files
-from services.imports import Imports
-from services.inbox import Inbox
-from services.links import Links
-from services.previews import Previews
-from services.reports import Reports
-from services.results import Results
+from services.files.downloads import Fetcher
+from services.files.imports import Imports
+from services.files.inbox import Inbox
+from services.files.uploads import Uploads
+from services.results.crates import Crates
+from services.results.reports import Reports
+from services.results.service import Results
 from services.runs import Runs
-from services.samplesheets import SampleSheets
-from services.searches import Searches
-from services.sessions import Sessions
+from services.runs.previews import Previews
+from services.runs.samplesheets import SampleSheets
+from services.runs.views import Views
+from services.search.databases import Databases
+from services.search.searches import Searches
 from services.settings import Settings
-from services.tokens import Tokens
-from services.uploads import Uploads
-from services.views import Views
-from services.workflows import Catalogue
 
 
 @dataclass(frozen=True)

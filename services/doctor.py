@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 
-from services.access import local_actor
+from services.access.actors import local_actor
 from services.bootstrap import Services
-from services.database.binary import find
-from services.database.keeper import folder_of
+from services.catalogue.deployment import absent
+from services.database.embedded.binary import find
+from services.database.embedded.keeper import folder_of
 from services.errors import RundeskError
 from services.models import Workflow
-from services.software import absent
 
 GIB = 1024**3
 LEAST_FREE = 2 * GIB

@@ -1,4 +1,4 @@
-"""Looking for words in a log, which may be long."""
+"""Log files, which may be long: their last lines, and lines that hold given words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LONGEST = 2000  # bytes of a line that are returned
 
 
 @dataclass(frozen=True)
-class Line:
+class Match:
     """A line of a log in which the words were found."""
 
     number: int  # from 1
@@ -22,7 +22,7 @@ class Line:
 class Found:
     """Where words were found: the last lines of those that hold them, and how many there are."""
 
-    lines: Sequence[Line]
+    lines: Sequence[Match]
     total: int
 
 
@@ -32,13 +32,22 @@ def search(path: Path, words: str, most: int = MOST) -> Found:
     Reads the file line by line; what is no UTF-8 is replaced.
     """
     wanted = words.casefold()
-    lines: list[Line] = []
+    lines: list[Match] = []
     total = 0
     with path.open("rb") as file:
         for number, raw in enumerate(file, 1):
             if wanted in raw.decode("utf-8", "replace").casefold():
                 total += 1
-                lines.append(Line(number, raw[:LONGEST].decode("utf-8", "replace").rstrip()))
+                lines.append(Match(number, raw[:LONGEST].decode("utf-8", "replace").rstrip()))
                 if len(lines) >= 2 * most:
                     del lines[:-most]
     return Found(lines[-most:], total)
+
+
+def tail(path: Path, size: int = 65536) -> str:
+    """The last `size` bytes of a text file, from the start of a line; no UTF-8 is replaced."""
+    with path.open("rb") as file:
+        start = max(0, file.seek(0, 2) - size)
+        file.seek(start)
+        text = file.read(size).decode("utf-8", "replace")
+    return text.partition("\n")[2] if start else text

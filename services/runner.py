@@ -27,10 +27,10 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from services.bootstrap import Services, build
 from services.engine.dispatcher import Dispatcher
 from services.engine.errands import Errands
-from services.engine.nursery import Nursery
+from services.engine.fork_server import Nursery
 from services.engine.reconciler import Reconciler
 from services.errors import DatabaseUnavailable, Misconfigured
-from services.importing import Importer
+from services.files.importer import Importer
 from services.settings import Settings
 
 log = logging.getLogger("rundesk.runner")

@@ -14,15 +14,15 @@ import pytest
 from pymongo import MongoClient
 
 from services import bootstrap
-from services.access import local_actor
+from services.access.actors import local_actor
 from services.bootstrap import Services
 from services.database import Database
-from services.database.binary import find
-from services.database.mongod import Mongod
+from services.database.embedded.binary import find
+from services.database.embedded.mongod import Mongod
+from services.host.launcher import OBJECTS
 from services.models import Actor
 from services.settings import Settings
-from services.startup import OBJECTS
-from tests.host import free_port
+from tests.helpers.waiting import free_port
 
 # As the desk's own programs do while they import.
 gc.set_threshold(OBJECTS, *gc.get_threshold()[1:])

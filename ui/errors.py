@@ -11,8 +11,8 @@ from typing import Any, ParamSpec, TypeVar
 import streamlit as st
 
 from services.errors import DatabaseUnavailable, NotFound, NotSignedIn, RundeskError
-from ui import desk
-from ui.look import plain
+from ui import context
+from ui.formatting import plain
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -103,6 +103,6 @@ def _look_again(drawn: float) -> None:
     if time.monotonic() - drawn < LOOK_AGAIN / 2:
         return
     with suppress(DatabaseUnavailable):
-        desk.services().database.ping()
+        context.services().database.ping()
         st.session_state["away"] = False
         st.rerun()

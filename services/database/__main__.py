@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 
-from services.database.keeper import keep, stop_on_signals
+from services.database.embedded.keeper import keep, stop_on_signals
 from services.errors import RundeskError
 from services.settings import Settings
 

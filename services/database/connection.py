@@ -13,8 +13,8 @@ from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
 
 from services.database.changes import QueueChanges
+from services.database.driver_errors import translated
 from services.database.files import FileStore
-from services.database.guard import translated
 from services.database.imports import ImportStore
 from services.database.jobs import JobStore
 from services.database.queue import QueueStore

@@ -11,7 +11,7 @@ from bson import ObjectId
 from pymongo import IndexModel, ReturnDocument
 from pymongo.database import Database
 
-from services.database.guard import guarded
+from services.database.driver_errors import guarded
 from services.database.paging import NEWEST_FIRST, identifier, milliseconds, page
 from services.models import File, Page
 

@@ -11,7 +11,7 @@ from typing import Any
 from pymongo import ASCENDING, UpdateOne
 from pymongo.database import Database
 
-from services.database.guard import guarded
+from services.database.driver_errors import guarded
 from services.database.runs import RunStore
 from services.models import Job, JobFilter, State
 

@@ -17,9 +17,9 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from services.database.documents import Document, change, live, one, read
-from services.database.guard import guarded
+from services.database.driver_errors import guarded
 from services.database.paging import milliseconds
+from services.database.run_documents import Document, change, live, one, read
 from services.errors import TransitionRefused
 from services.models import Progress, Run, State
 

@@ -14,10 +14,10 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from services.database.documents import Document, change, live, matching, moved, one, read
-from services.database.guard import guarded
+from services.database.driver_errors import guarded
 from services.database.paging import NEWEST_FIRST, milliseconds, page
 from services.database.queue import rank
+from services.database.run_documents import Document, change, live, matching, moved, one, read
 from services.errors import TransitionRefused
 from services.models import (
     FINAL,

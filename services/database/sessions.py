@@ -9,7 +9,7 @@ from bson import ObjectId
 from pymongo import IndexModel
 from pymongo.database import Database
 
-from services.database.guard import guarded
+from services.database.driver_errors import guarded
 from services.database.paging import NEWEST_FIRST, identifier, milliseconds
 
 

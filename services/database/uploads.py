@@ -9,7 +9,7 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.database import Database
 
-from services.database.guard import guarded
+from services.database.driver_errors import guarded
 from services.database.paging import milliseconds
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.disk import no_room
+from services.host.disk import no_room
 from services.models import Cause, CauseKind
 
 LOG_LINES = 40  # lines of a log that go with a cause

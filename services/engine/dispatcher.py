@@ -11,15 +11,15 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from services import disk
 from services.database import Database
 from services.database.queue import Claim, Usage
 from services.engine import causes
 from services.engine.execution import Order
-from services.engine.nursery import Nursery, NurseryFailed
+from services.engine.fork_server import Nursery, NurseryFailed
 from services.engine.settling import Attempt, Ended, settle
 from services.engine.supervisor import LEASE
 from services.errors import TransitionRefused
+from services.host import disk
 from services.models import Cause
 from services.rundir import AttemptDir, RunDir
 from services.settings import Settings

@@ -23,19 +23,20 @@ from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
+from services.catalogue.deployment import declared
+from services.catalogue.layout import kept
 from services.database import Database
-from services.database.leaving import leave_quickly
-from services.engine import causes, processes, reporter
+from services.database.shutdown import leave_quickly
+from services.engine import causes, reporter
 from services.engine.console import Console
-from services.engine.records import distrust
 from services.engine.settling import Attempt, Unstarted
+from services.engine.snakemake_metadata import distrust
 from services.engine.staging import StagingFailed, stage
-from services.files import content
+from services.files.registry import content
+from services.host import processes
 from services.models import Run
 from services.rundir import RunDir
 from services.settings import Settings
-from services.software import declared
-from services.workflows import kept
 
 PATIENCE = 2.0  # s that one write of reports may take
 SWEEPING = 10.0  # s to end what an earlier attempt left behind

@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 
 from services.database import Database
 from services.database.queue import Lease
-from services.engine import causes, processes
+from services.engine import causes
 from services.engine.dispatcher import acquire
-from services.engine.processes import Identity
 from services.engine.settling import Attempt, Ended, settle, why
 from services.errors import DatabaseUnavailable, TransitionRefused
+from services.host import processes
+from services.host.processes import Identity
 from services.models import State
 from services.rundir import AttemptDir, RunDir
 from services.settings import Settings

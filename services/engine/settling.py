@@ -17,19 +17,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from services.catalogue.layout import kept, manifest_of
+from services.catalogue.requirements import versions
 from services.database import Database
 from services.database.runs import Outcome
-from services.disk import no_room
 from services.engine import causes, reporter
-from services.engine.records import made
+from services.engine.publishing import publish
+from services.engine.snakemake_metadata import made
 from services.errors import TransitionRefused
+from services.host.disk import no_room
+from services.logs import tail
 from services.models import Cause, CauseKind, Model, State
-from services.needs import versions
-from services.results import publish
 from services.rundir import RunDir
-from services.runs import tail
 from services.settings import Settings
-from services.workflows import kept, manifest_of
 
 log = logging.getLogger("rundesk.settling")
 

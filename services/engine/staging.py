@@ -15,13 +15,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from services import params, references, sheets
-from services.disk import no_room
+from services import sheets
+from services.catalogue.layout import params_schema, snakefile
+from services.catalogue.schemas import Broken, default_config
 from services.errors import Invalid, RundeskError
+from services.host.disk import no_room
 from services.models import Input, Submission
+from services.params import file_values
+from services.params.schema import sheet_fields
 from services.rundir import RunDir
-from services.schemas import Broken, default_config
-from services.workflows import params_schema, snakefile
 
 FICLONE = 0x40049409  # linux/fs.h; shares the blocks of a file until one of both is written to
 
@@ -47,7 +49,7 @@ def stage(run: Submission, rundir: RunDir, workflow: Path, blob: Callable[[str],
             names = {entry.path: entry.name for entry in run.inputs}
             _write(rundir.names, json.dumps(names, indent=1, ensure_ascii=False))
         if run.sheets:
-            _sheets(run, rundir, params.sheets(params_schema(workflow)))
+            _sheets(run, rundir, sheet_fields(params_schema(workflow)))
         _folder(workflow / "config", rundir.root / "config")
         content = configuration(run, default_config(workflow))
         _write(rundir.config, json.dumps(content, indent=1, ensure_ascii=False))
@@ -63,7 +65,7 @@ def configuration(run: Submission, base: Mapping[str, Any]) -> dict[str, Any]:
     given = copy.deepcopy(run.params) | run.sheets
     for entry in run.inputs:
         if entry.field.partition(".")[0] not in run.sheets:  # else in its table, or what made it
-            references.put(given, entry.field, entry.path)
+            file_values.put(given, entry.field, entry.path)
     return _merged(base, given)
 
 

@@ -20,12 +20,13 @@ from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 from services.database import Database
-from services.engine import causes, errands, processes
+from services.engine import causes, errands
 from services.engine.console import Console
 from services.engine.execution import Order, Preparation, execute
-from services.engine.processes import Identity
 from services.engine.settling import Ended, listed, record, why
 from services.errors import DatabaseUnavailable, TransitionRefused
+from services.host import processes
+from services.host.processes import Identity
 from services.models import CauseKind, State
 from services.settings import MIB
 

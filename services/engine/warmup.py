@@ -23,13 +23,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from services.catalogue.layout import kept
 from services.engine import execution
 from services.engine.execution import CACHE, Order
-from services.engine.processes import Identity
 from services.engine.settling import Ended, listed
+from services.host.processes import Identity
 from services.models import Progress, Run, State
 from services.settings import Settings
-from services.workflows import kept
 
 log = logging.getLogger("rundesk.nursery")
 

@@ -9,7 +9,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from services import params
+from services.params import validation
 from services.sheets.model import MOST_ROWS, Issue, RowSchema, cut
 from services.sheets.values import unprintable
 
@@ -60,7 +60,7 @@ def short_name(cell: str) -> str:
 
 def _of_values(schema: RowSchema) -> dict[str, Any]:
     """The schema of a row for the values that stand in it: a file's is its id or name."""
-    properties = {name: params.as_reference(one) for name, one in schema.properties.items()}
+    properties = {name: validation.as_reference(one) for name, one in schema.properties.items()}
     return {"type": "object", **schema.row, "properties": properties}
 
 
@@ -105,7 +105,7 @@ def _in_words(
                 yield unknown, "This column is unknown.", ""
         case _:
             said = _own_words(name, schema)
-            yield name, said or params.words(error), "" if said else _hint(name, schema)
+            yield name, said or validation.words(error), "" if said else _hint(name, schema)
 
 
 def _own_words(name: str, schema: RowSchema) -> str:

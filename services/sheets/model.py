@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from services import params
 from services.models import Model
+from services.params.schema import is_file
 
 MOST_ROWS = 10_000  # of a sheet
 MOST_COLUMNS = 200
@@ -86,7 +86,7 @@ class RowSchema:
     @property
     def files(self) -> list[str]:
         """The columns whose cells are files."""
-        return [name for name, one in self.properties.items() if params.is_file(one)]
+        return [name for name, one in self.properties.items() if is_file(one)]
 
     @cached_property
     def keys(self) -> list[tuple[str, ...]]:

@@ -13,8 +13,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from services.settings import Settings
-from tests.chromium import launched
-from tests.servers import Servers, serving
+from tests.helpers.chromium import launched
+from tests.helpers.processes import Servers, serving
 
 BACKGROUND = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 24, 29)"}  # of the themes
 #: Of addresses that leave no browser; the last two are of its own parts, as its PDF viewer is.

@@ -18,16 +18,16 @@ from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from services import bootstrap
-from services.access import local_actor
+from services.access.actors import local_actor
 from services.bootstrap import Services
-from services.database.binary import find
-from services.database.mongod import Mongod
+from services.database.embedded.binary import find
+from services.database.embedded.mongod import Mongod
 from services.models import Run, RunRequest
 from services.settings import HERE, Settings
 from tests.browser.conftest import BACKGROUND, PATIENCE
-from tests.chromium import launched
-from tests.host import free_port, until
-from tests.servers import serving
+from tests.helpers.chromium import launched
+from tests.helpers.processes import serving
+from tests.helpers.waiting import free_port, until
 
 IMAGES = HERE / "docs" / "images"
 SIZE = {"width": 1280, "height": 800}

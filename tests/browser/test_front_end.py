@@ -12,12 +12,12 @@ import pytest
 from playwright.sync_api import expect
 from pymongo import MongoClient
 
-from services.access import local_actor
+from services.access.actors import local_actor
 from services.bootstrap import build
 from services.models import Scope, TokenRequest
 from services.settings import HERE, Settings
-from tests.host import free_port
-from tests.servers import serving
+from tests.helpers.processes import serving
+from tests.helpers.waiting import free_port
 
 PAGES = HERE / "docs" / "examples"
 EXAMPLE = HERE / "workflows" / "sequence-search" / "example"

@@ -12,10 +12,10 @@ from playwright.sync_api import Page, expect
 from services.models import RunFilter, RunRequest
 from services.settings import Settings
 from tests.browser.conftest import Window
-from tests.browser.desks import shared
-from tests.browser.tables import type_into
-from tests.desk import WORKFLOWS as SMALL
-from tests.servers import Servers
+from tests.helpers.desk import WORKFLOWS as SMALL
+from tests.helpers.processes import Servers
+from tests.helpers.shared_desk import shared
+from tests.helpers.tables import type_into
 
 WORKFLOWS = (Path(__file__).parent / "workflows", SMALL)
 ADDITIONS = Path(__file__).parents[1] / "integration" / "additions"

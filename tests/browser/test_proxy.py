@@ -15,13 +15,13 @@ import pytest
 import trustme
 from playwright.sync_api import expect
 
-from services.access import local_actor
+from services.access.actors import local_actor
 from services.bootstrap import build
 from services.models import Actor, RunRequest, Scope, TokenRequest
 from services.settings import HERE, MIB
-from tests.browser.desks import shared
-from tests.host import free_port, until
-from tests.http import write_workflow
+from tests.helpers.api import write_workflow
+from tests.helpers.shared_desk import shared
+from tests.helpers.waiting import free_port, until
 
 NGINX = os.environ.get("RUNDESK_NGINX", "")
 pytestmark = pytest.mark.skipif(

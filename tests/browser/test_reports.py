@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from routes.sending import SANDBOX
+from routes.http.responses import SANDBOX
 from tests.browser.conftest import Window
 
 SCRIPTS = Path(__file__).parents[2] / "workflows" / "reads-qc" / "workflow" / "scripts"

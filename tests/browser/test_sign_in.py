@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import pytest
 from playwright.sync_api import expect
 
-from services.access import local_actor
+from services.access.actors import local_actor
 from services.bootstrap import build
 from services.models import Actor, RunRequest, Scope, TokenRequest
 from services.settings import Settings
 from tests.browser.conftest import violations
-from tests.browser.desks import shared
-from tests.servers import Servers
+from tests.helpers.processes import Servers
+from tests.helpers.shared_desk import shared
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from playwright.sync_api import expect
 from pymongo import MongoClient
 
 from services.settings import Settings
-from tests.host import free_port, until
-from tests.servers import serving
-from tests.wire import line_to
+from tests.helpers.flaky_proxy import line_to
+from tests.helpers.processes import serving
+from tests.helpers.waiting import free_port, until
 
 MIB = 2**20
 BOX = ".st-key-upload-files"

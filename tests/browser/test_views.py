@@ -14,10 +14,10 @@ from services.errors import NotFound
 from services.models import Cause, CauseKind
 from services.settings import HERE, Settings
 from tests.browser.conftest import BACKGROUND, violations
-from tests.browser.desks import shared
-from tests.host import until
-from tests.portal.scenes import Scenes
-from tests.servers import Servers
+from tests.helpers.processes import Servers
+from tests.helpers.scenes import Scenes
+from tests.helpers.shared_desk import shared
+from tests.helpers.waiting import until
 
 WORKFLOWS = HERE / "tests" / "portal" / "workflows"
 #: Would run, or load something from elsewhere, wherever it is not taken for text.

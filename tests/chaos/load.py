@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from services.access import local_actor
+from services.access.actors import local_actor
 from services.errors import Conflict, DatabaseUnavailable, DiskFull
 from services.models import RunRequest, State
 from tests.chaos.accepted import KINDS, Accepted, Entry

@@ -9,7 +9,7 @@ import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.host import until
+from tests.helpers.waiting import until
 
 TAG = b"RUNDESK_RUN="
 UNKNOWN = 0  # number of an attempt that nobody can tell

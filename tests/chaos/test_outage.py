@@ -7,12 +7,12 @@ from collections import Counter
 
 import pytest
 
-from services.database.binary import find
-from services.database.mongod import Mongod
+from services.database.embedded.binary import find
+from services.database.embedded.mongod import Mongod
 from services.models import State
 from services.settings import Settings
-from tests.desk import running
-from tests.host import free_port, until
+from tests.helpers.desk import running
+from tests.helpers.waiting import free_port, until
 
 OUTAGE = 60  # s
 JOBS, CORES = 300, 2

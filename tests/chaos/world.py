@@ -15,14 +15,14 @@ from urllib.request import urlopen
 
 from services import bootstrap
 from services.errors import DatabaseUnavailable
+from services.host.tether import tethered
 from services.settings import HERE, Settings
-from services.tethered import tethered
 from tests.chaos.disk import Disk
 from tests.chaos.sight import Row, row, table
 from tests.chaos.violations import Violations
-from tests.desk import end_runs, environment
-from tests.host import free_port, until
-from tests.servers import COMMANDS
+from tests.helpers.desk import end_runs, environment
+from tests.helpers.processes import COMMANDS
+from tests.helpers.waiting import free_port, until
 
 WORKFLOWS = Path(__file__).parent / "workflows"
 NAMES = ("db", "api", "runner")

@@ -11,9 +11,9 @@ import pytest
 from pymongo import MongoClient
 
 from services.settings import Settings
-from tests.desk import Desk, running
-from tests.host import free_port
-from tests.servers import Servers, serving
+from tests.helpers.desk import Desk, running
+from tests.helpers.processes import Servers, serving
+from tests.helpers.waiting import free_port
 
 
 @pytest.fixture(scope="session")

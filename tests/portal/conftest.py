@@ -13,13 +13,13 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from services import shared
+from services import single_flight
 from services.bootstrap import Services
 from services.models import Actor
 from services.settings import HERE, Settings
-from tests.desk import environment
-from tests.portal.scenes import Scenes
-from ui import desk
+from tests.helpers.desk import environment
+from tests.helpers.scenes import Scenes
+from ui import context
 
 WORKFLOWS = Path(__file__).parent / "workflows"
 Open = Callable[..., AppTest]
@@ -44,10 +44,10 @@ def components() -> Iterator[None]:
 @pytest.fixture
 def portal(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     """Opens pages of the portal by name and query, each in a session of its own."""
-    monkeypatch.setattr(shared, "MOMENT", 0.0)  # tests look faster than people
+    monkeypatch.setattr(single_flight, "MOMENT", 0.0)  # tests look faster than people
     for name, value in environment(settings).items():
         monkeypatch.setenv(name, value)
-    desk.services.clear()
+    context.services.clear()
 
     def open_page(page: str = "runs", **query: str | list[str]) -> AppTest:
         session = AppTest.from_file(HERE / "portal.py", default_timeout=30)
@@ -56,8 +56,8 @@ def portal(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open
         return session.run()
 
     yield open_page
-    desk.services().close()
-    desk.services.clear()
+    context.services().close()
+    context.services.clear()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-// The Tab key passes by tables that have a list of their rows beside them (ui/reach.py).
+// The Tab key passes by tables that have a list of their rows beside them (ui/parts/keyboard_list.py).
 (() => {
   const LIST = /\bst-key-reach-(\S+)/;
 

@@ -100,7 +100,7 @@ def code_digest():
 
 
 def desk_folder():
-    """Where `services.blast` lies, for jobs in an environment of their own."""
+    """Where `services.search.blast` lies, for jobs in an environment of their own."""
     package = find_spec("services")
     if package is None or package.origin is None:
         raise WorkflowError(

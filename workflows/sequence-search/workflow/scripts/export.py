@@ -6,8 +6,8 @@ from pathlib import Path
 
 def main(job):
     sys.path.append(job.params.desk)  # written as the desk answers programs made for BLAST
-    from services.blast import tabular, xml
-    from services.blast.report import Report
+    from services.search.blast import tabular, xml
+    from services.search.blast.report import Report
 
     report = Report.read(**{name: Path(path) for name, path in job.input.items()})
     with open(job.log[0], "w", encoding="utf-8") as log:

@@ -1,0 +1,1 @@
+"""The NCBI BLAST URL API."""

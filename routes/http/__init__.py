@@ -1,0 +1,1 @@
+"""HTTP for all resources: requests, responses, errors, the API document."""

@@ -1,0 +1,200 @@
+"""What a view's signature says, and the OpenAPI operation it makes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+from flask import Response
+from pydantic import BaseModel, TypeAdapter
+
+from services.access.rate_limits import Kind
+from services.models import Actor, Model
+
+T = TypeVar("T")
+Spec = dict[str, Any]
+RESERVED = ("actor", "query", "headers", "body", "return")
+
+
+class Reply(Model, Generic[T]):
+    """What every request that succeeds is answered with."""
+
+    errCode: Literal[0] = 0
+    data: T
+    msg: Literal[""] = ""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The annotations of a view, sorted by what they stand for."""
+
+    path: dict[str, TypeAdapter[Any]]  # every argument without a meaning of its own
+    actor: bool  # whether it must be known who asks
+    query: type[BaseModel] | None
+    headers: type[BaseModel] | None
+    body: type[BaseModel] | None
+    reply: Any
+
+    @classmethod
+    def of(cls, view: Callable[..., Any]) -> Signature:
+        kinds = inspect.get_annotations(view, eval_str=True)
+        return cls(
+            path={name: TypeAdapter(kind) for name, kind in kinds.items() if name not in RESERVED},
+            actor=kinds.get("actor") is Actor,
+            query=kinds.get("query"),
+            headers=kinds.get("headers"),
+            body=kinds.get("body"),
+            reply=kinds["return"],
+        )
+
+    @property
+    def raw(self) -> bool:
+        """Whether the view makes the whole reply itself: a file, or plain text."""
+        return isinstance(self.reply, type) and issubclass(self.reply, Response)
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header of a reply, made from what the view returned; an empty one is left out."""
+
+    name: str
+    description: str
+    value: Callable[[Any], str]
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What the document says beyond the signature."""
+
+    status: int = 200
+    errors: tuple[int, ...] = ()  # statuses beyond those that the signature implies
+    links: Mapping[str, Spec] = field(default_factory=dict)
+    example: Any = None  # of `data`
+    request: Any = None  # example of the body
+    media: str = ""  # type of a raw reply
+    nothing: str = ""  # when a raw reply is 204
+    upload: Mapping[str, Spec] | None = None  # kinds of a body that the view reads itself
+    upload_needed: bool = True
+    limit: Kind | None = None  # what is counted of each user
+    location: bool = False  # the reply's Location names what was made
+    sends: tuple[Header, ...] = ()
+
+
+def is_tagged(signature: Signature, extras: Extras) -> bool:
+    """Whether answers to GET have an ETag; tus has rules of its own for what may be kept."""
+    own = signature.raw or extras.sends or extras.status != 200
+    return signature.actor and not own
+
+
+class Describer:
+    """Makes operations; the models they name gather in `schemas`."""
+
+    def __init__(self) -> None:
+        self.schemas: dict[str, Spec] = {}
+
+    def operation(
+        self, view: Callable[..., Any], signature: Signature, extras: Extras, *, reads: bool = False
+    ) -> Spec:
+        """The operation of a view; `reads` when it answers GET."""
+        summary, _, description = (inspect.getdoc(view) or "").partition("\n\n")
+        spec: Spec = {
+            "operationId": view.__name__,
+            "tags": [view.__module__.rpartition(".")[2]],
+            "summary": summary,
+            "description": description,
+            "parameters": self._parameters(signature),
+            "responses": self._responses(signature, extras, summary, reads),
+        }
+        if signature.body:
+            content = self._json(signature.body, "validation", extras.request)
+            spec["requestBody"] = {"required": True, "content": content}
+        if extras.upload:
+            spec["requestBody"] = {
+                "required": extras.upload_needed,
+                "content": dict(extras.upload),
+            }
+        return spec
+
+    def schema(self, kind: Any, mode: Literal["validation", "serialization"]) -> Spec:
+        """JSON Schema of `kind`; the models nested in it move to `schemas`."""
+        made = TypeAdapter(kind).json_schema(mode=mode, ref_template="#/components/schemas/{model}")
+        for name, nested in made.pop("$defs", {}).items():
+            if self.schemas.setdefault(name, nested) != nested:
+                raise TypeError(f"two schemas are named {name}")
+        return made
+
+    def _parameters(self, signature: Signature) -> list[Spec]:
+        found = [
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                **_described(kind.json_schema(ref_template="#/components/schemas/{model}")),
+            }
+            for name, kind in signature.path.items()
+        ]
+        for place, model in (("query", signature.query), ("header", signature.headers)):
+            known = self.schema(model, "validation") if model else {"properties": {}}
+            found += [
+                {
+                    "name": name,
+                    "in": place,
+                    "required": name in known.get("required", ()),
+                    **_described(one),
+                }
+                for name, one in known["properties"].items()
+            ]
+        return found
+
+    def _responses(self, signature: Signature, extras: Extras, summary: str, reads: bool) -> Spec:
+        statuses = {400, 403, 500, *extras.errors}
+        statuses |= {401, 503} if signature.actor else set()
+        statuses |= {429} if extras.limit or signature.actor else set()
+        statuses |= {404} if signature.path else set()
+        statuses |= {413} if signature.body or extras.upload else set()
+        statuses |= {415} if signature.body else set()
+        statuses |= {412, 416} if signature.raw else set()
+        replies: Spec = {
+            str(status): {"$ref": f"#/components/responses/Failed{status}"}
+            for status in sorted(statuses)
+        }
+        headers: Spec = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
+        if extras.location:
+            headers["Location"] = {"$ref": "#/components/headers/Location"}
+        for header in extras.sends:
+            known = {"description": header.description, "schema": {"type": "string"}}
+            headers[header.name] = known
+        if extras.nothing:
+            replies["204"] = {"description": extras.nothing}
+        if reads and is_tagged(signature, extras):
+            headers["ETag"] = {"$ref": "#/components/headers/ETag"}
+            replies["304"] = {"description": "Not changed since the one named by If-None-Match"}
+        done: Spec = {"description": summary, "headers": headers, "links": dict(extras.links)}
+        if extras.status == 204:
+            return {"204": done, **replies}
+        if signature.raw:
+            content: Spec = {extras.media: {"schema": {"type": "string"}}}
+            replies["206"] = {"description": "The range asked for", "content": content}
+            replies["304"] = {"description": "Not changed since"}
+        else:
+            envelope = {"errCode": 0, "data": extras.example, "msg": ""}
+            content = self._json(Reply[signature.reply], "serialization", envelope)  # type: ignore[name-defined]
+        return {str(extras.status): {**done, "content": content}, **replies}
+
+    def _json(
+        self, kind: Any, mode: Literal["validation", "serialization"], example: Any
+    ) -> dict[str, Spec]:
+        shown = {} if example is None else {"example": example}
+        return {"application/json": {"schema": self.schema(kind, mode), **shown}}
+
+
+def _described(schema: Spec) -> Spec:
+    """A parameter's schema without null (a parameter is absent instead), its description beside."""
+    kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        kept = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
+        schema = {**kinds[0], **kept}
+    described = {key: value for key, value in schema.items() if key not in ("title", "description")}
+    return {"description": schema.get("description", ""), "schema": described}

@@ -1,0 +1,1 @@
+"""The GA4GH Workflow Execution Service (WES) API."""

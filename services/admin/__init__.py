@@ -1,0 +1,1 @@
+"""What administrators do: adding workflows, clearing the shared cache."""

@@ -1,0 +1,1 @@
+"""The bundled mongod: its binary, its process and its keeper."""

@@ -1,0 +1,1 @@
+"""The host: processes, disk, ports, and how Python programs start and end."""

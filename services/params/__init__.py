@@ -1,0 +1,1 @@
+"""Parameters and the JSON Schema that describes them."""

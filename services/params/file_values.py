@@ -1,0 +1,100 @@
+"""Files that parameters name: found, and put in each other's place.
+
+A file may be a parameter of its own, an item of a list, a part of an object, or stand in a cell of
+a sample sheet, also one within the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.params.schema import Schema, flatten, is_file, is_sheet
+
+
+@dataclass(frozen=True)
+class FileValue:
+    """A file that a parameter names."""
+
+    path: tuple[str | int, ...]  # ("reads",), ("reads", 0), ("samples", 0, "fastq_1")
+    value: str
+    pattern: str | None = None  # that its name must match
+
+    @property
+    def field(self) -> str:
+        """The parameter."""
+        return str(self.path[0])
+
+    @property
+    def names(self) -> list[str]:
+        """The path without places in lists."""
+        return [part for part in self.path if isinstance(part, str)]
+
+    @property
+    def place(self) -> str:
+        """As it is named in errors and inputs: "reads", "reads.0", "samples.0.fastq_1"."""
+        return ".".join(map(str, self.path))
+
+
+def file_values(schema: Schema, given: Mapping[str, Any]) -> Iterator[FileValue]:
+    """Every file that the parameters `given` name, in the order of the schema."""
+    for name, field in flatten(schema, given)["properties"].items():
+        if name in given:
+            yield from _within((name,), field, given[name])
+
+
+def _within(path: tuple[str | int, ...], field: Schema, value: Any) -> Iterator[FileValue]:
+    if is_sheet(field):
+        if isinstance(value, str) and value:
+            yield FileValue(path, value)  # a sheet is written anew: its name does not matter
+        elif isinstance(value, list):
+            row = field["rows"].get("items", field["rows"])
+            for index, record in enumerate(value):
+                yield from _within((*path, index), row, record)
+    elif is_file(field):
+        if (isinstance(value, str) and value) or isinstance(path[-1], int):
+            yield FileValue(path, value, field.get("pattern"))
+    elif isinstance(value, list) and isinstance(items := field.get("items"), dict):
+        for index, item in enumerate(value):
+            yield from _within((*path, index), items, item)
+    elif isinstance(value, dict):
+        for name, inner in field.get("properties", {}).items():
+            if name in value and isinstance(inner, dict):
+                yield from _within((*path, name), inner, value[name])
+
+
+def with_file(given: Mapping[str, Any], value: FileValue, file: str) -> dict[str, Any]:
+    """A copy of parameters in which another text stands for that file."""
+    changed: dict[str, Any] = _replaced(given, value.path, file)
+    return changed
+
+
+def _replaced(node: Any, path: tuple[str | int, ...], text: str) -> Any:
+    if not path:
+        return text
+    changed: Any = [*node] if isinstance(node, list) else dict(node)
+    changed[path[0]] = _replaced(node[path[0]], path[1:], text)
+    return changed
+
+
+def stands_in(values: Any, value: FileValue) -> bool:
+    """Whether the same text stands at the same place of other parameters, the defaults say."""
+    for part in value.path:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return bool(values == value.value)
+
+
+def put(node: Any, place: str, text: str) -> None:
+    """Have `text` stand at a place of parameters, as `FileValue.place` names it."""
+    keys = range(len(node)) if isinstance(node, list) else sorted(node, key=len, reverse=True)
+    for key in keys:
+        if place == str(key):
+            node[key] = text
+            return
+        if place.startswith(f"{key}."):
+            put(node[key], place.removeprefix(f"{key}."), text)
+            return

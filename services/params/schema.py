@@ -1,0 +1,100 @@
+"""A workflow's JSON Schema (2020-12), grouped or flat.
+
+Groups follow the nf-core convention: object schemas under `$defs` (or `definitions`), pulled in by
+`allOf` at the top. A file parameter has one of FILE_FORMATS; its value is the id of a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.params import conditions, refs
+
+Schema = dict[str, Any]
+FILE_FORMATS = frozenset({"file-path", "path"})
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that belong together, in the order of the schema."""
+
+    title: str
+    description: str
+    fields: dict[str, Schema]
+    required: frozenset[str]
+
+
+def groups(schema: Schema) -> list[Group]:
+    """The groups of a schema; parameters outside any group come first as one without title."""
+    parts = [{**schema, "title": "", "description": ""}] if schema.get("properties") else []
+    parts += [_resolved(schema, part) for part in schema.get("allOf", [])]
+    return [
+        Group(
+            title=part.get("title", ""),
+            description=part.get("description", ""),
+            fields=part["properties"],
+            required=frozenset(part.get("required", [])),
+        )
+        for part in parts
+        if part.get("properties")
+    ]
+
+
+def flatten(schema: Schema, values: Mapping[str, Any] | None = None) -> Schema:
+    """One object schema without groups that takes no parameter beyond those it names.
+
+    With `values` it also has the parameters that apply only because of these.
+    """
+    found = groups(schema)
+    parts = [_resolved(schema, part) for part in schema.get("allOf", [])]
+    clauses = [_condition(part) if part.get("properties") else part for part in parts]
+    flat: Schema = {
+        "type": "object",
+        "properties": {name: field for group in found for name, field in group.fields.items()},
+        "required": sorted({name for group in found for name in group.required}),
+        "additionalProperties": schema.get("additionalProperties", False),
+    }
+    kept = ("$defs", "definitions", *conditions.CONDITIONAL, "anyOf", "oneOf")
+    flat |= {key: schema[key] for key in kept if key in schema}
+    if any(clauses):
+        flat["allOf"] = [clause for clause in clauses if clause]
+    if values is not None:
+        flat["properties"] = flat["properties"] | conditions.fields(flat, values)
+    return flat
+
+
+def is_file(field: Schema) -> bool:
+    """Whether a parameter is a file."""
+    return field.get("format") in FILE_FORMATS
+
+
+def is_table(field: Schema) -> bool:
+    """Whether a parameter is a file with rows: their schema has been read into `rows`."""
+    return is_file(field) and isinstance(field.get("rows"), dict)
+
+
+def is_sheet(field: Schema) -> bool:
+    """Whether a parameter is a sample sheet, which is checked and written anew for the run.
+
+    A table marked `as_is` is a plain file: its workflow reads it, mistakes and all.
+    """
+    return is_table(field) and not field.get("as_is")
+
+
+def sheet_fields(schema: Schema) -> dict[str, Schema]:
+    """The sample sheets among the parameters."""
+    fields = flatten(schema)["properties"]
+    return {name: field for name, field in fields.items() if is_sheet(field)}
+
+
+def _condition(part: Schema) -> Schema:
+    """What a group says beyond its parameters."""
+    return {key: part[key] for key in conditions.CONDITIONAL if key in part}
+
+
+def _resolved(schema: Schema, part: Schema) -> Schema:
+    """A part of `allOf`, with its reference into the same schema followed."""
+    reference = part.get("$ref")
+    return (refs.target(schema, reference) or {}) if isinstance(reference, str) else part

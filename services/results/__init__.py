@@ -1,0 +1,1 @@
+"""Published results: manifests, archives, RO-Crates and reports."""

@@ -1,0 +1,5 @@
+"""Runs: submission, sample sheets, previews, queue position, views and events."""
+
+from services.runs.service import Runs
+
+__all__ = ["Runs"]

@@ -1,0 +1,1 @@
+"""Sequence searches: named databases and BLAST."""

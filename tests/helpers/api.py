@@ -1,0 +1,134 @@
+"""Helpers of the API's tests: an app over real services, and a run that is over."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask.testing import FlaskClient
+from pymongo import MongoClient
+
+from api import create_app
+from services.bootstrap import Services, build
+from services.engine.publishing import publish
+from services.models import Actor, Highlight, Run, RunRequest, State
+from services.rundir import RunDir
+from services.settings import Settings
+
+SCHEMA = r"""
+properties:
+  reads: {type: string, format: file-path, pattern: '\.fastq$'}
+  depth: {type: integer, default: 3, minimum: 1}
+required: [reads]
+"""
+DEMO = {
+    "workflow/Snakefile": "rule all:\n    shell: 'true'\n",
+    "workflow/schemas/config.schema.yaml": SCHEMA,
+    "rundesk.yaml": "title: Demo\nversion: 1.2.3\nexample: {params: {reads: example/a.fastq}}\n",
+    "example/a.fastq": "@r\nA\n+\nI\n",
+}
+
+
+@contextlib.contextmanager
+def open_desk(mongod: str, folder: Path, **given: Any) -> Iterator[Services]:
+    """Services over a data folder and a database of their own, both gone afterwards.
+
+    For a whole module: a new database for each of hundreds of requests would take minutes.
+    """
+    write_workflow(folder / "more" / "demo")
+    made = Settings(
+        **{
+            "data": folder / "data",
+            "mongodb_uri": mongod,
+            "database": f"rundesk_test_{secrets.token_hex(6)}",
+            "workflows": (folder / "more",),
+            **given,
+        }
+    )
+    services = build(made, patience=20)
+    services.database.create_indexes()
+    yield services
+    services.close()
+    with MongoClient(mongod) as client:
+        client.drop_database(made.database)
+
+
+def write_workflow(folder, files=DEMO):
+    """A small workflow in `folder`."""
+    for path, text in files.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+
+
+class Client(FlaskClient):
+    """Reads replies whole, so that none keeps a file open."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        return super().open(*args, **{"buffered": True, **kwargs})
+
+
+def client_of(services: Services) -> FlaskClient:
+    app = create_app(services)
+    app.test_client_class = Client
+    return app.test_client()
+
+
+def refused(reply, status: int, number: int | None = None) -> dict[str, tuple[str, str]]:
+    """The problems of a failed reply, as field → (message, hint); checks its envelope."""
+    body = reply.get_json()
+    assert reply.status_code == status, body
+    assert list(body) == ["errCode", "data", "msg", "requestId"]
+    assert body["errCode"] // 100 == status
+    assert number in (None, body["errCode"])
+    assert body["msg"]
+    assert body["requestId"] == reply.headers["X-Request-Id"]
+    assert "Traceback" not in reply.text
+    found = body["data"]["problems"] if body["data"] else []
+    assert all(set(problem) == {"field", "message", "hint"} for problem in found)
+    return {one["field"]: (one["message"], one["hint"]) for one in found}
+
+
+def finished_run(services: Services, actor: Actor, results: dict[str, str]) -> Run:
+    """A COMPLETE run of "demo" with one job, logs and `results`, as an engine leaves it."""
+    run = services.runs.submit(actor, RunRequest(workflow="demo", example=True))
+    store, jobs, now = services.database.runs, services.database.jobs, datetime.now(UTC)
+    claim = services.database.queue.claim(host="desk", now=now, lease=timedelta(seconds=30))
+    assert claim is not None
+    assert claim.run.id == run.id
+    attempt, folder = claim.attempt, RunDir.of(services.settings.data, run.id)
+    store.transition(run.id, State.RUNNING, attempt=attempt, now=now)
+    started = {
+        "wildcards": {"sample": "a"},
+        "input": [],
+        "output": list(results),
+        "log": ["logs/search.log"],
+        "threads": 1,
+        "resources": {},
+        "reason": "",
+        "command": "",
+        "tries": 1,
+    }
+    at = now.timestamp()
+    records: list[dict[str, Any]] = [
+        {"type": "plan", "stats": {"search": 1, "all": 1}},
+        {"type": "graph", "links": [["search", "all"]]},
+        {"type": "started", "job": 1, "rule": "search", **started, "at": at},
+        {"type": "finished", "job": 1, "at": at + 1},
+        {"type": "progress", "done": 1, "total": 2, "at": at + 1},
+    ]
+    jobs.apply(run.id, attempt, records)
+    written = {**results, "logs/search.log": "searching αβ\ndone\n"}
+    for path, text in written.items():
+        place = folder.root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    console = folder.attempt(attempt).console
+    console.parent.mkdir(parents=True, exist_ok=True)
+    console.write_text("Building DAG of jobs...\nFinished\n")
+    publish(folder, [], [Highlight(path="results/report.html", title="Report")])
+    return store.transition(run.id, State.COMPLETE, attempt=attempt, now=now)

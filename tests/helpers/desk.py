@@ -1,0 +1,145 @@
+"""A desk that really runs: a runner process of its own, and what its runs leave alive."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from services import bootstrap
+from services.access.actors import local_actor
+from services.bootstrap import Services
+from services.host import processes
+from services.host.launcher import program
+from services.host.processes import Identity, Process
+from services.models import Job, Run, RunRequest, State
+from services.rundir import AttemptDir, RunDir
+from services.settings import HERE, Settings
+from tests.helpers.waiting import until
+
+WORKFLOWS = Path(__file__).parents[1] / "integration" / "workflows"
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment that `Settings.load` reads as these settings."""
+    given = {name: value for name, value in os.environ.items() if not name.startswith("RUNDESK_")}
+    for item in fields(settings):
+        value = getattr(settings, item.name)
+        if isinstance(value, tuple):
+            value = (":" if item.name == "workflows" else ",").join(map(str, value))
+        given[item.metadata["name"]] = str(value)
+    return given
+
+
+class Runner:
+    """`python -m services.runner` for some settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._environment = environment(settings)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        command = program("services.runner")
+        self._process = subprocess.Popen(command, cwd=HERE, env=self._environment)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it and return its exit code."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait(30)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A runner at work, and short ways to what a test asks of it."""
+
+    settings: Settings
+    services: Services
+    runner: Runner
+
+    def submit(self, workflow: str, **params: Any) -> str:
+        """The id of a new run."""
+        request = RunRequest(workflow=workflow, params=params)
+        return self.services.runs.submit(local_actor(), request).id
+
+    def run(self, run_id: str) -> Run:
+        return self.services.runs.get(local_actor(), run_id)
+
+    def jobs(self, run_id: str) -> list[Job]:
+        return list(self.services.runs.jobs(local_actor(), run_id))
+
+    def results(self, run_id: str) -> list[str]:
+        return [result.path for result in self.services.results.list(local_actor(), run_id)]
+
+    def finished(self, run_id: str) -> Run:
+        """The run, once it is over."""
+        return until(lambda: run if (run := self.run(run_id)).state.final else None)
+
+    def reaches(self, run_id: str, state: State) -> Run:
+        return until(lambda: run if (run := self.run(run_id)).state is state else None)
+
+    def folder(self, run_id: str) -> Path:
+        return RunDir.of(self.settings.data, run_id).root
+
+    def attempt(self, run_id: str, number: int = 1) -> AttemptDir:
+        return RunDir.of(self.settings.data, run_id).attempt(number)
+
+    def supervisor(self, run_id: str, number: int = 1) -> Process:
+        """The supervisor of an attempt, once it has said who it is."""
+        found = until(lambda: identity(self.attempt(run_id, number)))
+        return Process(found.pid, found.start)
+
+    def snakemake(self, run_id: str, number: int = 1) -> Process:
+        """The Snakemake of an attempt: the only other holder of its lock."""
+        supervisor = self.supervisor(run_id, number)
+        lock = self.attempt(run_id, number).lock
+        return until(lambda: [p for p in processes.holding(lock) if p != supervisor])[0]
+
+
+def identity(attempt: AttemptDir) -> Identity | None:
+    """Who supervises an attempt; None as long as nobody does."""
+    if not attempt.lock.exists():
+        return None
+    file = os.open(attempt.lock, os.O_RDONLY)
+    try:
+        return Identity.read(file)
+    finally:
+        os.close(file)
+
+
+@contextlib.contextmanager
+def running(settings: Settings) -> Iterator[Desk]:
+    """A desk with the workflows of the tests; nothing of it lives on afterwards."""
+    settings = replace(settings, workflows=(WORKFLOWS,), cancel_grace=1.0)
+    services = bootstrap.build(settings, patience=20)
+    services.database.create_indexes()
+    desk = Desk(settings, services, Runner(settings))
+    desk.runner.start()
+    try:
+        yield desk
+    finally:
+        desk.runner.stop(signal.SIGKILL)
+        services.close()
+        end_runs(settings)
+
+
+def end_runs(settings: Settings) -> None:
+    """Kill whatever runs of a desk are still alive."""
+    for folder in (settings.data / "runs").glob("*"):
+        for lock in folder.glob(".rundesk/attempt-*/lock"):
+            processes.end(lambda lock=lock: processes.holding(lock), patience=10)
+        processes.end(lambda folder=folder: processes.tagged(folder.name), patience=10)

@@ -1,0 +1,56 @@
+"""What runs share, and making room of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner
+
+import cli
+from services.access.actors import local_actor
+from services.errors import Forbidden
+from services.models import Actor, State
+from tests.helpers.desk import environment
+from tests.helpers.waiting import until
+
+ME = local_actor()
+
+
+@pytest.fixture(scope="module")
+def desk(module_desk):
+    return module_desk
+
+
+def test_what_a_run_at_work_has_linked_stays_and_goes_later(desk):
+    cache = desk.services.cache
+    tomorrow, yesterday = (datetime.now(UTC) + timedelta(days=days) for days in (1, -1))
+    run_id = desk.submit("sharing", seconds=600)
+    until((desk.folder(run_id) / "using").exists)
+    (entry,) = cache.list(ME)
+    assert (entry.size, len(entry.paths)) == (len("shared\n"), 1)
+    assert cache.prune(ME, tomorrow) == []
+    desk.services.runs.cancel(ME, run_id)
+    desk.reaches(run_id, State.CANCELED)
+    assert cache.prune(ME, yesterday) == []
+    assert [gone.key for gone in cache.prune(ME, tomorrow)] == [entry.key]
+    assert cache.list(ME) == []
+    again = desk.finished(desk.submit("sharing"))
+    assert (again.state, again.error) == (State.COMPLETE, None)
+
+
+def test_command_lists_and_prunes(desk):
+    rundesk, settings = CliRunner(), environment(desk.settings)
+    desk.finished(desk.submit("sharing"))
+    listed = rundesk.invoke(cli.main, ["cache", "list"], env=settings)
+    assert "1 in all" in listed.output
+    kept = rundesk.invoke(cli.main, ["cache", "prune"], env=settings)
+    assert "0 removed" in kept.output
+    gone = rundesk.invoke(cli.main, ["cache", "prune", "--days", "0"], env=settings)
+    assert "1 removed" in gone.output
+    assert list(desk.settings.cache.iterdir()) == []
+
+
+def test_only_an_administrator_looks_after_it(desk):
+    with pytest.raises(Forbidden):
+        desk.services.cache.prune(Actor(id="ann"), datetime.now(UTC))

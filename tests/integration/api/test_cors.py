@@ -1,0 +1,158 @@
+"""Pages of other origins, and limits on how often."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from services.access.actors import local_actor
+from services.errors import Misconfigured
+from services.models import Scope, TokenRequest
+from services.settings import Settings
+from tests.helpers.api import client_of, open_desk, refused
+
+APP = "https://app.example.org"
+EVIL = "https://evil.example"
+DOORS = ["/api/v1/runs", "/uploads/", "/ga4gh/wes/v1/runs", "/Blast.cgi", "/api/v1/nothing"]
+
+
+@pytest.fixture(scope="module")
+def desk(mongod, tmp_path_factory):
+    with open_desk(
+        mongod,
+        tmp_path_factory.mktemp("desk"),
+        cors_origins=(APP, "http://localhost:3000"),
+        rate_sign_in=3,
+        rate_submit=2,
+        rate_uploads=2,
+    ) as services:
+        yield SimpleNamespace(services=services)
+
+
+@pytest.fixture
+def client(desk):
+    """Of an app of its own, which has counted nothing yet."""
+    return client_of(desk.services)
+
+
+def ask(client, address, origin, method="OPTIONS", **headers):
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return client.open(address, method=method, headers={"Origin": origin, **named})
+
+
+def words(reply, name):
+    return {word.strip() for word in reply.headers.get(name, "").split(",")}
+
+
+@pytest.mark.parametrize("address", DOORS[:-1])
+def test_browser_of_a_listed_origin_hears_what_it_may_send(client, address):
+    reply = ask(
+        client,
+        address,
+        APP,
+        Access_Control_Request_Method="POST",
+        Access_Control_Request_Headers="authorization,content-type",
+    )
+    assert reply.status_code == 200
+    assert reply.headers["Access-Control-Allow-Origin"] == APP
+    assert reply.headers["Access-Control-Allow-Credentials"] == "true"
+    assert {"POST", "PATCH", "DELETE"} <= words(reply, "Access-Control-Allow-Methods")
+    sent = {"Authorization", "Content-Type", "If-None-Match", "Upload-Offset", "Last-Event-ID"}
+    assert sent <= words(reply, "Access-Control-Allow-Headers")
+    assert "Origin" in words(reply, "Vary")
+
+
+@pytest.mark.parametrize("address", DOORS)
+def test_page_of_a_listed_origin_reads_replies_also_of_failures(client, address):
+    reply = ask(client, address, APP, "GET")
+    assert reply.headers["Access-Control-Allow-Origin"] == APP
+    shown = words(reply, "Access-Control-Expose-Headers")
+    assert {"ETag", "Location", "X-Request-Id", "Retry-After", "Upload-Offset"} <= shown
+    assert "Origin" in words(reply, "Vary")
+
+
+@pytest.mark.parametrize(
+    "origin", [EVIL, "null", "", f"{APP}:444", f"{APP}.evil.example", "http://app.example.org", "*"]
+)
+@pytest.mark.parametrize("address", DOORS)
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+def test_other_pages_read_nothing(client, method, address, origin):
+    reply = ask(client, address, origin, method, Access_Control_Request_Method="POST")
+    assert not [name for name in reply.headers.keys() if name.startswith("Access-Control")]  # noqa: SIM118
+    assert "Origin" in words(reply, "Vary")
+
+
+def test_listed_origin_may_change_others_not(client):
+    address = f"/api/v1/files/{'0' * 24}"
+    refused(ask(client, address, APP, "DELETE", Sec_Fetch_Site="cross-site"), 404, 40400)
+    refused(ask(client, address, EVIL, "DELETE"), 403, 40302)
+    put = "/Blast.cgi?CMD=Delete&RID=" + "0" * 24
+    assert ask(client, put, APP, "GET", Sec_Fetch_Site="cross-site").status_code == 404
+    assert ask(client, put, EVIL, "GET", Sec_Fetch_Site="cross-site").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "null", "app.example.org", f"{APP}/", f"{APP}/x", "ftp://x", "https://*.x.org"]
+)
+def test_origin_that_is_none_is_misconfigured(origin):
+    with pytest.raises(Misconfigured, match="RUNDESK_CORS_ORIGINS"):
+        Settings.load({"RUNDESK_CORS_ORIGINS": origin})
+
+
+# ---- how often --------------------------------------------------------------------------------
+
+
+def waits(reply):
+    """Seconds that a reply asks to wait, which it must."""
+    refused(reply, 429, 42900)
+    return int(reply.headers["Retry-After"])
+
+
+def test_submissions_of_a_user_are_limited(desk, client):
+    def submit(**headers):
+        body = json.dumps({"workflow": "demo", "example": True})
+        sent = {"data": body, "content_type": "application/json", "headers": headers}
+        return client.post("/api/v1/runs", **sent)
+
+    assert [submit().status_code for _ in range(2)] == [201, 201]
+    before = sum(desk.services.runs.counts(local_actor()).values())
+    assert 1 <= waits(submit()) <= 60
+    assert client.get("/Blast.cgi?CMD=Put").status_code == 429
+    reply = client.post("/ga4gh/wes/v1/runs", data={"workflow_url": "demo"})
+    assert reply.get_json()["status_code"] == 429
+    assert int(reply.headers["Retry-After"]) >= 1
+    assert sum(desk.services.runs.counts(local_actor()).values()) == before
+    request = TokenRequest(name="n", owner="ann", scope=Scope.SUBMIT)
+    made = desk.services.tokens.create(local_actor(), request)
+    assert submit(Authorization=f"Bearer {made.secret}").status_code == 201  # her own count
+    assert client.get("/api/v1/runs").status_code == 200
+
+
+def test_uploads_of_a_user_are_limited_but_not_their_pieces(client):
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "3"}
+    upload = client.post("/uploads/", headers=tus).headers["Location"]
+    assert client.post("/api/v1/files?name=a.fa", data=b"ACGT").status_code == 201
+    waits(client.post("/api/v1/files?name=b.fa", data=b"ACGT"))
+    waits(client.post("/uploads/", headers=tus))
+    for offset in range(3):
+        piece = {"Tus-Resumable": "1.0.0", "Upload-Offset": str(offset)}
+        kind = "application/offset+octet-stream"
+        reply = client.patch(upload, data=b"A", headers=piece, content_type=kind)
+        assert reply.status_code == 204
+
+
+def test_wrong_tokens_are_limited_good_ones_still_count(desk, client):
+    def me(secret):
+        return client.get("/api/v1/me", headers={"Authorization": f"Bearer {secret}"})
+
+    for _ in range(3):
+        refused(me("rdk_" + "A" * 43), 401, 40100)
+    waits(me("rdk_" + "B" * 43))
+    blast = client.get("/Blast.cgi?CMD=Get", headers={"Authorization": "Bearer x"})
+    assert blast.status_code == 429
+    assert int(blast.headers["Retry-After"]) >= 1
+    made = desk.services.tokens.create(local_actor(), TokenRequest(name="n"))
+    assert me(made.secret).status_code == 200
+    assert client.get("/api/v1/me").status_code == 200

@@ -1,0 +1,244 @@
+"""What every route has in common: envelope, errors, hosts, origins, sign-in, headers."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from types import SimpleNamespace
+
+import pytest
+
+from services.bootstrap import build
+from services.models import Actor
+from services.settings import Settings
+from tests.helpers.api import client_of, open_desk, refused
+
+SECRET = "s" * 16
+
+
+@pytest.fixture(scope="module")
+def services(mongod, tmp_path_factory):
+    with open_desk(mongod, tmp_path_factory.mktemp("desk")) as services:
+        yield services
+
+
+@pytest.fixture(scope="module")
+def client(services):
+    return client_of(services)
+
+
+@pytest.fixture(scope="module")
+def signed_in(mongod, tmp_path_factory):
+    """A desk behind a signing-in proxy, and its app."""
+    with open_desk(
+        mongod,
+        tmp_path_factory.mktemp("signed_in"),
+        remote_user_header="X-User",
+        remote_user_secret=SECRET,
+        api_url="https://desk.example.org/api-of-desk",
+    ) as services:
+        yield SimpleNamespace(client=client_of(services), services=services)
+
+
+def as_user(name, **more):
+    return {"X-User": name, "X-Rundesk-Secret": SECRET, **more}
+
+
+def test_health_is_the_plain_envelope(client):
+    reply = client.get("/healthz")
+    body = reply.get_json()
+    assert reply.status_code == 200
+    assert list(body) == ["errCode", "data", "msg"]
+    assert (body["errCode"], body["msg"]) == (0, "")
+    assert body["data"] == {"status": "ok", "database": "ok", "version": body["data"]["version"]}
+
+
+FAILURES = [
+    # method, address, what is sent, status, number
+    ("GET", "/nothing", {}, 404, 40401),
+    ("GET", "/api/v1/runs/", {}, 404, 40401),
+    ("GET", "/api/v1//runs", {}, 404, 40401),
+    ("GET", "/apidocs/static/../../../etc/passwd", {}, 404, 40401),
+    ("GET", "/api/v1/runs/not-an-id", {}, 404, 40400),
+    ("GET", f"/api/v1/runs/{'0' * 24}", {}, 404, 40400),
+    ("GET", f"/api/v1/files/{'0' * 24}/content", {}, 404, 40400),
+    ("GET", f"/api/v1/runs/{'0' * 24}/results/../../etc/passwd", {}, 404, 40400),
+    ("GET", f"/api/v1/runs/{'0' * 24}/results/%2fetc/passwd", {}, 404, None),
+    ("GET", f"/api/v1/runs/{'0' * 24}/jobs/1-1/log", {}, 404, 40400),
+    ("GET", f"/api/v1/runs/{'0' * 24}/jobs/x/log", {}, 404, 40400),
+    ("GET", "/api/v1/workflows/UPPER", {}, 404, 40400),
+    ("GET", "/api/v1/workflows/none", {}, 404, 40400),
+    ("DELETE", f"/api/v1/files/{'0' * 24}", {}, 404, 40400),
+    ("POST", f"/api/v1/runs/{'0' * 24}/cancel", {}, 404, 40400),
+    ("PUT", "/api/v1/runs", {}, 405, 40500),
+    ("DELETE", "/healthz", {}, 405, 40500),
+    ("TRACE", "/api/v1/runs", {}, 405, 40500),
+    ("POST", "/api/v1/runs", {"data": "x", "content_type": "text/plain"}, 415, 41500),
+    ("POST", "/api/v1/runs", {"data": "{"}, 400, 40002),
+    ("POST", "/api/v1/runs", {"data": "[" * 100_000}, 400, None),
+    ("POST", "/api/v1/runs", {"data": " " * (2**20 + 1)}, 413, 41300),
+    ("GET", "/api/v1/runs?limit=0", {}, 400, 40001),
+    ("GET", "/api/v1/runs?after=x", {}, 400, 40001),
+    ("GET", "/healthz?a=1", {}, 400, 40001),
+]
+
+
+@pytest.mark.parametrize(("method", "address", "sent", "status", "number"), FAILURES)
+def test_failure_is_one_envelope(client, method, address, sent, status, number):
+    sent = {"content_type": "application/json", **sent} if "data" in sent else sent
+    reply = client.open(address, method=method, **sent)
+    refused(reply, status, number)
+    assert reply.mimetype == "application/json"
+    if status == 405:
+        assert "GET" in reply.headers["Allow"]
+
+
+def test_failure_of_ours_is_500_and_tells_nothing(services, caplog):
+    class Broken:
+        def list(self, actor):
+            raise RuntimeError("the secret is swordfish")
+
+    client = client_of(dataclasses.replace(services, workflows=Broken()))
+    reply = client.get("/api/v1/workflows")
+    assert refused(reply, 500, 50000) == {}
+    assert "swordfish" not in reply.text
+    assert "the secret is swordfish" in caplog.text
+
+
+def test_database_away_is_503_everywhere(tmp_path):
+    away = Settings(data=tmp_path, mongodb_uri="mongodb://127.0.0.1:1/?replicaSet=x")
+    built = build(away, patience=0.3)
+    client = client_of(built)
+    for address in ("/healthz", "/api/v1/runs", f"/api/v1/files/{'0' * 24}"):
+        reply = client.get(address)
+        refused(reply, 503, 50300)
+        assert int(reply.headers["Retry-After"]) >= 1
+    upload = client.post("/api/v1/files?name=a.fa", data=b"ACGT")
+    refused(upload, 503, 50300)
+    kept = [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+    assert [path.name for path in kept] == ["lock"]
+    built.close()
+
+
+# ---- hosts and origins ------------------------------------------------------------------------
+
+OWN_HOSTS = ["localhost", "127.0.0.1:1234", "LOCALHOST:80", "[::1]:8000", "[::1]"]
+FOREIGN_HOSTS = [
+    "evil.example",
+    "evil.example:8000",
+    "127.0.0.1.evil.example",
+    "localhost.evil.example",
+    "127.0.0.1@evil.example",
+    "evil@127.0.0.1",
+    "127.0.0.2",
+    "0.0.0.0",
+    "[::2]",
+    "localhost:x",
+    "localhost/evil",
+    "",
+]
+
+
+@pytest.mark.parametrize("host", OWN_HOSTS)
+def test_host_of_the_desk_is_answered(client, host):
+    assert client.get("/api/v1/workflows", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", FOREIGN_HOSTS)
+def test_host_that_is_not_the_desk_is_403(client, host):
+    for address in ("/api/v1/workflows", "/apidocs/", "/nothing"):
+        reply = client.get(address, headers={"Host": host})
+        assert "header.Host" in refused(reply, 403, 40301)
+
+
+def cancel(client, **headers):
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return client.post(f"/api/v1/runs/{'0' * 24}/cancel", headers=named)
+
+
+def test_origin_of_portal_or_api_or_none_passes(client):
+    ports = (Settings.portal_port, Settings.api_port)
+    own = [f"http://{name}:{port}" for name in ("localhost", "127.0.0.1") for port in ports]
+    for origin in own:
+        refused(cancel(client, Origin=origin), 404)
+        # a page at localhost that calls 127.0.0.1 is "cross-site" for a browser
+        refused(cancel(client, Origin=origin, Sec_Fetch_Site="cross-site"), 404)
+    refused(cancel(client), 404)
+    refused(cancel(client, Sec_Fetch_Site="same-origin"), 404)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "http://localhost", "http://localhost:1", "null", "", "file://", "x"],
+)
+def test_origin_of_another_site_is_403_for_changes_only(client, origin):
+    assert "header.Origin" in refused(cancel(client, Origin=origin), 403, 40302)
+    assert client.get("/api/v1/runs", headers={"Origin": origin}).status_code == 200
+
+
+def test_cross_site_change_without_origin_is_403(client):
+    refused(cancel(client, Sec_Fetch_Site="cross-site"), 403, 40302)
+
+
+def test_configured_address_is_a_host_and_an_origin(signed_in):
+    user = as_user("ann", Host="desk.example.org")
+    assert signed_in.client.get("/api/v1/runs", headers=user).status_code == 200
+    origin = {"Origin": "https://desk.example.org"}
+    refused(signed_in.client.delete(f"/api/v1/files/{'0' * 24}", headers={**user, **origin}), 404)
+    origin = {"Origin": "https://desk.example.org:444"}
+    refused(signed_in.client.delete(f"/api/v1/files/{'0' * 24}", headers={**user, **origin}), 403)
+
+
+# ---- who asks ---------------------------------------------------------------------------------
+
+
+def test_sign_in_comes_before_everything_else(signed_in):
+    for sent in (
+        {},
+        {"headers": {"X-User": "ann"}},
+        {"headers": as_user("ann", **{"X-Rundesk-Secret": "wrong"})},
+        {"query_string": "limit=0"},
+    ):
+        refused(signed_in.client.get("/api/v1/runs", **sent), 401, 40100)
+    assert signed_in.client.get("/healthz").status_code == 200
+    assert signed_in.client.get("/apidocs/openapi.json").status_code == 200
+
+
+def test_what_is_somebody_elses_is_404(signed_in):
+    def put(user, method, address, **sent):
+        return signed_in.client.open(address, method=method, headers=as_user(user), **sent)
+
+    file = put("ann", "POST", "/api/v1/files?name=a.fa", data=b"ACGT").get_json()["data"]
+    address = f"/api/v1/files/{file['id']}"
+    assert put("ann", "GET", address).get_json()["data"] == file
+    for method, place in (("GET", address), ("GET", f"{address}/content"), ("DELETE", address)):
+        refused(put("ben", method, place), 404, 40400)
+    assert put("ben", "GET", "/api/v1/files").get_json()["data"]["items"] == []
+
+
+def test_signed_link_opens_one_address_for_reading(signed_in):
+    ann, links = Actor(id="ann"), signed_in.services.links
+    file = signed_in.services.files.register(ann, "a b.fa", io.BytesIO(b"A"))
+    path = f"/api/v1/files/{file.id}/content"
+    query = links.make(ann, path).partition("?")[2]
+    client = signed_in.client
+    assert client.get(f"{path}?{query}").data == b"A"
+    refused(client.get(f"{path}?{query}&limit=1"), 400)
+    refused(client.get(f"/api/v1/files/{file.id}?{query}"), 401, 40100)
+    refused(client.get(f"{path}?{query.replace('ann', 'ben')}"), 401, 40100)
+    refused(client.delete(f"/api/v1/files/{file.id}?{query}"), 401, 40100)
+    late = links.make(ann, path, seconds=-1).partition("?")[2]
+    refused(client.get(f"{path}?{late}"), 401, 40100)
+
+
+def test_every_reply_has_its_headers(client):
+    seen = set()
+    for address in ("/healthz", "/nothing", f"/api/v1/runs/{'0' * 24}"):
+        headers = client.get(address).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "same-origin"
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["X-Frame-Options"] == "DENY"
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        seen.add(headers["X-Request-Id"])
+    assert len(seen) == 3

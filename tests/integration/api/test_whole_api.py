@@ -1,0 +1,101 @@
+"""What the desk tells of itself and of many runs at once; a run again; its report."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.access.actors import local_actor
+from services.models import Actor, RunFilter, RunRequest, State
+from tests.helpers.api import client_of, finished_run, open_desk, refused
+
+RESULTS = {"results/hits.tsv": "a\tb\n", "results/report.html": "<!doctype html><p>Report"}
+
+
+@pytest.fixture(scope="module")
+def services(mongod, tmp_path_factory):
+    with open_desk(mongod, tmp_path_factory.mktemp("desk"), max_runs=2, cores=4) as services:
+        yield services
+
+
+@pytest.fixture(scope="module")
+def client(services):
+    return client_of(services)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def over(services):
+    """A run that is over; made first, because it takes what is first in the queue."""
+    return finished_run(services, local_actor(), RESULTS)
+
+
+def data(reply):
+    assert reply.status_code < 300, reply.text
+    return reply.get_json()["data"]
+
+
+def submit(services, owner="local", **given):
+    request = RunRequest(workflow="demo", example=True, **given)
+    return services.runs.submit(Actor(id=owner), request)
+
+
+def test_state_of_many_runs_in_one_request(services, client, over):
+    waiting, anns = submit(services), submit(services, "ann")
+    asked = f"id={over.id},{waiting.id}&id={'0' * 24}"
+    found = {run["id"]: run["state"] for run in data(client.get(f"/api/v1/runs?{asked}"))["items"]}
+    assert found == {over.id: "COMPLETE", waiting.id: "QUEUED"}
+    only = data(client.get(f"/api/v1/runs?{asked}&state=QUEUED"))["items"]
+    assert [run["id"] for run in only] == [waiting.id]
+    page = services.runs.list(Actor(id="ben"), RunFilter(id=[anns.id]))
+    assert page.items == []
+    assert "query.id.0" in refused(client.get("/api/v1/runs?id=x"), 400, 40001)
+    many = ",".join(["0" * 24] * 201)
+    assert "query.id" in refused(client.get(f"/api/v1/runs?id={many}"), 400, 40001)
+
+
+def test_run_again_is_a_new_run_of_the_same(services, client):
+    first = submit(services, name="First", tags=["t"], retries=2)
+    reply = client.post(f"/api/v1/runs/{first.id}/again", headers={"Idempotency-Key": "again"})
+    again = data(reply)
+    assert (reply.status_code, reply.headers["Location"]) == (201, f"/api/v1/runs/{again['id']}")
+    assert again["id"] != first.id
+    kept = first.model_dump(mode="json")
+    for name in ("name", "tags", "params", "inputs", "retries", "workflow"):
+        assert again[name] == kept[name]
+    assert (
+        data(client.post(f"/api/v1/runs/{first.id}/again", headers={"Idempotency-Key": "again"}))[
+            "id"
+        ]
+        == again["id"]
+    )
+    refused(client.post(f"/api/v1/runs/{'0' * 24}/again"), 404, 40400)
+
+
+def test_report_is_shown_in_a_sandbox(services, client, over):
+    reply = client.get(f"/api/v1/runs/{over.id}/report")
+    assert (reply.status_code, reply.text) == (200, RESULTS["results/report.html"])
+    assert reply.headers["Content-Security-Policy"].startswith("sandbox ")
+    refused(client.get(f"/api/v1/runs/{submit(services).id}/report"), 404, 40400)
+
+
+def test_queue_limits_and_statistics(services, client):
+    before = data(client.get("/api/v1/queue"))
+    submit(services)
+    line = data(client.get("/api/v1/queue"))
+    assert line == {**before, "waiting": before["waiting"] + 1}
+    assert (line["places"], line["cores"], line["working"], line["taken"]) == (2, 4, 0, 0)
+
+    limits = data(client.get("/api/v1/limits"))
+    assert limits["upload_bytes"] == services.files.largest
+    assert (limits["runs"], limits["runs_per_owner"], limits["seconds_per_attempt"]) == (
+        2,
+        None,
+        None,
+    )
+
+    counted = data(client.get("/api/v1/statistics"))
+    whole = services.runs.counts(local_actor())
+    assert counted["runs"] == {state.value: whole[state] for state in State}
+    (demo,) = counted["workflows"]
+    assert (demo["workflow"], demo["runs"]) == ("demo", counted["runs"])
+    assert demo["seconds"] >= 0
+    assert services.runs.statistics(Actor(id="nobody")).workflows == []

@@ -1,0 +1,229 @@
+"""The queue and the state machine on a real database."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from services.database.runs import Outcome
+from services.errors import TransitionRefused
+from services.models import FINAL, Cause, CauseKind, RunFilter, State
+from tests.helpers.runs import LEASE, NOW, add_run, claim_run
+
+LOST = Cause(kind=CauseKind.HOST_LOST, message="The processes vanished.")
+
+
+@pytest.fixture
+def store(database):
+    return database.runs
+
+
+@pytest.fixture
+def queue(database):
+    return database.queue
+
+
+def test_add_keeps_parameters_that_a_document_could_not_hold(store):
+    run = add_run(store)
+    assert store.get(run.id, "ann").params == {"$where": 1, "a.b": 2**70}
+    assert run.state is State.QUEUED
+    assert [change.state for change in run.history] == [State.QUEUED]
+
+
+def test_add_same_key_gives_the_same_run_and_its_first_body(store):
+    first = add_run(store, key="k", body="1")
+    again, body = store.add(first, now=NOW, key="k", body="2")
+    assert (again.id, body) == (first.id, "1")
+    assert add_run(store, owner="ben", key="k").id != first.id
+
+
+def test_stale_attempt_writes_nothing(store, queue):
+    add_run(store)
+    run_id = claim_run(queue).run.id
+    store.transition(run_id, State.QUEUED, attempt=1, now=NOW, cause=LOST)
+    assert claim_run(queue).attempt == 2
+    with pytest.raises(TransitionRefused):
+        queue.renew(run_id, 1, now=NOW, lease=LEASE)
+    with pytest.raises(TransitionRefused):
+        store.transition(run_id, State.COMPLETE, attempt=1, now=NOW)
+    store.report(run_id, 1, {"progress.done": 9})
+    run = store.get(run_id, None)
+    assert (run.state, run.progress.done) == (State.INITIALIZING, 0)
+
+
+def test_transition_to_an_end_closes_the_attempt_in_the_same_write(store, queue):
+    add_run(store)
+    run_id = claim_run(queue).run.id
+    store.transition(run_id, State.RUNNING, attempt=1, now=NOW)
+    run = store.transition(
+        run_id,
+        State.SYSTEM_ERROR,
+        attempt=1,
+        now=NOW,
+        cause=LOST,
+        outcome=Outcome(State.SYSTEM_ERROR, -9, 3, 3),
+        note="n",
+    )
+    assert (run.state, run.started, run.ended) == (State.SYSTEM_ERROR, NOW, NOW)
+    assert (run.error, run.cause) == ("The processes vanished.", LOST)
+    assert (run.attempts[0].ended, run.attempts[0].exit_code) == (NOW, -9)
+    assert run.attempts[0].cause == LOST
+    assert [(c.state, c.note) for c in run.history][-1] == (State.SYSTEM_ERROR, "n")
+
+
+def test_transition_back_to_the_queue_forgets_the_end(store, queue):
+    add_run(store)
+    run_id = claim_run(queue).run.id
+    store.transition(run_id, State.SYSTEM_ERROR, attempt=1, now=NOW, cause=LOST)
+    run = store.transition(run_id, State.QUEUED, now=NOW)
+    assert (run.ended, run.error, run.cause) == (None, None, None)
+    assert claim_run(queue).attempt == 2
+
+
+@pytest.mark.parametrize("end", sorted(FINAL - {State.COMPLETE}))
+def test_transition_an_attempt_that_is_over_brings_nothing_back(store, queue, end):
+    """Its word that it is to be tried again can come late: after a cancel, and a second time."""
+    add_run(store)
+    run_id = claim_run(queue).run.id
+    over = store.transition(run_id, end, now=NOW, attempt=1)
+    for target in (State.QUEUED, State.RUNNING, State.CANCELED):
+        with pytest.raises(TransitionRefused):
+            store.transition(run_id, target, attempt=1, now=NOW)
+    assert store.get(run_id, None) == over
+
+
+@pytest.mark.parametrize("end", sorted(FINAL))
+def test_transition_two_ends_race_and_one_wins(store, queue, end):
+    add_run(store)
+    run_id = claim_run(queue).run.id
+    store.transition(run_id, end, attempt=1, now=NOW)
+    for target in FINAL:
+        with pytest.raises(TransitionRefused):
+            store.transition(run_id, target, attempt=1, now=NOW)
+    assert store.get(run_id, None).state is end
+
+
+def test_page_filters_by_state_workflow_owner_and_text(store, queue):
+    a, b = add_run(store, "alpha (1)"), add_run(store, "beta", owner="ben")
+    claim_run(queue)
+
+    def found(owner=None, **wanted):
+        return {run.id for run in store.page(RunFilter(**wanted), owner).items}
+
+    assert found() == {a.id, b.id}
+    assert found(state=["INITIALIZING"]) == {a.id}
+    assert found(state=["INITIALIZING", "QUEUED"]) == {a.id, b.id}
+    assert found(workflow="other") == set()
+    assert found(owner="ben") == {b.id}
+    assert found(owner="ben", text="alpha") == set()
+    assert found(text="(1)") == {a.id}
+    assert found(text=".*") == set()
+    assert found(text=b.id) == {b.id}
+
+
+def test_page_someone_elses_runs_stay_hidden_when_asked_for_by_owner(store):
+    add_run(store, owner="ann")
+    assert store.page(RunFilter(owner="ann"), "ben").items == []
+
+
+def test_page_walks_through_runs_of_one_instant(store):
+    ids = [add_run(store, str(n)).id for n in range(7)]
+    seen, after = [], None
+    while True:
+        page = store.page(RunFilter(after=after, limit=2), None)
+        seen += [run.id for run in page.items]
+        if (after := page.next) is None:
+            break
+    assert seen == ids[::-1]
+
+
+def test_counts_has_every_state(store, queue):
+    add_run(store), add_run(store, owner="ben")
+    claim_run(queue)
+    assert store.counts("ben")[State.QUEUED] == 1
+    assert store.counts(None)[State.INITIALIZING] == 1
+    assert set(store.counts(None)) == set(State)
+
+
+def test_requeue_of_a_complete_or_live_run_is_refused(store, queue):
+    run = add_run(store)
+    with pytest.raises(TransitionRefused):
+        store.requeue(run, now=NOW, note="")
+    claim_run(queue)
+    with pytest.raises(TransitionRefused):
+        store.requeue(run, now=NOW, note="")
+    store.transition(run.id, State.COMPLETE, attempt=1, now=NOW)
+    with pytest.raises(TransitionRefused):
+        store.requeue(run, now=NOW, note="")
+
+
+def test_delete_only_what_is_over(store):
+    run = add_run(store)
+    assert not store.delete(run.id)
+    store.transition(run.id, State.CANCELED, now=NOW)
+    assert store.delete(run.id)
+    assert store.get(run.id, None) is None
+
+
+def fail(store, queue, run_id: str, state: State, *, final: bool = False) -> int:
+    """Claim a run and have the attempt fail; how many such failures it has after that."""
+    claim = claim_run(queue)
+    assert claim.run.id == run_id
+    count = store.failures(run_id, claim.attempt)[state] + 1
+    target = state if final else State.QUEUED
+    outcome = Outcome(state, 1, count, 9)
+    store.transition(run_id, target, attempt=claim.attempt, now=NOW, outcome=outcome)
+    return count
+
+
+def test_failures_of_the_desk_and_of_the_workflow_are_counted_apart(store, queue):
+    run_id = add_run(store).id
+    assert fail(store, queue, run_id, State.SYSTEM_ERROR) == 1
+    assert fail(store, queue, run_id, State.EXECUTOR_ERROR) == 1
+    assert fail(store, queue, run_id, State.SYSTEM_ERROR) == 2
+    attempts = store.get(run_id, None).attempts
+    assert [attempt.failures for attempt in attempts] == [1, 1, 2]
+    assert {attempt.limit for attempt in attempts} == {9}
+
+
+def test_failures_are_counted_anew_after_a_resume(store, queue):
+    run_id = add_run(store).id
+    fail(store, queue, run_id, State.SYSTEM_ERROR)
+    assert fail(store, queue, run_id, State.SYSTEM_ERROR, final=True) == 2
+    store.requeue(store.get(run_id, None), now=NOW, note="")
+    assert fail(store, queue, run_id, State.SYSTEM_ERROR) == 1
+    assert fail(store, queue, run_id, State.SYSTEM_ERROR) == 2
+
+
+def test_failures_of_an_attempt_that_is_settled_twice_are_the_same(store, queue):
+    run_id = add_run(store).id
+    fail(store, queue, run_id, State.SYSTEM_ERROR)
+    assert store.failures(run_id, 1)[State.SYSTEM_ERROR] == 0
+    assert store.failures(run_id, 2)[State.SYSTEM_ERROR] == 1
+
+
+def test_short_run_passes_running_in_one_write(store, queue):
+    run = add_run(store)
+    claim = claim_run(queue)
+    assert claim
+    began, over = NOW + timedelta(seconds=1), NOW + timedelta(seconds=2)
+    move = partial(store.transition, run.id, State.COMPLETE, attempt=1, now=over)
+    ended = move(ran=began)
+    assert [(line.state, line.at) for line in ended.history[-2:]] == [
+        (State.RUNNING, began),
+        (State.COMPLETE, over),
+    ]
+    assert (ended.started, ended.ended) == (began, over)
+    with pytest.raises(TransitionRefused):
+        move(ran=began)
+
+
+def test_run_that_is_known_to_run_does_not_pass_running_again(store, queue):
+    run = add_run(store)
+    claim_run(queue)
+    store.transition(run.id, State.RUNNING, attempt=1, now=NOW)
+    with pytest.raises(TransitionRefused):
+        store.transition(run.id, State.COMPLETE, attempt=1, now=NOW, ran=NOW)
+    assert store.transition(run.id, State.COMPLETE, attempt=1, now=NOW).state.final

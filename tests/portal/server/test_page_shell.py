@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import re
+from dataclasses import replace
+
+import pytest
+
+from ui.server.page_shell import Shell
+
+
+def sent(settings, kind, status=200):
+    """Start and body of what the shell makes of an inner reply."""
+
+    async def inner(scope, receive, send):
+        headers = [(b"content-type", kind.encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"inner"})
+
+    messages = []
+
+    async def collect(message):
+        messages.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/run", "headers": []}
+    asyncio.run(Shell(inner, settings)(scope, None, collect))
+    headers = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
+    return headers, b"".join(message.get("body", b"") for message in messages).decode()
+
+
+@pytest.mark.parametrize(
+    ("address", "base"), [("", "/"), ("https://desk.example/portal/", "/portal")]
+)
+def test_page_knows_where_it_lives(settings, address, base):
+    _, page = sent(replace(settings, portal_url=address), "text/html; charset=utf-8")
+    assert f'<script>window.__streamlit={{BACKEND_BASE_URL:location.origin+"{base}"}}' in page
+    assert "<title>Rundesk</title>" in page
+    assert "st-key-failure" in page.partition("<style>")[2]
+
+
+def test_page_may_load_from_portal_and_api_only(settings):
+    headers, page = sent(settings, "text/html")
+    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'self'"
+    assert policy["frame-src"] == f"'self' {settings.public_api_url}"
+    assert "'unsafe-inline'" not in policy["script-src"]
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    assert len(scripts) == 4  # where it lives, Streamlit's own, what counts as typed, tables
+    for script in scripts:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy["script-src"]
+
+
+@pytest.mark.parametrize(("kind", "status"), [("text/javascript", 200), ("text/html", 404)])
+def test_other_replies_pass_as_they_are(settings, kind, status):
+    headers, body = sent(settings, kind, status)
+    assert body == "inner"
+    assert headers == {"content-type": kind}

@@ -1,0 +1,34 @@
+"""A full disk is told as what it is."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+
+import pytest
+
+from services.errors import DiskFull
+from services.host.disk import no_room, told_when_full
+
+NO_ROOM = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+GONE = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+def of_folder(error: OSError) -> shutil.Error:
+    """What copying a folder raises when one of its files cannot be copied."""
+    return shutil.Error([("from/a", "to/a", str(error))])
+
+
+@pytest.mark.parametrize("error", [NO_ROOM, of_folder(NO_ROOM)])
+def test_disk_without_room_is_told(error):
+    assert no_room(error)
+    with pytest.raises(DiskFull), told_when_full():
+        raise error
+
+
+@pytest.mark.parametrize("error", [GONE, of_folder(GONE)])
+def test_other_trouble_stays_what_it_is(error):
+    assert not no_room(error)
+    with pytest.raises(type(error)), told_when_full():
+        raise error

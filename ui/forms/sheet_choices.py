@@ -1,0 +1,79 @@
+"""What can be chosen in the cells of a sample sheet: registered files by name, values of a list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from services.models import File
+from services.sheets import RowSchema, text
+from ui import context
+from ui.formatting import printable, size
+
+
+@dataclass(frozen=True)
+class Choices:
+    """For each column with a choice: what a cell holds → how it is shown.
+
+    A file stands in its cell by name, as it would in a spreadsheet; where several of the actor's
+    files have that name, by id.
+    """
+
+    known: Mapping[str, Mapping[str, str]]
+    names: Mapping[str, str]  # id of a file → what stands in its cell
+
+    @classmethod
+    def of(cls, rows: RowSchema, records: Sequence[Mapping[str, Any]]) -> Choices:
+        """The choices for rows: also what they hold already, whether it fits or not."""
+        cells = {str(r[name]) for r in records for name in rows.files if name in r}
+        offered: list[File] = st.session_state["offered"]
+        files = {file.id: file for file in offered}
+        files |= context.services().files.by_ids(context.actor(), cells - files.keys())
+        named = context.services().files.by_names(context.actor(), {f.name for f in files.values()})
+        names = {
+            file.id: file.name if len(named.get(file.name, ())) == 1 else file.id
+            for file in files.values()
+        }
+        known: dict[str, dict[str, str]] = {}
+        for name, schema in rows.properties.items():
+            held = {text(record[name]): "" for record in records if name in record}
+            if name in rows.files:
+                fitting = [f for f in files.values() if _fits(f.name, schema.get("pattern"))]
+                labels = {names[file.id]: _label(file, names[file.id]) for file in fitting}
+                known[name] = labels | {
+                    one: one for one in held if one not in names and one not in labels
+                }
+            elif "enum" in schema or schema.get("type") == "boolean":
+                values = schema.get("enum", [True, False])
+                known[name] = {text(one): text(one) for one in [*values, *held]}
+        return cls(known, names)
+
+    def options(self, column: str) -> Mapping[str, str] | None:
+        """The choices of a column, or None when it takes any text."""
+        return self.known.get(column)
+
+    def shown(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Rows with files by what stands for them in cells."""
+        return [
+            {
+                name: self.names.get(value, value) if isinstance(value, str) else value
+                for name, value in record.items()
+            }
+            for record in records
+        ]
+
+
+def _fits(name: str, pattern: str | None) -> bool:
+    return not pattern or re.search(pattern, name) is not None
+
+
+def _label(file: File, value: str) -> str:
+    """A name alone, or with what tells files of the same name apart."""
+    name = printable(file.name)
+    if value == file.name:
+        return name
+    return f"{name}  ·  {size(file.size)}  ·  {context.local(file.created)}"

@@ -1,0 +1,259 @@
+"""What can be run here: each workflow with what it does, takes, needs, and how it fared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from services.models import Need, Run, RunFilter, Workflow
+from services.params import conditions
+from services.params.schema import flatten, groups, is_file
+from ui import context, errors
+from ui.formatting import amount, chip, chip_column, clock, plain, roughly, table, taken, title
+from ui.forms import widgets
+from ui.parts import keyboard_list, plan, readme, submission
+
+LATEST = 8  # runs shown
+KEY = "workflows"
+
+
+def page() -> None:
+    if name := st.query_params.get("name"):
+        _one(context.services().workflows.get(context.actor(), name))
+    else:
+        _all(context.services().workflows.list(context.actor()))
+
+
+# ---- the list ---------------------------------------------------------------------------------
+
+
+def _all(workflows: Sequence[Workflow]) -> None:
+    cells = st.session_state.get(KEY, {}).get("selection", {}).get("cells", [])
+    if cells and cells[0][0] < len(workflows):
+        context.go("workflows", name=workflows[cells[0][0]].name)
+    st.title("Workflows", anchor=False)
+    if not workflows:
+        st.info("No workflow is installed yet. Put one into a folder of RUNDESK_WORKFLOWS.")
+        return
+    st.dataframe(
+        table([_row(workflow) for workflow in workflows]),
+        key=KEY,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-cell",
+        height="content",
+        row_height=38,
+        alt="Workflows",
+        column_config={
+            "Workflow": st.column_config.TextColumn(width=200),
+            "Here": st.column_config.MultiselectColumn(
+                width=120, options=["Ready", "Not available"], color=["green", "orange"]
+            ),
+            "What it does": st.column_config.TextColumn(width=420),
+            "Category": st.column_config.TextColumn(width=120),
+            "Version": st.column_config.TextColumn(width=90),
+            "Usual time": st.column_config.TextColumn(width=110),
+        },
+    )
+    st.caption(f"{amount(len(workflows), 'workflow')}. Click one to read about it.")
+    titles = {workflow.name: workflow.title for workflow in workflows}
+    if name := keyboard_list.draw("Read about a workflow", titles, KEY):
+        context.go("workflows", name=name)
+
+
+def _row(workflow: Workflow) -> dict[str, Any]:
+    return {
+        "Workflow": workflow.title,
+        "Here": ["Ready" if workflow.available else "Not available"],
+        "What it does": workflow.summary,
+        "Category": workflow.category,
+        "Version": workflow.version or workflow.digest[:12],
+        "Usual time": clock(context.services().runs.usual_seconds(workflow.name)),
+    }
+
+
+# ---- one of them ------------------------------------------------------------------------------
+
+
+def _one(workflow: Workflow) -> None:
+    if st.button("All workflows", key="back", icon=":material/arrow_back:", type="tertiary"):
+        context.go("workflows")
+    st.set_page_config(page_title=f"{workflow.title} · Rundesk")
+    with st.container(horizontal=True, vertical_alignment="center", key="head"):
+        st.title(plain(workflow.title), anchor=False, width="content")
+        st.space("stretch")
+        if workflow.available:
+            submission.example_button(workflow, "about")
+            if context.button("New run", key="new-run", icon=":material/add:", type="primary"):
+                context.go("new", workflow=workflow.name)
+    st.caption(plain(workflow.summary))
+    for problem in workflow.problems:
+        st.error(plain(problem), icon=":material/block:")
+    left, right = st.columns([2, 1], gap="large")
+    with left:
+        tabs = st.tabs(list(TABS), key="about", on_change="rerun", bind="query-params")
+        for tab, draw in zip(tabs, TABS.values(), strict=True):
+            if tab.open:
+                with tab, errors.told():
+                    draw(workflow)
+    with right:
+        _facts(workflow)
+        _needs(workflow.needs)
+        _latest(workflow)
+
+
+def _readme(workflow: Workflow) -> None:
+    if workflow.readme.strip():
+        st.markdown(readme.shown(workflow.readme), anchors=False)
+    else:
+        st.caption("It brings no README.")
+
+
+def _steps(workflow: Workflow) -> None:
+    """Its rules as a graph, as its example or its defaults would run."""
+    if not workflow.available:
+        st.caption("Its steps are known once it can run here.")
+        return
+    with st.spinner("Snakemake makes its plan…"):
+        found = context.services().previews.graph(context.actor(), workflow.name)
+    plan.draw(found)
+    if found.rules:
+        with_what = "its example" if workflow.example else "the defaults of its parameters"
+        st.caption(f"As it would run with {with_what}.")
+
+
+def _parameters(workflow: Workflow) -> None:
+    with st.container(key="parameter-tables"):
+        _parameter_tables(workflow)
+
+
+def _parameter_tables(workflow: Workflow) -> None:
+    parts = groups(workflow.params_schema)
+    if not any(group.fields for group in parts):
+        st.caption("It takes none.")
+    for group in parts:
+        if not group.fields:
+            continue
+        if group.title:
+            st.markdown(f"**{plain(group.title)}**")
+        _table(group.fields, group.required)
+    if dependent := conditions.possible(flatten(workflow.params_schema)):
+        st.markdown("**Asked for only with some values of the others**")
+        _table(dependent, frozenset())
+
+
+def _table(fields: Mapping[str, Mapping[str, Any]], required: frozenset[str]) -> None:
+    rows = [_parameter(name, field, name in required) for name, field in fields.items()]
+    st.table(pd.DataFrame(rows).set_index("Parameter"))
+
+
+TABS = {"What it does": _readme, "Steps": _steps, "Parameters": _parameters}
+
+
+def _parameter(name: str, field: Mapping[str, Any], required: bool) -> dict[str, str]:
+    default = field.get("default")
+    return {
+        "Parameter": f"{plain(str(field.get('title', name)))}  \n:small[{plain(name)}]",
+        "Value": plain(_kind(field)),
+        "Default": "needed" if required and default is None else plain(_text(default)),
+        "What it is": plain(widgets.help_of(field)),
+    }
+
+
+def _kind(field: Mapping[str, Any]) -> str:
+    """What a parameter takes, in a word or two."""
+    if is_file(field):
+        return "file"
+    if is_file(field.get("items") or {}):
+        return "files"
+    if "enum" in field:
+        return "one of " + ", ".join(map(_text, field["enum"]))
+    kind = widgets.kind_of(field)
+    word = {"boolean": "yes or no", "integer": "whole number", "string": "text", "array": "list"}
+    return " ".join(filter(None, [word.get(kind, kind), widgets.unit_of(field)]))
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _facts(workflow: Workflow) -> None:
+    usual = context.services().runs.usual_seconds(workflow.name)
+    facts = {
+        "In": workflow.takes,
+        "Out": workflow.gives,
+        "Usual time here": roughly(usual) if usual is not None else "not known yet",
+        "Version": workflow.version or "–",
+        "Digest": workflow.digest[:16],
+    }
+    with st.container(border=True, gap="xsmall", key="facts"):
+        for name, value in facts.items():
+            if value:
+                st.markdown(f":gray[{name}] {plain(value)}")
+
+
+def _needs(needs: Sequence[Need]) -> None:
+    if not needs:
+        return
+    st.subheader("Needs", anchor=False)
+    for need in needs:
+        mark = ":green[:material/check_circle:]" if need.met else ":red[:material/cancel:]"
+        words = "" if need.met else " is not installed on this host"
+        st.markdown(f"{mark} {plain(need.name)} :gray[{need.kind}]{words}")
+
+
+def _latest(workflow: Workflow) -> None:
+    st.subheader("Latest runs", anchor=False)
+    wanted = RunFilter(workflow=workflow.name, limit=LATEST)
+    runs = errors.latest(
+        f"latest {workflow.name}", lambda: context.services().views.board(context.actor(), wanted)
+    ).page.items
+    if not runs:
+        st.caption("None yet.")
+        return
+    _open_chosen(runs)
+    now = datetime.now(UTC)
+    st.dataframe(
+        table([_run(run, now) for run in runs]),
+        key="latest",
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-cell",
+        height="content",
+        row_height=36,
+        alt="Latest runs of this workflow",
+        column_config={
+            "State": chip_column(width=100),
+            "Name": st.column_config.TextColumn(width=150),
+            "Time": st.column_config.TextColumn(width=90),
+        },
+    )
+    _reach(runs)
+
+
+def _reach(runs: Sequence[Run]) -> None:
+    words = {run.id: f"{title(run)}, {', '.join(chip(run.state))}" for run in runs}
+    if run_id := keyboard_list.draw("Open a run", words, "latest"):
+        context.go("run", id=run_id)
+
+
+def _run(run: Run, now: datetime) -> dict[str, Any]:
+    return {"State": chip(run.state), "Name": title(run), "Time": clock(taken(run, now))}
+
+
+def _open_chosen(runs: Sequence[Run]) -> None:
+    """Open the run that was clicked: the one that was drawn there."""
+    drawn = st.session_state.get("latest-drawn", [])
+    st.session_state["latest-drawn"] = [run.id for run in runs]
+    cells = st.session_state.get("latest", {}).get("selection", {}).get("cells", [])
+    if cells and cells[0][0] < len(drawn):
+        context.go("run", id=drawn[cells[0][0]])

@@ -1,0 +1,1 @@
+"""What runs in the server of the portal: page shell, sign-in, CSP, theme."""
