@@ -1,4 +1,4 @@
-"""`rundesk`: the operators' command."""
+"""`rundesk`, the command for operators."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The commands of `rundesk`, one module per noun; `cli.py` puts them together."""
+"""The commands of `rundesk`, one module per noun."""

@@ -14,33 +14,38 @@ from services.settings import MIB
 
 @main.group()
 def cache() -> None:
-    """Look after what runs share: outputs of rules marked `cache: True`, databases for example."""
+    """Manage the cache that runs share: outputs of rules marked `cache: True`."""
 
 
 @cache.command("list")
 def list_entries() -> None:
-    """Show what is kept, the longest unused first."""
+    """List the entries of the cache, the least recently used first."""
     with opened() as services:
-        found = services.cache.list(local_actor())
-    for entry in found:
+        entries = services.cache.list(local_actor())
+    for entry in entries:
         click.echo(
-            f"{entry.key[:12]}  used {entry.used:%Y-%m-%d}  made {entry.made:%Y-%m-%d}"
+            f"{entry.key[:12]}  used {entry.used:%Y-%m-%d}  created {entry.made:%Y-%m-%d}"
             f"  {entry.size / MIB:8.1f} MiB  {entry.names[:60]}"
         )
-    click.echo(f"{len(found)} in all, {sum(entry.size for entry in found) / MIB:.1f} MiB")
+    click.echo(f"Entries: {len(entries)}; size: {sum(e.size for e in entries) / MIB:.1f} MiB")
 
 
 @cache.command("prune")
 @click.option(
-    "--days", type=click.IntRange(0, 3650), default=90, show_default=True, help="Unused so long."
+    "--days",
+    type=click.IntRange(0, 3650),
+    default=90,
+    show_default=True,
+    help="Minimum days since last use.",
 )
 def prune(days: int) -> None:
-    """Remove what was not used for some time; runs at work keep theirs.
+    """Remove entries that were not used recently.
 
-    What is needed again is made again. Results of runs are no part of this.
+    Entries that a current run uses are kept. A later run creates a removed entry again. Published
+    results are not affected.
     """
     with opened() as services:
         before = datetime.now(UTC) - timedelta(days=days)
-        gone = services.cache.prune(local_actor(), before)
-    freed = sum(entry.size for entry in gone) / MIB
-    click.echo(f"{len(gone)} removed; {freed:.1f} MiB are free again.")
+        removed = services.cache.prune(local_actor(), before)
+    freed = sum(entry.size for entry in removed) / MIB
+    click.echo(f"Removed entries: {len(removed)}; freed: {freed:.1f} MiB")

@@ -14,21 +14,21 @@ from services.settings import MIB
 
 @main.group()
 def databases() -> None:
-    """List, publish and remove the databases that sequences are searched in by name."""
+    """Manage the named databases for sequence searches."""
 
 
 @databases.command("list")
 def list_databases() -> None:
-    """Show what is published, and what was built of it."""
+    """List the databases and their search indexes."""
     with opened() as services:
-        found = services.databases.list(local_actor())
-    for database in found:
-        whose = "published" if database.published else "own file"
+        listed = services.databases.list(local_actor())
+    for database in listed:
+        kind = "published" if database.published else "user file"
         size = f"{database.size / MIB:.1f} MiB"
-        click.echo(f"{database.name:24}  {whose}  {database.created:%Y-%m-%d}  {size}")
+        click.echo(f"{database.name:24}  {kind}  {database.created:%Y-%m-%d}  {size}")
         for index in database.indexes:
             click.echo(
-                f"    {index.part}: {index.type}, {index.sequences:,} in all,"
+                f"    {index.part}: {index.type}, {index.sequences:,} sequences,"
                 f" built {index.built:%Y-%m-%d}, {index.size / MIB:.1f} MiB"
             )
 
@@ -37,17 +37,20 @@ def list_databases() -> None:
 @click.argument("name")
 @click.argument("file")
 def publish_database(name: str, file: str) -> None:
-    """Give FILE, a path or the id of a registered file, a NAME for everybody."""
+    """Publish FILE under NAME for all users.
+
+    FILE is a path or the id of a registered file.
+    """
     path = Path(file)
     with opened() as services:
-        made = services.databases.publish(local_actor(), name, path if path.is_file() else file)
-    click.echo(f"{made.name} is published: {made.file}, {made.size / MIB:.1f} MiB.")
+        database = services.databases.publish(local_actor(), name, path if path.is_file() else file)
+    click.echo(f"Published {database.name}: {database.file}, {database.size / MIB:.1f} MiB.")
 
 
 @databases.command("remove")
 @click.argument("name")
 def remove_database(name: str) -> None:
-    """Withdraw a database and what was built of it; searches in it are kept."""
+    """Remove a database and its search indexes. Finished searches keep their results."""
     with opened() as services:
         freed = services.databases.remove(local_actor(), name)
-    click.echo(f"{name} is removed; {freed / MIB:.1f} MiB are free again.")
+    click.echo(f"Removed {name} and freed {freed / MIB:.1f} MiB.")

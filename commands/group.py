@@ -1,15 +1,12 @@
-"""The command itself: reads `.env`, and imports the module of the command that is asked for."""
+"""The group `rundesk`. It imports only the module of the command that is called."""
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 
 import click
-from honcho.environ import parse
 
 from services.errors import RundeskError
-from services.settings import HERE
 
 HOMES = {  # command → module of this package that adds it to the group
     "cache": "cache",
@@ -24,9 +21,10 @@ HOMES = {  # command → module of this package that adds it to the group
 
 
 class Group(click.Group):
-    """Commands whose own errors are one sentence and exit code 1.
+    """Commands whose expected errors are one sentence and exit code 1.
 
-    Only what is asked for is imported: the servers start with `rundesk serve`, and need little.
+    Only the module of the called command is imported, because `rundesk serve` starts the servers
+    and has to be fast.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
@@ -41,13 +39,13 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except RundeskError as error:
-            raise click.ClickException(error.message) from error
+            raise click.ClickException(f"{error.message} {error.hint}".rstrip()) from error
 
 
 @click.group(cls=Group)
 @click.version_option(package_name="rundesk")
 def main() -> None:
-    """Run and look after a Rundesk. Settings come from the environment, then from `.env`."""
-    file = HERE / ".env"
-    for name, value in (parse(file.read_text()) if file.exists() else {}).items():
-        os.environ.setdefault(name, value)
+    """Run and administer Rundesk.
+
+    Settings come from the environment, then from the file `.env`.
+    """

@@ -1,36 +1,36 @@
-"""`rundesk settings` and `rundesk doctor`: what this desk is told, and what its host has."""
+"""`rundesk settings` and `rundesk doctor`: the configuration and the state of the host."""
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
 
 from commands.group import main
 from services import bootstrap, doctor
-from services.settings import Settings, table
+from services.settings import Settings, environment, table
 
 SECRETS = frozenset({"MONGODB_URI", "RUNDESK_REMOTE_USER_SECRET"})
 
 
 @main.command("settings")
-@click.option("--markdown", is_flag=True, help="The table of the README instead.")
+@click.option("--markdown", is_flag=True, help="Print the table of the documentation.")
 def show_settings(markdown: bool) -> None:
-    """Show every setting with its value; secrets are hidden."""
+    """Show every setting and its value. Secrets are hidden."""
     if markdown:
         click.echo(settings_in_markdown())
         return
     Settings.load()
+    given = environment()
     for row in table():
-        given = os.environ.get(row["name"], "").strip()
-        value = "(hidden)" if given and row["name"] in SECRETS else given or row["default"]
-        source = "" if given else "  (default)"
+        text = given.get(row["name"], "").strip()
+        value = "(hidden)" if text and row["name"] in SECRETS else text or row["default"]
+        source = "" if text else "  (default)"
         click.echo(f"{row['name']}={value}{source}\n    {row['help']} {row['unit']}".rstrip())
 
 
 def settings_in_markdown() -> str:
-    rows = [("Setting", "Default", "Unit", "What it is"), ("---",) * 4]
+    rows = [("Setting", "Default", "Unit", "Description"), ("---",) * 4]
     for row in table():
         default = f"`{row['default']}`" if row["default"] else ""
         rows.append((f"`{row['name']}`", default, row["unit"], row["help"]))
@@ -39,7 +39,7 @@ def settings_in_markdown() -> str:
 
 @main.command("doctor")
 def examine() -> None:
-    """Look whether this host has what the desk needs."""
+    """Check the settings, the host, the database and the workflows."""
     services = bootstrap.build(Settings.load())
     findings = doctor.examine(services)
     services.close()

@@ -1,4 +1,4 @@
-"""The services, for commands that need them; their import takes most of a command's time."""
+"""The services, for commands that need them. Their import takes most of a command's time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.settings import Settings
 
 @contextlib.contextmanager
 def opened() -> Iterator[bootstrap.Services]:
-    """The services, for one command, with a database that answers."""
+    """The services for one command. The database is available."""
     services = bootstrap.build(Settings.load())
     try:
         services.database.create_indexes()

@@ -1,4 +1,4 @@
-"""`rundesk up` and `rundesk serve`: the processes of a desk."""
+"""`rundesk up` and `rundesk serve`: the processes of Rundesk."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from commands.group import main
 from services.host.launcher import program
 from services.host.ports import check_free
 from services.host.tether import tethered
-from services.settings import HERE, Settings
+from services.settings import HERE, Settings, environment
 
 API_WORKERS, API_THREADS = 2, 12
-GRACE = 30  # s for requests at work when the API ends or is loaded anew
-LONGEST_LINE = 8190  # bytes of an address; a list of 200 runs fits
-LOOK_SECONDS = 0.2  # between two looks whether the desk answers
+SHUTDOWN_TIMEOUT_S = 30  # for requests in progress when the API ends or is reloaded
+MAX_REQUEST_LINE_BYTES = 8190  # the ids of 200 runs fit
+POLL_INTERVAL_S = 0.2  # between two health checks
 
 
 @main.command()
 @click.argument("what", type=click.Choice(["api", "portal"]))
 def serve(what: str) -> None:
-    """Become one of the two servers; the Procfile calls this."""
+    """Replace this process by the API or the portal. The Procfile calls this."""
     settings = Settings.load()
     if what == "api":
         check_free(settings.host, settings.api_port, "RUNDESK_API_PORT")
@@ -52,8 +52,8 @@ def api_command(settings: Settings) -> list[str]:
         f"--workers={API_WORKERS}",
         f"--threads={API_THREADS}",
         f"--log-level={settings.log_level.lower()}",
-        f"--graceful-timeout={GRACE}",
-        f"--limit-request-line={LONGEST_LINE}",
+        f"--graceful-timeout={SHUTDOWN_TIMEOUT_S}",
+        f"--limit-request-line={MAX_REQUEST_LINE_BYTES}",
         "--no-control-socket",
     ]
 
@@ -67,60 +67,60 @@ def portal_command(settings: Settings) -> list[str]:
         f"--server.address={settings.host}",
         f"--server.port={settings.portal_port}",
         f"--server.baseUrlPath={public.path.strip('/')}",
-        f"--browser.serverAddress={public.hostname}",  # its web socket refuses other origins
-        "--logger.hideWelcomeMessage=true",  # `rundesk up` says where the desk is
+        f"--browser.serverAddress={public.hostname}",  # its WebSocket refuses other origins
+        "--logger.hideWelcomeMessage=true",  # `rundesk up` prints the addresses
     ]
 
 
 @main.command()
 def up() -> None:
-    """Start the whole desk, say where it is, and stop it all on Ctrl-C."""
+    """Start all processes, print the addresses, and stop everything on Ctrl-C."""
     settings = Settings.load()
     check_free(settings.host, settings.api_port, "RUNDESK_API_PORT")
     check_free(settings.host, settings.portal_port, "RUNDESK_PORTAL_PORT")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    procfile, no_file = str(HERE / "Procfile"), os.devnull  # .env was read already
+    procfile, no_file = str(HERE / "Procfile"), os.devnull  # `environment` reads .env
     honcho = [sys.executable, "-m", "honcho", "-f", procfile, "-e", no_file, "start"]
-    desk = subprocess.Popen(
+    processes = subprocess.Popen(
         tethered(*honcho),
-        env={**os.environ, "PATH": path},
+        env=environment() | {"PATH": path},
         start_new_session=True,  # one signal, from us, instead of one more from the terminal
     )
-    asked = threading.Event()
+    stopped = threading.Event()
 
     def stop(*_: object) -> None:
-        asked.set()
-        desk.terminate()
+        stopped.set()
+        processes.terminate()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
     threading.Thread(target=announce, args=(settings,), daemon=True).start()
-    code = desk.wait()
-    sys.exit(0 if asked.is_set() else code or 1)
+    code = processes.wait()
+    sys.exit(0 if stopped.is_set() else code or 1)
 
 
 def announce(settings: Settings) -> None:
-    """Say where the desk is, once it answers."""
+    """Print the addresses once the API and the portal respond."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
     base = urlsplit(settings.public_portal_url).path.rstrip("/")
     for address in (
         f"http://{host}:{settings.api_port}/healthz",
         f"http://{host}:{settings.portal_port}{base}/_stcore/health",
     ):
-        while not answers(address):
-            time.sleep(LOOK_SECONDS)
+        while not responds(address):
+            time.sleep(POLL_INTERVAL_S)
     lines = [
         "Rundesk is ready.",
         f"  Portal  {settings.public_portal_url}",
         f"  API     {settings.public_api_url}/apidocs/",
         f"  Data    {settings.data}",
-        "  Stop with Ctrl-C; runs that are under way go on after the next start.",
+        "  Press Ctrl-C to stop. Running runs continue after the next start.",
     ]
     click.secho("\n" + "\n".join(lines) + "\n", bold=True)
 
 
-def answers(address: str) -> bool:
-    """Whether something there says it is well; proxies of the environment are not asked."""
+def responds(address: str) -> bool:
+    """Whether a health check succeeds. Proxies of the environment are not used."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(address, timeout=5) as reply:

@@ -13,18 +13,21 @@ from services.models import AddedWorkflow
 
 @main.group("workflows")
 def workflows_group() -> None:
-    """Add workflows to this desk, list them and remove them. Workflows are programs."""
+    """Add, list and remove workflows. A workflow is a program: add only workflows you trust."""
 
 
 @workflows_group.command("add")
 @click.argument("source")
-@click.option("--name", default="", help="What it is called here; else as its folder.")
-@click.option("--replace", "replacing", is_flag=True, help="Take the place of an earlier one.")
+@click.option("--name", default="", help="Name in Rundesk; default: the name of its folder.")
+@click.option(
+    "--replace", "replacing", is_flag=True, help="Replace an added workflow of the same name."
+)
 def add_workflow(source: str, name: str, replacing: bool) -> None:
-    """Check a workflow and add it. SOURCE is a folder, or https://host/repository@ref.
+    """Check a workflow and add it.
 
-    It must lie in Snakemake's standard layout. It is planned once with its own configuration,
-    which executes its Snakefile.
+    SOURCE is a folder, or a git repository as https://host/repository@ref, in Snakemake's standard
+    layout. Snakemake plans the workflow once with its own configuration, which executes its
+    Snakefile.
     """
     with opened() as services:
         try:
@@ -35,14 +38,14 @@ def add_workflow(source: str, name: str, replacing: bool) -> None:
             for problem in error.problems:
                 click.echo(f"{problem.message} {problem.hint}".rstrip(), err=True)
             raise
-    for words in remarks:
-        click.echo(f"note: {words}")
-    click.echo(f"{added.name} is added: {added.workflow.title}, {describe(added)}.")
+    for remark in remarks:
+        click.echo(f"Note: {remark}")
+    click.echo(f"Added {added.name}: {added.workflow.title}, {describe(added)}.")
 
 
 @workflows_group.command("list")
 def list_workflows() -> None:
-    """Show every workflow of this desk, and where those that were added came from."""
+    """List all workflows, and the source of each added one."""
     with opened() as services:
         added = {one.name: one for one in services.additions.list(local_actor())}
         for workflow in services.workflows.list(local_actor()):
@@ -56,12 +59,12 @@ def list_workflows() -> None:
 @workflows_group.command("remove")
 @click.argument("name")
 def remove_workflow(name: str) -> None:
-    """Take a workflow that was added out of the catalogue; its runs and their results stay."""
+    """Remove an added workflow. Its runs and their results are kept."""
     with opened() as services:
         services.additions.remove(local_actor(), name)
-    click.echo(f"{name} is removed.")
+    click.echo(f"Removed {name}.")
 
 
 def describe(added: AddedWorkflow) -> str:
-    """Which version of it: what was asked for, and the commit or the digest."""
+    """The version of an added workflow: its ref, and its commit or digest."""
     return f"{added.ref} {added.commit[:12] or added.workflow.digest[:12]}".strip()

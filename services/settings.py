@@ -1,4 +1,7 @@
-"""All settings: one table with name, default, unit and help. They come from the environment."""
+"""All settings: one table with name, default, unit and help.
+
+Values come from the environment, then from the file `.env` in the folder of this installation.
+"""
 
 from __future__ import annotations
 
@@ -6,227 +9,280 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from services.errors import Misconfigured
+from dotenv import dotenv_values
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic.dataclasses import dataclass
+
+from services.errors import Message, Misconfigured, Text
 
 HERE = Path(__file__).resolve().parent.parent
+ENV_FILE = HERE / ".env"
 MIB = 1024 * 1024
+MIN_SECRET_LENGTH = 16
 HOST_ENTRY = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?")
 ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
-#: A direct connection outlives the moment before the replica set is initiated; a discovering one
+SOFTWARE_METHODS = ("conda", "apptainer")
+#: A direct connection survives the moment before the replica set is initiated; a discovering one
 #: drops a member that does not name its set yet.
-EMBEDDED = "directConnection=true&replicaSet=rundesk"
+EMBEDDED_OPTIONS = "directConnection=true&replicaSet=rundesk"
+
+NOT_A_NUMBER = Message("misconfigured", "{name} must be a number, not {value!r}.")
+NOT_AN_INTEGER = Message("misconfigured", "{name} must be an integer, not {value!r}.")
+TOO_SMALL = Message("misconfigured", "{name} must be at least {limit}, not {value}.")
+TOO_LARGE = Message("misconfigured", "{name} must be at most {limit}, not {value}.")
+NOT_ALLOWED = Message("misconfigured", "{name} must be {allowed}, not {value!r}.")
+INVALID_VALUE = Message("misconfigured", "{name} is invalid: {reason}.")
+NESTED_INBOX = Message(
+    "misconfigured", "RUNDESK_INBOX and RUNDESK_DATA must not contain one another."
+)
+INVALID_ORIGIN = Message(
+    "misconfigured",
+    "RUNDESK_CORS_ORIGINS contains {origin}, which is not an origin such as"
+    " https://app.example.org.",
+)
+UNKNOWN_METHOD = Message(
+    "misconfigured", "RUNDESK_SOFTWARE accepts conda and apptainer, not {method}."
+)
+INVALID_HOST = Message(
+    "misconfigured",
+    "RUNDESK_IMPORT_HOSTS contains {host}, which is not a lower-case host such as ftp.example.org,"
+    " *.example.org or data.example.org:8443.",
+)
+SECRET_REQUIRED = Message(
+    "misconfigured",
+    "RUNDESK_REMOTE_USER_HEADER requires RUNDESK_REMOTE_USER_SECRET with at least {length}"
+    " characters, which the proxy sends as X-Rundesk-Secret.",
+)
+UNKNOWN_SIGN_IN = Message("misconfigured", "RUNDESK_SIGN_IN must be tokens or empty, not {value}.")
+PUBLIC_WITHOUT_SIGN_IN = Message(
+    "misconfigured",
+    "RUNDESK_HOST={host} is not a loopback address and sign-in is off: set RUNDESK_HOST=127.0.0.1,"
+    " or configure sign-in with RUNDESK_REMOTE_USER_HEADER and RUNDESK_REMOTE_USER_SECRET, or with"
+    " RUNDESK_SIGN_IN=tokens.",
+)
 
 
-def setting(
-    name: str, default: Any, help: str, unit: str = "", *, least: float | None = None
-) -> Any:
-    """A row of the table; `least`: the smallest number that it may be."""
-    row = {"name": name, "help": help, "unit": unit, "least": least}
-    return field(default=default, metadata=row)
+def _names(value: Any) -> Any:
+    """Values separated by commas."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _folders(value: Any) -> Any:
+    """Absolute paths separated by colons."""
+    if not isinstance(value, str):
+        return value
+    parts = (part.strip() for part in value.split(":"))
+    return tuple(Path(part).expanduser().resolve() for part in parts if part)
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Folders = Annotated[tuple[Path, ...], BeforeValidator(_folders)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Natural = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Duration = Annotated[float, Field(ge=0)]
+
+
+def setting(name: str, default: Any, help: str, unit: str = "") -> Any:
+    """A row of the table."""
+    return field(default=default, metadata={"name": name, "help": help, "unit": unit})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of one desk; `load` reads them from the environment."""
+    """The settings of an installation; `load` reads them from the environment."""
 
     data: Path = setting("RUNDESK_DATA", Path("data"), "Folder of the database, files and runs")
-    host: str = setting("RUNDESK_HOST", "127.0.0.1", "Address that portal and API listen on")
-    api_port: int = setting("RUNDESK_API_PORT", 8000, "Port of the API")
-    portal_port: int = setting("RUNDESK_PORTAL_PORT", 8501, "Port of the portal")
+    host: str = setting("RUNDESK_HOST", "127.0.0.1", "Address on which portal and API listen")
+    api_port: Port = setting("RUNDESK_API_PORT", 8000, "Port of the API")
+    portal_port: Port = setting("RUNDESK_PORTAL_PORT", 8501, "Port of the portal")
     api_url: str = setting(
-        "RUNDESK_API_URL", "", "Address of the API as browsers see it; empty: host and port"
+        "RUNDESK_API_URL", "", "Public address of the API; empty: RUNDESK_HOST and RUNDESK_API_PORT"
     )
     portal_url: str = setting(
-        "RUNDESK_PORTAL_URL", "", "Address of the portal as browsers see it; empty: host and port"
+        "RUNDESK_PORTAL_URL",
+        "",
+        "Public address of the portal; empty: RUNDESK_HOST and RUNDESK_PORTAL_PORT",
     )
     mongodb_uri: str = setting(
-        "MONGODB_URI", "", "A MongoDB replica set to use instead of the embedded one"
+        "MONGODB_URI", "", "Connection string of a MongoDB replica set; empty: the embedded one"
     )
     database: str = setting("RUNDESK_DATABASE", "rundesk", "Name of the database")
-    db_port: int = setting("RUNDESK_DB_PORT", 27117, "Port of the embedded MongoDB")
-    mongod: str = setting("MONGOD", "", "A mongod binary to use instead of the bundled one")
-    workflows: tuple[Path, ...] = setting(
-        "RUNDESK_WORKFLOWS", (), "Further folders of workflows, separated by ':'"
+    db_port: Port = setting("RUNDESK_DB_PORT", 27117, "Port of the embedded MongoDB")
+    mongod: str = setting("MONGOD", "", "Path of a mongod binary; empty: the bundled one")
+    workflows: Folders = setting(
+        "RUNDESK_WORKFLOWS", (), "More folders with workflows, separated by colons"
     )
-    software: tuple[str, ...] = setting(
+    software: Names = setting(
         "RUNDESK_SOFTWARE",
         (),
-        "What Snakemake may install software with, for workflows that declare it, by comma:"
-        " conda, apptainer",
+        "Methods by which Snakemake may install the software that workflows declare,"
+        " separated by commas: conda, apptainer",
     )
-    cores: int = setting(
-        "RUNDESK_CORES", 0, "Cores that all runs share; 0: all of the host", least=0
+    cores: Natural = setting(
+        "RUNDESK_CORES", 0, "Cores shared by all runs; 0: all cores of the host"
     )
-    run_cores: int = setting(
+    run_cores: Natural = setting(
         "RUNDESK_RUN_CORES",
         0,
-        "Cores one run gets; 0: an equal share of RUNDESK_MAX_RUNS, at least 2",
-        least=0,
+        "Cores of one run; 0: an equal share for RUNDESK_MAX_RUNS runs, at least 2",
     )
-    max_runs: int = setting("RUNDESK_MAX_RUNS", 4, "Runs at once", least=1)
-    max_runs_per_owner: int = setting(
+    max_runs: Positive = setting("RUNDESK_MAX_RUNS", 4, "Maximum number of simultaneous runs")
+    max_runs_per_owner: Natural = setting(
         "RUNDESK_MAX_RUNS_PER_OWNER",
         0,
-        "Runs at once of one owner; 0: as many as there may be",
-        least=0,
+        "Maximum number of simultaneous runs of one owner; 0: no limit",
     )
-    walltime: float = setting(
-        "RUNDESK_WALLTIME", 0.0, "Longest time of an attempt; 0: no limit", "min", least=0
+    walltime: Duration = setting(
+        "RUNDESK_WALLTIME", 0.0, "Maximum duration of one attempt; 0: no limit", "min"
     )
-    max_console: int = setting(
+    max_console: Positive = setting(
         "RUNDESK_MAX_CONSOLE",
         64,
-        "Longest log of a run; of more only the end is kept",
+        "Maximum size of the log of a run; a longer log keeps its start and its end",
         "MiB",
-        least=1,
     )
-    disk_floor: int = setting(
-        "RUNDESK_DISK_FLOOR", 512, "Free disk below which no run starts", "MiB", least=0
+    disk_floor: Natural = setting(
+        "RUNDESK_DISK_FLOOR", 512, "Free disk space below which no run starts", "MiB"
     )
-    max_upload: int = setting("RUNDESK_MAX_UPLOAD", 51200, "Largest file taken", "MiB", least=1)
-    max_body: int = setting("RUNDESK_MAX_BODY", 1, "Largest JSON body taken", "MiB", least=1)
-    import_hosts: tuple[str, ...] = setting(
+    max_upload: Positive = setting(
+        "RUNDESK_MAX_UPLOAD", 51200, "Maximum size of an uploaded or imported file", "MiB"
+    )
+    max_body: Positive = setting("RUNDESK_MAX_BODY", 1, "Maximum size of a JSON body", "MiB")
+    import_hosts: Names = setting(
         "RUNDESK_IMPORT_HOSTS",
         (),
-        "Hosts that files are fetched from, by comma: host, *.below.it, host:port; empty: none",
+        "Hosts from which files may be imported, separated by commas: host,"
+        " *.example.org, host:port; empty: none",
     )
     inbox: str = setting(
         "RUNDESK_INBOX",
         "",
-        "Folder of this server whose files may be registered where they lie; empty: none",
+        "Folder on the server whose files users may register without uploading them; empty: none",
     )
-    attempts: int = setting(
+    attempts: Positive = setting(
         "RUNDESK_ATTEMPTS",
         3,
-        "Failures of the desk or its host after which a run is given up",
-        least=1,
+        "Number of attempts after which a run that fails because of Rundesk or its"
+        " host ends as SYSTEM_ERROR",
     )
-    cancel_grace: float = setting(
-        "RUNDESK_CANCEL_GRACE", 5.0, "Time for a canceled run to end by itself", "s"
+    cancel_grace: Duration = setting(
+        "RUNDESK_CANCEL_GRACE",
+        5.0,
+        "Time that a canceled run has to end before its processes are killed",
+        "s",
     )
-    log_level: str = setting("RUNDESK_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting(
+        "RUNDESK_LOG_LEVEL", "INFO", "Log level: DEBUG, INFO, WARNING or ERROR"
+    )
     remote_user_header: str = setting(
         "RUNDESK_REMOTE_USER_HEADER",
         "",
-        "Header in which a signing-in reverse proxy names the user; set: sign-in is on",
+        "Header in which an authenticating reverse proxy sends the user name; setting"
+        " it turns sign-in on",
     )
     remote_user_secret: str = setting(
         "RUNDESK_REMOTE_USER_SECRET",
         "",
-        "Secret that the same proxy sends as X-Rundesk-Secret (16 characters or more)",
+        "Secret that this proxy sends as X-Rundesk-Secret, at least 16 characters",
     )
     sign_in_by: str = setting(
         "RUNDESK_SIGN_IN",
         "",
-        "tokens: portal and API ask for a token whom no proxy signed in; set: sign-in is on",
+        "tokens: portal and API require a token from users who are not signed in by a"
+        " proxy; setting it turns sign-in on",
     )
-    admins: tuple[str, ...] = setting("RUNDESK_ADMINS", (), "Users with all rights, by comma")
-    cors_origins: tuple[str, ...] = setting(
+    admins: Names = setting("RUNDESK_ADMINS", (), "Administrators, separated by commas")
+    cors_origins: Names = setting(
         "RUNDESK_CORS_ORIGINS",
         (),
-        "Origins whose pages may use the API, by comma: https://app.example.org",
+        "Origins whose pages may use the API, separated by commas, such as https://app.example.org",
     )
-    rate_sign_in: int = setting(
+    rate_sign_in: Natural = setting(
         "RUNDESK_RATE_SIGN_IN",
         30,
-        "Wrong tokens that one address may send; 0: no limit",
+        "Maximum number of failed sign-ins from one address; 0: no limit",
         "/min",
-        least=0,
     )
-    rate_submit: int = setting(
+    rate_submit: Natural = setting(
         "RUNDESK_RATE_SUBMIT",
         600,
-        "Runs that one user may submit by the API; 0: no limit",
+        "Maximum number of runs that one user may submit through the API; 0: no limit",
         "/min",
-        least=0,
     )
-    rate_uploads: int = setting(
+    rate_uploads: Natural = setting(
         "RUNDESK_RATE_UPLOADS",
         6000,
-        "Uploads that one user may begin; 0: no limit",
+        "Maximum number of uploads that one user may start; 0: no limit",
         "/min",
-        least=0,
     )
-    stream_time: float = setting(
+    stream_time: Duration = setting(
         "RUNDESK_STREAM_TIME",
         600.0,
-        "Longest time of one stream of events, or followed log",
+        "Maximum duration of one event stream or followed log",
         "s",
-        least=0,
     )
 
     @classmethod
-    def load(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Read and check the settings.
+    def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read and check the settings: those of `environ`, or of the environment and `.env`.
 
         Raises Misconfigured with one sentence that names the variable.
         """
-        given: dict[str, Any] = {}
-        for item in fields(cls):
-            name = item.metadata["name"]
-            if text := environ.get(name, "").strip():
-                given[item.name] = _read(name, text, item.default)
-        loaded = cls(**{**given, "data": Path(given.get("data", cls.data)).expanduser().resolve()})
-        loaded.check()
-        return loaded
+        source = environment() if environ is None else environ
+        texts = {item.name: source.get(item.metadata["name"], "").strip() for item in fields(cls)}
+        values: dict[str, Any] = {name: text for name, text in texts.items() if text}
+        values["data"] = Path(values.get("data", cls.data)).expanduser().resolve()
+        try:
+            settings = cls(**values)
+        except ValidationError as error:
+            raise Misconfigured(_first_problem(error)) from None
+        settings.check()
+        return settings
 
     def check(self) -> None:
-        """Refuse what must not start. Raises Misconfigured."""
-        for item in fields(self):
-            name, least = item.metadata["name"], item.metadata["least"]
-            if least is not None and (value := getattr(self, item.name)) < least:
-                raise Misconfigured(f"{name} must be {least} or more, not {value}.")
+        """Raise Misconfigured when settings contradict each other or are unsafe."""
         self._check_lists()
         self._check_access()
         if (folder := self.inbox_folder) and (
             folder.is_relative_to(self.data) or self.data.is_relative_to(folder)
         ):
-            raise Misconfigured("RUNDESK_INBOX and RUNDESK_DATA must not lie in one another.")
+            raise Misconfigured(NESTED_INBOX())
 
     def _check_lists(self) -> None:
         for origin in self.cors_origins:
             if not ORIGIN.fullmatch(origin):
-                raise Misconfigured(
-                    f"RUNDESK_CORS_ORIGINS: {origin} is no origin such as https://app.example.org."
-                )
+                raise Misconfigured(INVALID_ORIGIN(origin=origin))
         for method in self.software:
-            if method not in ("conda", "apptainer"):
-                raise Misconfigured(f"RUNDESK_SOFTWARE may name conda and apptainer, not {method}.")
+            if method not in SOFTWARE_METHODS:
+                raise Misconfigured(UNKNOWN_METHOD(method=method))
         for entry in self.import_hosts:
             if not HOST_ENTRY.fullmatch(entry):
-                raise Misconfigured(
-                    f"RUNDESK_IMPORT_HOSTS: {entry} is no host such as ftp.example.org,"
-                    " *.example.org or data.example.org:8443, in small letters."
-                )
+                raise Misconfigured(INVALID_HOST(host=entry))
 
     def _check_access(self) -> None:
-        if self.remote_user_header and len(self.remote_user_secret) < 16:
-            raise Misconfigured(
-                "RUNDESK_REMOTE_USER_HEADER needs RUNDESK_REMOTE_USER_SECRET"
-                " with 16 characters or more, which the proxy sends as X-Rundesk-Secret."
-            )
+        if self.remote_user_header and len(self.remote_user_secret) < MIN_SECRET_LENGTH:
+            raise Misconfigured(SECRET_REQUIRED(length=MIN_SECRET_LENGTH))
         if self.sign_in_by not in ("", "tokens"):
-            raise Misconfigured(f"RUNDESK_SIGN_IN must be tokens or empty, not {self.sign_in_by}.")
+            raise Misconfigured(UNKNOWN_SIGN_IN(value=self.sign_in_by))
         if not self.sign_in and not is_loopback(self.host):
-            raise Misconfigured(
-                f"RUNDESK_HOST={self.host} is not a loopback address and no sign-in is configured:"
-                " set RUNDESK_HOST=127.0.0.1, or configure sign-in with RUNDESK_REMOTE_USER_HEADER"
-                " and RUNDESK_REMOTE_USER_SECRET, or with RUNDESK_SIGN_IN=tokens."
-            )
+            raise Misconfigured(PUBLIC_WITHOUT_SIGN_IN(host=self.host))
 
     @property
     def sign_in(self) -> bool:
-        """Whether it must be known who asks; else everybody is the one local user."""
+        """Whether users must sign in; otherwise everyone is the one local user."""
         return bool(self.remote_user_header or self.sign_in_by)
 
     @property
     def uri(self) -> str:
-        """Where MongoDB is."""
-        return self.mongodb_uri or f"mongodb://127.0.0.1:{self.db_port}/?{EMBEDDED}"
+        """Connection string of MongoDB."""
+        return self.mongodb_uri or f"mongodb://127.0.0.1:{self.db_port}/?{EMBEDDED_OPTIONS}"
 
     @property
     def shared_cores(self) -> int:
@@ -239,17 +295,17 @@ class Settings:
 
     @property
     def workflow_folders(self) -> tuple[Path, ...]:
-        """Bundled first, added ones last; a later folder does not hide a name of an earlier one."""
+        """Bundled workflows first, added ones last; the first folder with a name wins."""
         return (HERE / "workflows", *self.workflows, self.catalogue)
 
     @property
     def cache(self) -> Path:
-        """What rules marked for it made, kept for all runs by Snakemake."""
+        """Snakemake's between-workflow cache: outputs of rules marked `cache: True`."""
         return self.data / "cache"
 
     @property
     def catalogue(self) -> Path:
-        """Workflows that were added to this desk."""
+        """Folder of the workflows that administrators added."""
         return self.data / "catalogue"
 
     @property
@@ -265,8 +321,14 @@ class Settings:
         return self.portal_url.rstrip("/") or f"http://{_bracketed(self.host)}:{self.portal_port}"
 
 
+def environment() -> dict[str, str]:
+    """The environment of this process, over the values of `.env`."""
+    file = {name: value or "" for name, value in dotenv_values(ENV_FILE).items()}
+    return file | os.environ
+
+
 def table() -> list[dict[str, str]]:
-    """The settings as rows of text: name, default, unit, help; for README and `rundesk doctor`."""
+    """The settings as rows of text: name, default, unit, help."""
     return [
         {
             "name": item.metadata["name"],
@@ -279,7 +341,7 @@ def table() -> list[dict[str, str]]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches `host`; a name other than localhost does not count."""
+    """Whether `host` is a loopback address; of names only localhost is."""
     if host == "localhost":
         return True
     try:
@@ -288,22 +350,24 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _read(name: str, text: str, default: Any) -> Any:
-    try:
-        if isinstance(default, bool | int):
-            return int(text)
-        if isinstance(default, float):
-            return float(text)
-    except ValueError:
-        raise Misconfigured(f"{name} must be a number, not {text!r}.") from None
-    if isinstance(default, Path):
-        return Path(text)
-    if isinstance(default, tuple):
-        if name == "RUNDESK_WORKFLOWS":
-            parts = [part.strip() for part in text.split(":") if part.strip()]
-            return tuple(Path(part).expanduser().resolve() for part in parts)
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    return text
+def _first_problem(error: ValidationError) -> Text:
+    """The first value that has the wrong type or is out of range."""
+    names = {item.name: item.metadata["name"] for item in fields(Settings)}
+    first = error.errors(include_url=False)[0]
+    name, value = names[str(first["loc"][0])], first["input"]
+    match first["type"]:
+        case "int_parsing" | "int_from_float":
+            return NOT_AN_INTEGER(name=name, value=value)
+        case "float_parsing":
+            return NOT_A_NUMBER(name=name, value=value)
+        case "greater_than_equal":
+            return TOO_SMALL(name=name, value=value, limit=first["ctx"]["ge"])
+        case "less_than_equal":
+            return TOO_LARGE(name=name, value=value, limit=first["ctx"]["le"])
+        case "literal_error":
+            return NOT_ALLOWED(name=name, value=value, allowed=first["ctx"]["expected"])
+        case _:
+            return INVALID_VALUE(name=name, reason=first["msg"])
 
 
 def _shown(default: Any) -> str:

@@ -43,11 +43,11 @@ def test_command_lists_and_prunes(desk):
     rundesk, settings = CliRunner(), environment(desk.settings)
     desk.finished(desk.submit("sharing"))
     listed = rundesk.invoke(cli.main, ["cache", "list"], env=settings)
-    assert "1 in all" in listed.output
+    assert "Entries: 1;" in listed.output
     kept = rundesk.invoke(cli.main, ["cache", "prune"], env=settings)
-    assert "0 removed" in kept.output
+    assert "Removed entries: 0;" in kept.output
     gone = rundesk.invoke(cli.main, ["cache", "prune", "--days", "0"], env=settings)
-    assert "1 removed" in gone.output
+    assert "Removed entries: 1;" in gone.output
     assert list(desk.settings.cache.iterdir()) == []
 
 

@@ -227,8 +227,8 @@ RUNNER = """
 import sys, time
 from datetime import UTC, datetime
 from services.bootstrap import build
-from services.fetching import Fetcher
-from services.importing import Importer
+from services.files.downloads import Fetcher
+from services.files.importer import Importer
 from services.settings import Settings
 
 services = build(Settings.load(), patience=20)

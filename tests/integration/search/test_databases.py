@@ -139,7 +139,7 @@ def test_removed_database_is_gone_with_what_was_built(desk, searched):
     settings = environment(desk.settings)
     listed = rundesk.invoke(cli.main, ["databases", "list"], env=settings)
     assert "house-proteins            published" in listed.output
-    assert "sequences: protein, 200 in all, built " in listed.output
+    assert "sequences: protein, 200 sequences, built " in listed.output
     busy = desk.submit("sequence-search", **{**searched[0].params, "max_hits": 7})
     desk.reaches(busy, State.RUNNING)
     with pytest.raises(Conflict):

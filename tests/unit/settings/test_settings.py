@@ -48,6 +48,10 @@ def test_load_reads_every_kind_of_value():
     ("name", "value"),
     [
         ("RUNDESK_API_PORT", "eighty"),
+        ("RUNDESK_API_PORT", "0"),
+        ("RUNDESK_PORTAL_PORT", "65536"),
+        ("RUNDESK_MAX_RUNS", "2.5"),
+        ("RUNDESK_LOG_LEVEL", "LOUD"),
         ("RUNDESK_CANCEL_GRACE", "soon"),
         ("RUNDESK_MAX_RUNS", "0"),
         ("RUNDESK_ATTEMPTS", "0"),
