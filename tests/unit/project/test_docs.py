@@ -14,7 +14,7 @@ from services.settings import HERE
 from ui.formatting import LOOKS
 
 PAGES = [HERE / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
-PAGES += sorted((HERE / "docs").glob("*.md"))
+PAGES += sorted((HERE / "docs").rglob("*.md"))
 
 
 def test_readme_has_the_table_of_settings():
@@ -24,7 +24,7 @@ def test_readme_has_the_table_of_settings():
 
 
 def test_glossary_has_every_state_with_its_word_on_the_page():
-    text = (HERE / "docs" / "glossary.md").read_text()
+    text = (HERE / "docs/reference/glossary.md").read_text()
     rows = [f"| `{state.value}` | {LOOKS[state].word} |" for state in State]
     assert not [row for row in rows if row not in text]
 
