@@ -15,7 +15,7 @@ SECRETS = frozenset({"MONGODB_URI", "RUNDESK_REMOTE_USER_SECRET"})
 
 
 @main.command("settings")
-@click.option("--markdown", is_flag=True, help="The table of the README instead.")
+@click.option("--markdown", is_flag=True, help="Print a Markdown table instead.")
 def show_settings(markdown: bool) -> None:
     """Show every setting with its value; secrets are hidden."""
     if markdown:

@@ -266,7 +266,7 @@ class Settings:
 
 
 def table() -> list[dict[str, str]]:
-    """The settings as rows of text: name, default, unit, help; for README and `rundesk doctor`."""
+    """The settings as rows of text: name, default, unit, help; for reference and commands."""
     return [
         {
             "name": item.metadata["name"],

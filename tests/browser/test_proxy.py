@@ -1,4 +1,4 @@
-"""The nginx of docs/guide/reverse-proxy.md, as it is printed: TLS, sign-in, sub-path, uploads, events."""
+"""The nginx of docs/guide/reverse-proxy.md, as printed: TLS, sign-in, sub-path, uploads, events."""
 
 from __future__ import annotations
 
