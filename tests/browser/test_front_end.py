@@ -1,4 +1,4 @@
-"""A page of somebody else's, from an origin of its own, does all that the portal does."""
+"""A page from another origin does everything that the portal does."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def page(chromium):
 
 def fill(page, desk, site, token):
     page.goto(f"{site}/front-end.html")
-    page.get_by_label("Desk").fill(desk.settings.public_api_url)
+    page.get_by_label("Server").fill(desk.settings.public_api_url)
     page.get_by_label("Token").fill(token)
     (queries,) = EXAMPLE.glob("queries.*")
     (database,) = (file for file in EXAMPLE.glob("*.fasta*") if file != queries)

@@ -1,4 +1,4 @@
-"""The nginx of docs/deployment.md, as it is printed: TLS, sign-in, sub-path, uploads, events."""
+"""The nginx of docs/guide/reverse-proxy.md, as printed: TLS, sign-in, sub-path, uploads, events."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ http {{
 
 def printed(port, api, portal, folder):
     """The file of the page, with the places of this machine; nothing else is changed."""
-    text = (HERE / "docs" / "deployment.md").read_text()
+    text = (HERE / "docs/guide/reverse-proxy.md").read_text()
     (found,) = re.findall(r"```nginx\n(.*?)```", text, re.DOTALL)
     for there, here in (
         ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),

@@ -1,4 +1,4 @@
-"""The recipes of a document, as a reader would try them: one after the other in one shell."""
+"""Recipes of a document, run as a reader would run them: one after the other in one shell."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ from pathlib import Path
 
 from services.settings import HERE
 
-PATIENCE = 300  # s for all recipes of a document
+RECIPES_TIMEOUT_S = 300  # for all recipes of a document
 
 
 def recipes(document: str, language: str) -> list[str]:
-    """The blocks of a language in a document of `docs/`."""
+    """Return the code blocks of one language in a document, a path below `docs/`."""
     text = (HERE / "docs" / document).read_text()
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def tried(document: str, folder: Path, **environment: str) -> str:
-    """What the shell recipes of a document print in `folder`; fails when one of them does."""
-    done = subprocess.run(
+def run_recipes(document: str, folder: Path, **environment: str) -> str:
+    """Run the shell recipes of a document in `folder`, and return what they print.
+
+    Fails as soon as one of their commands fails.
+    """
+    completed = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", "\n".join(recipes(document, "bash"))],
         cwd=folder,
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=RECIPES_TIMEOUT_S,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-    return done.stdout
+    assert completed.returncode == 0, completed.stdout[-2000:] + completed.stderr
+    return completed.stdout

@@ -1,4 +1,4 @@
-"""The recipes of docs/api.md do what they say, on a desk that runs."""
+"""The recipes of docs/guide/api.md do what they say, on a desk that runs."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import sys
 
 from services.access.actors import local_actor
 from services.models import RunFilter
-from tests.helpers.docs import recipes, tried
+from tests.helpers.docs import recipes, run_recipes
 
 
 def test_recipes_run_in_one_shell_from_first_to_last(desk, served, tmp_path):
     where = {"API": served.settings.public_api_url}
-    assert "COMPLETE\n" in tried("api.md", tmp_path, **where)
+    assert "COMPLETE\n" in run_recipes("guide/api.md", tmp_path, **where)
     assert "q1" in (tmp_path / "hits.tsv").read_text()
     assert "<html" in (tmp_path / "report.html").read_text()
     assert (tmp_path / "shown.html").read_text() == (tmp_path / "report.html").read_text()
-    (python,) = recipes("api.md", "python")
+    (python,) = recipes("guide/api.md", "python")
     env = where | {"PATH": os.environ["PATH"]}
     told = subprocess.check_output([sys.executable, "-c", python], env=env, text=True)
     assert told.startswith("COMPLETE ['results/report.html'")

@@ -27,7 +27,7 @@ from services.bootstrap import build
 from services.models import RunFilter, RunRequest, State, Submission
 from services.settings import HERE, Settings
 from tests.helpers.api import client_of, open_desk
-from tests.helpers.docs import tried
+from tests.helpers.docs import run_recipes
 from tests.helpers.processes import Servers
 from tests.helpers.sequences import reverse_complement
 from tests.helpers.waiting import free_port, until
@@ -568,6 +568,6 @@ def test_other_programs_give_positions_that_agree_with_the_letters(server, url, 
 
 
 def test_recipe_does_what_it_says(server, tmp_path):
-    said = tried("blast.md", tmp_path, BLAST=server.settings.public_api_url)
+    said = run_recipes("guide/blast.md", tmp_path, BLAST=server.settings.public_api_url)
     assert re.search(r"^Query_1\tsp\|\w+\|DMS", said, re.MULTILINE)
     assert "Deleted" in said

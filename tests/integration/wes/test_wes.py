@@ -25,7 +25,7 @@ from services.models import RunFilter, State
 from services.settings import HERE, Settings
 from tests.helpers import fuzzing
 from tests.helpers.api import client_of, finished_run, open_desk
-from tests.helpers.docs import tried
+from tests.helpers.docs import run_recipes
 from tests.helpers.processes import Servers
 from tests.helpers.waiting import free_port, until
 
@@ -562,6 +562,6 @@ def test_gxy_wes_reads_info_list_state_run_and_tasks_and_cancels(server, read):
 
 
 def test_recipes_run_in_one_shell_from_first_to_last(server, tmp_path):
-    said = tried("wes.md", tmp_path, WES=server.settings.public_api_url)
+    said = run_recipes("guide/wes.md", tmp_path, WES=server.settings.public_api_url)
     assert "COMPLETE\n" in said
     assert "results/hits.tsv" in said

@@ -1,4 +1,4 @@
-"""What is written agrees with what is built."""
+"""The documents agree with the code."""
 
 from __future__ import annotations
 
@@ -8,41 +8,122 @@ import tomllib
 import pytest
 
 from commands.group import HOMES
-from commands.host import settings_in_markdown
 from services.models import State
 from services.settings import HERE
+from tests.helpers import reference
 from ui.formatting import LOOKS
 
-PAGES = [HERE / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
-PAGES += sorted((HERE / "docs").glob("*.md"))
+ROOT = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
+PAGES = [HERE / name for name in ROOT]
+PAGES += sorted([*HERE.glob("docs/**/*.md"), *HERE.glob("workflows/*/config/*.md")])
+PAGES += sorted(HERE.glob(".github/**/*.md"))
+DECISIONS = HERE / "docs" / "design" / "decisions"
+LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
+PATH = re.compile(r"`((?:services|routes|ui|commands|tests|bench|docs|workflows)/[\w./-]+)`")
 
 
-def test_readme_has_the_table_of_settings():
-    text = (HERE / "README.md").read_text()
-    shown = text.partition("<!-- settings -->")[2].partition("<!-- /settings -->")[0]
-    assert shown.strip() == settings_in_markdown(), "copy it from `rundesk settings --markdown`"
+def relative(page) -> str:
+    return page.relative_to(HERE).as_posix()
 
 
-def test_glossary_has_every_state_with_its_word_on_the_page():
-    text = (HERE / "docs" / "glossary.md").read_text()
-    rows = [f"| `{state.value}` | {LOOKS[state].word} |" for state in State]
-    assert not [row for row in rows if row not in text]
+def anchors(page) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    prose = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    kept = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in kept}
 
 
-def test_readme_names_every_command_of_make_and_rundesk():
-    text = (HERE / "README.md").read_text() + (HERE / "CONTRIBUTING.md").read_text()
+# ---- reference -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("document", reference.DOCUMENTS)
+def test_reference_has_the_tables_of_the_code(document):
+    text = (reference.REFERENCE / f"{document}.md").read_text()
+    assert text == reference.generated(document), (
+        f"docs/reference/{document}.md differs from the code: "
+        f"`python -m tests.helpers.reference {document}` prints its tables, --write updates them"
+    )
+
+
+def test_reference_lists_every_document_with_tables():
+    assert {page.stem for page in reference.REFERENCE.glob("*.md")} == set(reference.DOCUMENTS)
+
+
+def test_glossary_explains_every_state_with_its_label_in_the_portal():
+    text = (reference.REFERENCE / "glossary.md").read_text()
+    rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
+    assert [(state, label) for state, label, _ in rows] == [
+        (one.value, LOOKS[one].word) for one in State
+    ]
+    assert all(meaning.strip() for _, _, meaning in rows)
+
+
+def test_glossary_is_sorted_and_has_each_word_once():
+    text = (reference.REFERENCE / "glossary.md").read_text()
+    for section in text.split("\n## ")[1:]:
+        words = [word.lower() for word in re.findall(r"^\| \*\*(.+?)\*\*", section, re.MULTILINE)]
+        assert words == sorted(set(words))
+
+
+def test_cli_reference_names_every_command():
+    text = (reference.REFERENCE / "cli.md").read_text()
+    named = set(re.findall(r"^## `rundesk ([\w-]+)", text, re.MULTILINE))
+    assert named == set(HOMES)
+
+
+# ---- everything else -------------------------------------------------------------------------
+
+
+def test_contributing_names_every_target_of_make():
+    text = (HERE / "CONTRIBUTING.md").read_text()
     targets = re.search(r"^\.PHONY: (.*)$", (HERE / "Makefile").read_text(), re.MULTILINE)
-    assert not [name for name in targets[1].split() if f"make {name}" not in text]
-    assert not [name for name in HOMES if f"rundesk {name}" not in text]
+    assert set(targets[1].split()) == set(re.findall(r"^make ([a-z-]+)", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_within_the_project_lead_somewhere(page):
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
-    assert not [link for link in links if not (page.parent / link).exists()]
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_links_within_the_project_lead_to_a_page_and_a_heading(page):
+    broken = []
+    for path, anchor in LINK.findall(page.read_text()):
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(f"{path}#{anchor}")
+    assert not broken
 
 
-def test_changelog_has_the_version_or_says_unreleased():
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_paths_in_documents_exist(page):
+    named = PATH.findall(page.read_text())
+    assert not [path for path in named if not (HERE / path).exists()]
+
+
+def test_every_document_is_listed_in_the_index():
+    index = (HERE / "docs" / "README.md").read_text()
+    pages = {relative(page) for page in (HERE / "docs").glob("*/*.md")}
+    linked = {f"docs/{path}" for path, _ in LINK.findall(index)}
+    assert not pages - linked - {"docs/specs/README.md"}
+
+
+def test_decisions_are_numbered_without_gaps_and_have_the_same_sections():
+    records = sorted(DECISIONS.glob("*.md"))
+    assert [int(record.name[:4]) for record in records] == list(range(1, len(records) + 1))
+    for record in records:
+        text = record.read_text()
+        number = int(record.name[:4])
+        assert text.startswith(f"# {number}. "), record.name
+        sections = re.findall(r"^## (.+)$", text, re.MULTILINE)
+        assert sections == ["Context", "Decision", "Consequences"], record.name
+
+
+def test_decisions_are_listed_in_architecture():
+    text = (HERE / "docs" / "design" / "architecture.md").read_text()
+    listed = re.findall(r"\(decisions/([^)]+)\)", text)
+    assert listed == sorted(record.name for record in DECISIONS.glob("*.md"))
+
+
+def test_changelog_has_the_version_and_a_section_for_the_next_one():
     version = tomllib.loads((HERE / "pyproject.toml").read_text())["project"]["version"]
     text = (HERE / "CHANGELOG.md").read_text()
-    assert "## Unreleased" in text or f"## {version}" in text
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert re.fullmatch(rf"{re.escape(version)} - \d{{4}}-\d\d-\d\d", headings[1])
