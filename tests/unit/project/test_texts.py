@@ -11,7 +11,7 @@ from tests.helpers.texts import Shown, texts
 
 #: Words of a style that a reader has to read twice; each has a plain equivalent.
 ODD = re.compile(
-    r"\b(told|goes by|go by|(?:does|do) not count|at work|whoever|who asks|whom|sign of life"
+    r"\b(told|goes by|go by|(?:does|do) not count|at work|whoever|who asks|sign of life"
     r"|to mend|mend|mended|leads nowhere|leads on|anew|is there anew|nobody|somebody|everybody"
     r"|what is no|by hand|makes of it|the desk|this desk|a desk)\b",
     re.IGNORECASE,
@@ -36,8 +36,11 @@ def test_texts_of_the_product_have_no_odd_words():
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(HERE).as_posix())
 def test_documents_have_no_odd_words(path):
-    lines = path.read_text().splitlines()
-    assert odd([Shown(path.name, n, "text", line) for n, line in enumerate(lines, 1)]) == []
+    prose = re.sub(
+        r"(?ms)^```.*?^```$", lambda block: "\n" * block[0].count("\n"), path.read_text()
+    )
+    lines = enumerate(prose.splitlines(), 1)
+    assert odd([Shown(path.name, number, "text", line) for number, line in lines]) == []
 
 
 def test_texts_finds_each_kind_of_text():
