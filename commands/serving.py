@@ -63,12 +63,12 @@ def portal_command(settings: Settings) -> list[str]:
     return [
         "streamlit",
         "run",
-        str(HERE / "portal.py"),  # its folder has .streamlit/config.toml
+        str(HERE / "portal.py"),  # .streamlit/config.toml is next to it
         f"--server.address={settings.host}",
         f"--server.port={settings.portal_port}",
         f"--server.baseUrlPath={public.path.strip('/')}",
-        f"--browser.serverAddress={public.hostname}",  # its web socket refuses other origins
-        "--logger.hideWelcomeMessage=true",  # `rundesk up` says where the desk is
+        f"--browser.serverAddress={public.hostname}",  # its WebSocket refuses other origins
+        "--logger.hideWelcomeMessage=true",  # `rundesk up` prints the address
     ]
 
 
