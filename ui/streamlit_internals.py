@@ -3,7 +3,7 @@
 Only this module touches them. Each is looked up when it is needed; where a release of Streamlit no
 longer has one, the portal starts without it and logs one line. The test
 `tests/portal/server/test_streamlit_internals.py` names the part that moved, and
-`docs/design/private-parts-streamlit.md` lists them all, also those of the browser's side.
+`docs/design/private-parts.md` lists them all, also those of the browser's side.
 """
 
 from __future__ import annotations

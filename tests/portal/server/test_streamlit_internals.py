@@ -21,7 +21,7 @@ from ui import streamlit_internals as internals
 from ui.server import page_shell
 
 ASSETS = HERE / "ui" / "assets"
-MOVED = "Streamlit {version} {change}: see docs/design/private-parts-streamlit.md"
+MOVED = "Streamlit {version} {change}: see docs/design/private-parts.md"
 MARKS = (internals.HEAD, internals.TITLE, internals.BODY_END)
 #: Names of Streamlit's client that are not test ids or classes: name → where it is used.
 CLIENT_NAMES = {
