@@ -100,7 +100,7 @@ def draw_single(initial: Any, pattern: str | None, common: dict[str, Any]) -> st
         options=list(names),
         index=None,
         format_func=lambda value: names.get(value, value),
-        placeholder="Select from your files" if names else "No files yet",
+        placeholder="Select from your files" if names else "No suitable files yet",
         **common,
     )
     _field(pattern, common, many=False)
@@ -116,7 +116,7 @@ def draw_multiple(initial: Any, pattern: str | None, common: dict[str, Any]) -> 
         options=list(names),
         default=held,
         format_func=lambda value: names.get(value, value),
-        placeholder="Select from your files" if names else "No files yet",
+        placeholder="Select from your files" if names else "No suitable files yet",
         **common,
     )
     _field(pattern, common, many=True)

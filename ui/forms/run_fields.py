@@ -53,7 +53,7 @@ def _tags(run: Run | None, form: schema_form.Form) -> list[str]:
         key=TAGS,
         max_selections=20,
         accept_new_options=True,
-        placeholder="Type a tag, then Enter",
+        placeholder="Type a tag, then press Enter",
     )
     _finish("tags", "Tags", TAGS, form)
     return tags
