@@ -101,7 +101,7 @@ def page_template() -> str:
 
 
 def base_url_script(path: str) -> str:
-    """Return JavaScript that tells Streamlit's client the path of its server.
+    """Return JavaScript that gives Streamlit's client the path of its server.
 
     Without it, the client first tries addresses below that of the page and gets errors.
     """
