@@ -6,9 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import context, errors
+from ui import context, errors, streamlit_internals
 from ui.pages import files, new_run, run, runs, workflows
-from ui.server import account, page_shell, theme
+from ui.server import account, page_shell
 
 ASSETS = Path(__file__).parent / "ui" / "assets"
 
@@ -50,5 +50,5 @@ def main() -> None:
 if __name__ == "__main__":  # Streamlit draws a page
     main()
 else:  # its server imports this module
-    theme.install()
+    streamlit_internals.cache_theme()
     app = st.App(__file__, middleware=page_shell.middleware())

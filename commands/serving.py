@@ -63,7 +63,7 @@ def portal_command(settings: Settings) -> list[str]:
     return [
         "streamlit",
         "run",
-        str(HERE / "portal.py"),  # its folder has .streamlit/config.toml
+        str(HERE / "portal.py"),  # .streamlit/config.toml is next to it
         f"--server.address={settings.host}",
         f"--server.port={settings.portal_port}",
         f"--server.baseUrlPath={public.path.strip('/')}",

@@ -8,12 +8,12 @@ from typing import Any, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
-from streamlit.navigation.page import StreamlitPage
 
 from services.access import actors
 from services.bootstrap import Services, build
 from services.models import Actor
 from services.settings import Settings
+from ui.streamlit_internals import Page
 
 ONLY_LOOK = "The token you signed in with allows only to look."
 FRESH = 1800  # s that a signed link is shown again before a new one is made
@@ -47,9 +47,9 @@ def button(label: str, **given: Any) -> bool:
     return bool(st.button(label, **given))
 
 
-def pages() -> dict[str, StreamlitPage]:
+def pages() -> dict[str, Page]:
     """The pages by name; portal.py fills them in."""
-    found: dict[str, StreamlitPage] = st.session_state.setdefault("pages", {})
+    found: dict[str, Page] = st.session_state.setdefault("pages", {})
     return found
 
 

@@ -1,4 +1,4 @@
-"""A whole desk, and a Chromium before it that notices what it should not see."""
+"""A complete installation, and a Chromium that records errors and unexpected requests."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.helpers.chromium import launched
 from tests.helpers.processes import Servers, serving
 
 BACKGROUND = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 24, 29)"}  # of the themes
-#: Of addresses that leave no browser; the last two are of its own parts, as its PDF viewer is.
-INSIDE = {"data", "blob", "about", "chrome", "chrome-extension"}
-PATIENCE = 60_000  # ms; far more than any step takes on an idle machine
+#: Schemes of addresses inside the browser; the last two belong to parts such as its PDF viewer.
+INTERNAL_SCHEMES = {"data", "blob", "about", "chrome", "chrome-extension"}
+STEP_TIMEOUT_MS = 60_000  # far more than any step takes on an idle machine
 
 
 @dataclass
 class Window:
-    """A page, and what went wrong in it."""
+    """A page, and the errors that occurred in it."""
 
     page: Page
     home: str
@@ -35,40 +35,40 @@ class Window:
         return self.page
 
     def another(self) -> Page:
-        """A second window, watched as well. Close it."""
+        """Open a second window, which is also watched. The test closes it."""
         window = Window(self.page.context.new_page(), self.home, self.complaints)
         window.watch()
         return window.page
 
     def watch(self) -> None:
-        """Note console errors, and requests that leave this machine."""
-        self.page.on("request", lambda request: self._asked(request.url))
-        self.page.on("response", lambda reply: self._answered(reply.status, reply.url))
+        """Record console errors, failed requests and requests to other hosts."""
+        self.page.on("request", lambda request: self._check_request(request.url))
+        self.page.on("response", lambda reply: self._check_response(reply.status, reply.url))
         self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
         self.page.on(
             "console",
             lambda line: (
                 line.type == "error"
-                and not line.text.startswith("Failed to load resource")  # see _answered
+                and not line.text.startswith("Failed to load resource")  # see _check_response
                 and self.complaints.append(f"console: {line.text}")
             ),
         )
 
-    def _asked(self, url: str) -> None:
+    def _check_request(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in INSIDE and parts.hostname != "127.0.0.1":
+        if parts.scheme not in INTERNAL_SCHEMES and parts.hostname != "127.0.0.1":
             self.complaints.append(f"request to another host: {url}")
 
-    def _answered(self, status: int, url: str) -> None:
+    def _check_response(self, status: int, url: str) -> None:
         if status >= 400:
             self.complaints.append(f"answer {status}: {url}")
 
 
 def violations(page: Page) -> list[dict[str, Any]]:
-    """What axe-core finds wrong with the page as it is now."""
-    only = {"resultTypes": ["violations"]}  # all that passes is not told in full: half the time
-    found: list[dict[str, Any]] = Axe().run(page, options=only).response["violations"]
-    return found
+    """Return the accessibility violations that axe-core finds in the page."""
+    only = {"resultTypes": ["violations"]}  # without the details of passed rules: half the time
+    result: list[dict[str, Any]] = Axe().run(page, options=only).response["violations"]
+    return result
 
 
 @pytest.fixture
@@ -80,8 +80,8 @@ def desk(settings: Settings, tmp_path: Path) -> Iterator[Servers]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A browser for a module: Playwright has an event loop at work in this thread all the while."""
-    expect.set_options(timeout=PATIENCE)
+    """A browser for a module: Playwright keeps an event loop running in this thread."""
+    expect.set_options(timeout=STEP_TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = launched(playwright.chromium)
         yield browser
@@ -90,13 +90,13 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def reader(chromium: Browser) -> Iterator[Window]:
-    """Who has been here before: a page that has compiled the portal's scripts, and is watched.
+    """A watched page that has compiled the portal's scripts before.
 
-    A new page would compile them once more, which takes longer than most of these tests. It asks
-    for reduced motion: what fades is drawn over and over.
+    A new page would compile them again, which takes longer than most of these tests. Reduced motion
+    saves the repeated drawing of fading elements.
     """
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(STEP_TIMEOUT_MS)
     window = Window(context.new_page(), "")
     window.watch()
     yield window
@@ -105,12 +105,12 @@ def reader(chromium: Browser) -> Iterator[Window]:
 
 @pytest.fixture
 def window(reader: Window, desk: Servers) -> Iterator[Window]:
-    """A window on the desk's portal; the test fails on anything it should not have seen."""
+    """A window for the portal; the test fails on any error recorded in it."""
     reader.home = desk.settings.public_portal_url
     yield reader
     page = reader.page
     page.evaluate("localStorage.clear(), sessionStorage.clear()")
-    page.goto("about:blank")  # what was open there asks for nothing any more
+    page.goto("about:blank")  # stops all requests of the page
     page.emulate_media(color_scheme="light")
     for other in page.context.pages:
         if other is not page:

@@ -1,6 +1,6 @@
-"""Pictures of every view, light and dark, for docs/images/: `make screenshots`.
+"""Screenshots of every page, light and dark, for docs/images/: `make screenshots`.
 
-They show a desk of its own that really runs the bundled example.
+They show a temporary installation that runs the bundled example.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from services.database.embedded.binary import find
 from services.database.embedded.mongod import Mongod
 from services.models import Run, RunRequest
 from services.settings import HERE, Settings
-from tests.browser.conftest import BACKGROUND, PATIENCE
+from tests.browser.conftest import BACKGROUND, STEP_TIMEOUT_MS
 from tests.helpers.chromium import launched
 from tests.helpers.processes import serving
 from tests.helpers.waiting import free_port, until
 
 IMAGES = HERE / "docs" / "images"
 SIZE = {"width": 1280, "height": 800}
-COLORS = 128  # of the palette of a picture: a quarter of the bytes, and nobody sees it
+PALETTE_COLORS = 128  # a quarter of the bytes without a visible difference
 WORKFLOW = "sequence-search"
 NAMES = ("Heat-shock proteins", "Isolate 22, best hits", "Pilot library", "Teaching set")
 
 
 class View(NamedTuple):
-    """A page, and what is there once it is drawn."""
+    """A page, and a locator for an element that is there once the page is drawn."""
 
     name: str
     path: str
@@ -55,13 +55,13 @@ def main() -> None:
             live = [start(services, name, tags=["batch 9"]) for name in NAMES]
             shoot(pages, View("runs", "/", lambda page: page.locator(".st-key-runs")))
         for run in live:
-            over(services, run)
+            wait_for_end(services, run)
     shutil.copy(IMAGES / "results-light.png", IMAGES / "portal.png")
 
 
 @contextmanager
 def desk() -> Iterator[Services]:
-    """A whole desk in a temporary folder."""
+    """Start a complete installation in a temporary folder."""
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
         mongod = Mongod(find(os.environ.get("MONGOD", ""), folder / "lib"), folder / "db", port)
@@ -82,15 +82,15 @@ def desk() -> Iterator[Services]:
 
 
 def history(services: Services) -> tuple[Run, Run]:
-    """A few runs that are over; one that is done and one that failed."""
+    """Create some finished runs; return one that completed and one that failed."""
     for name in NAMES[:2]:
-        over(services, start(services, name, tags=["heat shock"]))
+        wait_for_end(services, start(services, name, tags=["heat shock"]))
     stream = io.BytesIO(b">broken\nMKV<<not a sequence>>\n")
     broken = services.files.register(local_actor(), "contigs.fasta", stream)
     (example,) = services.files.list(local_actor(), text="swissprot").items
     given = {"queries": broken.id, "database": example.id}
-    failed = over(services, start(services, "Plate 14 contigs", params=given))
-    return over(services, start(services, NAMES[2], tags=["pilot"])), failed
+    failed = wait_for_end(services, start(services, "Plate 14 contigs", params=given))
+    return wait_for_end(services, start(services, NAMES[2], tags=["pilot"])), failed
 
 
 def start(services: Services, name: str, **given: object) -> Run:
@@ -98,8 +98,8 @@ def start(services: Services, name: str, **given: object) -> Run:
     return services.runs.submit(local_actor(), RunRequest.model_validate(request))
 
 
-def over(services: Services, run: Run) -> Run:
-    """The run, once it is."""
+def wait_for_end(services: Services, run: Run) -> Run:
+    """Return the run after it has finished."""
     return until(
         lambda: now if (now := services.runs.get(local_actor(), run.id)).state.final else None, 300
     )
@@ -152,8 +152,8 @@ def views(done: Run, failed: Run) -> list[View]:
 
 @contextmanager
 def windows(services: Services) -> Iterator[dict[str, Page]]:
-    """A light and a dark window on the portal."""
-    expect.set_options(timeout=PATIENCE)
+    """Open a light and a dark window for the portal."""
+    expect.set_options(timeout=STEP_TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = launched(playwright.chromium)
         yield {
@@ -166,15 +166,17 @@ def windows(services: Services) -> Iterator[dict[str, Page]]:
 
 
 def shoot(pages: dict[str, Page], view: View) -> None:
-    """Write the pictures of one view."""
+    """Write the screenshots of one view."""
     for scheme, page in pages.items():
         page.goto(view.path)
         expect(view.sign(page)).to_be_visible()
         expect(page.locator(".stApp[data-test-script-state=notRunning]")).to_be_attached()
-        expect(page.get_by_test_id("stSkeleton")).to_have_count(0)  # of what is still loaded
-        page.wait_for_timeout(1500)  # for what grows into place
+        expect(page.get_by_test_id("stSkeleton")).to_have_count(
+            0
+        )  # placeholders of parts that load
+        page.wait_for_timeout(1500)  # for transitions
         picture = Image.open(io.BytesIO(page.screenshot()))
-        small = picture.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
+        small = picture.convert("RGB").quantize(PALETTE_COLORS, dither=Image.Dither.NONE)
         small.save(IMAGES / f"{view.name}-{scheme}.png", optimize=True)
 
 

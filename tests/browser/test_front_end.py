@@ -1,4 +1,4 @@
-"""A page from another origin does everything that the portal does."""
+"""The example front end, a page of another origin that uses the API."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ EXAMPLE = HERE / "workflows" / "sequence-search" / "example"
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
-        """The output of the tests stays readable."""
+        """Keep requests out of the output of the tests."""
 
 
 @pytest.fixture(scope="module")
 def site():
-    """Another site, which serves the example page."""
+    """Another site that serves the example page."""
     handler = functools.partial(Quiet, directory=PAGES)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -40,7 +40,7 @@ def site():
 
 @pytest.fixture(scope="module")
 def desk(mongod, tmp_path_factory, site):
-    """A desk that asks for tokens and lets the pages of that site use its API."""
+    """An installation with tokens whose API may be used by pages of that site."""
     folder = tmp_path_factory.mktemp("desk")
     settings = Settings(
         data=folder / "data",
@@ -86,24 +86,24 @@ def fill(page, desk, site, token):
 
 
 def test_page_uploads_submits_follows_and_shows_the_report(page, desk, site, token):
-    wrong = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda line: line.type == "error" and wrong.append(line.text))
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda line: line.type == "error" and errors.append(line.text))
     fill(page, desk, site, token).click()
-    told = page.get_by_role("status")
-    expect(told).to_have_text(re.compile("INITIALIZING|RUNNING|COMPLETE"))
-    expect(told).to_have_text("COMPLETE")
+    status = page.get_by_role("status")
+    expect(status).to_have_text(re.compile("INITIALIZING|RUNNING|COMPLETE"))
+    expect(status).to_have_text("COMPLETE")
     assert page.get_by_role("progressbar").evaluate("bar => bar.value === bar.max")
     report = page.frame_locator("iframe[title=Report]")
     expect(report.locator("h1").first).to_be_visible()
-    assert wrong == []
+    assert errors == []
 
 
-def test_page_says_what_the_desk_said_when_it_refuses(page, desk, site):
+def test_page_shows_the_error_of_the_api(page, desk, site):
     fill(page, desk, site, "rdk_" + "A" * 43).click()
     expect(page.get_by_role("status")).to_contain_text("This token does not count")
 
 
-def test_the_same_page_of_another_origin_reads_nothing(page, desk, site, token):
+def test_page_of_an_unlisted_origin_cannot_read_the_api(page, desk, site, token):
     fill(page, desk, site.replace("127.0.0.1", "localhost"), token).click()
     expect(page.get_by_role("status")).to_contain_text("Failed to fetch")

@@ -1,4 +1,4 @@
-"""What people do, in a real browser before a whole desk, which all these tests share."""
+"""Complete tasks of users, in a real browser; all tests share one installation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WORKFLOWS = (Path(__file__).parent / "workflows", SMALL)
 ADDITIONS = Path(__file__).parents[1] / "integration" / "additions"
 MOVED = "document.querySelector('.st-key-group-run').style.marginTop = '90px'"
 HOSTILE = "<img src=x onerror=alert(1)>"
-PATIENCE = 180_000  # ms for a run to finish, beside whatever else the machine does
+RUN_TIMEOUT_MS = 180_000  # for a run to finish on a busy machine
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -40,12 +40,14 @@ def settings(desk: Servers) -> Settings:
 
 
 def state(page: Page, word: str) -> None:
-    """Wait until the open run is in a state, by the chip in its head."""
+    """Wait until the badge in the head of the open run shows this state."""
     chip = page.locator(".st-key-head .stMarkdownBadge")
-    expect(chip.filter(has_text=re.compile(rf"{word}$")).first).to_be_visible(timeout=PATIENCE)
+    expect(chip.filter(has_text=re.compile(rf"{word}$")).first).to_be_visible(
+        timeout=RUN_TIMEOUT_MS
+    )
 
 
-def test_first_visit_example_watch_report(window):
+def test_first_visitor_runs_the_example_and_reads_the_report(window):
     page = window.open()
     expect(page.get_by_text("Nothing has run here yet")).to_be_visible()
     page.locator(".st-key-example-welcome-sequence-search button").click()
@@ -75,7 +77,7 @@ def test_first_visit_example_watch_report(window):
     expect(page.get_by_text("Nothing has run here yet")).to_be_hidden()
 
 
-def test_form_with_files_of_ones_own(window, tmp_path):
+def test_form_runs_with_uploaded_files(window, tmp_path):
     queries, database = tmp_path / "mine.fasta", tmp_path / "theirs.fasta"
     protein = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQVKVKALPDAQFEVVHSLAKWKR"
     queries.write_text(f">q\n{protein}\n")
@@ -102,7 +104,7 @@ def test_form_with_files_of_ones_own(window, tmp_path):
     expect(report.get_by_text("<b>bold</b>").first).to_be_visible()
 
 
-def test_failing_run_is_mended_and_completes(window: Window) -> None:
+def test_failed_run_is_corrected_and_completes(window: Window) -> None:
     page = window.open("/new?workflow=thirds")
     page.locator(".st-key-run-name input").fill("By nothing")
     page.locator(".st-key-start button").click()
@@ -126,7 +128,7 @@ def test_failing_run_is_mended_and_completes(window: Window) -> None:
     expect(page.locator(".st-key-result-0")).to_contain_text("4")
 
 
-def test_what_was_typed_counts_however_soon_start_is_pressed(window: Window, services, actor):
+def test_text_typed_right_before_start_is_submitted(window: Window, services, actor):
     page = window.open("/new?workflow=typed")
     start = page.locator(".st-key-start button")
     for key, text in {"field-label": "one", "field-words": "two", "run-tags": "three"}.items():
@@ -136,7 +138,7 @@ def test_what_was_typed_counts_however_soon_start_is_pressed(window: Window, ser
     type_into(page, rows, row=1, column=1, text="four", new=True)
     start.hover()
     page.mouse.down()
-    page.evaluate(MOVED)  # as when the error of a field goes
+    page.evaluate(MOVED)  # as when a problem of a field disappears
     page.mouse.up()
     expect(page).to_have_url(re.compile(r"/run\?id="))
     (run,) = services.runs.list(actor, RunFilter(workflow="typed")).items
@@ -148,13 +150,15 @@ def test_what_was_typed_counts_however_soon_start_is_pressed(window: Window, ser
     expect(label).to_have_value("one")
     label.click()
     page.keyboard.type(" more")
-    start.evaluate("button => button.click()")  # as where a press moves no focus
+    start.evaluate(
+        "button => button.click()"
+    )  # as in browsers where a click does not move the focus
     expect(page).to_have_url(re.compile(r"/run\?id="))
     newest, _ = services.runs.list(actor, RunFilter(workflow="typed")).items
     assert newest.params == {**run.params, "label": "one more"}
 
 
-def test_run_is_canceled_and_both_windows_see_it(window: Window, services, actor) -> None:
+def test_canceled_run_is_updated_in_both_windows(window: Window, services, actor) -> None:
     request = RunRequest(workflow="thirds", params={"divisor": 4, "seconds": 300}, name="Long")
     run = services.runs.submit(actor, request)
     page = window.open(f"/run?id={run.id}")
@@ -208,7 +212,7 @@ def test_added_workflow_runs_from_its_inferred_form(window: Window, services, ac
     assert "results/words.tsv" in [made.path for made in services.results.list(actor, run.id)]
 
 
-def test_sample_sheet_with_two_errors_is_mended_and_submitted(window, tmp_path):
+def test_sample_sheet_with_two_errors_is_corrected_and_submitted(window, tmp_path):
     reads = tmp_path / "a_R1.fastq", tmp_path / "a_R2.fastq"
     for number, file in enumerate(reads):
         file.write_text(f"@r{number}\nA\n+\nI\n")
@@ -219,7 +223,7 @@ def test_sample_sheet_with_two_errors_is_mended_and_submitted(window, tmp_path):
 
     page.locator(".st-key-upload-field-samples-files input.files").set_input_files(reads)
     page.locator(".st-key-upload-field-samples-table input.files").set_input_files(table)
-    expect(page.get_by_text("2 rows, 2 things to mend")).to_be_visible()
+    expect(page.get_by_text("2 rows, 2 problems")).to_be_visible()
     expect(page.get_by_text("Row 1, Sample: Use letters, digits, - and _ only.")).to_be_visible()
     expect(page.get_by_text("Row 2, First reads: This is needed.")).to_be_visible()
     page.locator(".st-key-start button").click()
@@ -228,10 +232,10 @@ def test_sample_sheet_with_two_errors_is_mended_and_submitted(window, tmp_path):
     table_of = page.locator(".st-key-group-0 .dvn-scroller")
     type_into(page, table_of, column=1, row=1, text="b")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("2 rows, 1 thing to mend")).to_be_visible()
+    expect(page.get_by_text("2 rows, 1 problem")).to_be_visible()
     table.write_text("Sample ID,First reads,Second reads\na,a_R1.fastq,a_R2.fastq\nb,a_R2.fastq,\n")
     page.locator(".st-key-upload-field-samples-table input.files").set_input_files(table)
-    expect(page.get_by_text("2 rows. All is in order.")).to_be_visible()
+    expect(page.get_by_text("2 rows, no problems found.")).to_be_visible()
     page.locator(".st-key-start button").click()
 
     expect(page.get_by_role("heading", name="Sampled")).to_be_visible()

@@ -1,4 +1,4 @@
-"""The nginx of docs/guide/reverse-proxy.md, as printed: TLS, sign-in, sub-path, uploads, events."""
+"""The nginx configuration of docs/guide/reverse-proxy.md: TLS, sign-in, sub-path, uploads, events."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ http {{
 
 
 def printed(port, api, portal, folder):
-    """The file of the page, with the places of this machine; nothing else is changed."""
+    """Return the documented configuration; only ports and paths are those of this test."""
     text = (HERE / "docs/guide/reverse-proxy.md").read_text()
-    (found,) = re.findall(r"```nginx\n(.*?)```", text, re.DOTALL)
+    (config,) = re.findall(r"```nginx\n(.*?)```", text, re.DOTALL)
     for there, here in (
         ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
         ("/etc/ssl/desk.example.org.pem", f"{folder}/desk.pem"),
@@ -59,13 +59,13 @@ def printed(port, api, portal, folder):
         ("127.0.0.1:8000", f"127.0.0.1:{api}"),
         ("127.0.0.1:8501", f"127.0.0.1:{portal}"),
     ):
-        assert there in found
-        found = found.replace(there, here)
-    return found
+        assert there in config
+        config = config.replace(there, here)
+    return config
 
 
 def certified(folder):
-    """A certificate for the proxy; what trusts the authority that issued it."""
+    """Create a certificate for the proxy; return an SSL context that trusts it."""
     authority, trusting = trustme.CA(), ssl.create_default_context()
     issued = authority.issue_cert("127.0.0.1")
     issued.private_key_pem.write_to_path(str(folder / "desk.key"))
@@ -112,7 +112,7 @@ def proxy(mongod, tmp_path_factory):
 
 
 def opener_of(trusting):
-    """Asks the proxy itself, whatever proxies the environment names."""
+    """Return an opener that ignores the proxies of the environment."""
     return urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusting)
     )
@@ -133,14 +133,14 @@ def ask(proxy, path, body=None, **headers):
             return SimpleNamespace(status=error.code, text=error.read(), headers=error.headers)
 
 
-def test_who_is_not_signed_in_sees_nothing_but_the_health(proxy):
+def test_without_sign_in_only_the_health_checks_are_open(proxy):
     for path in ("/", "/runs", "/api/v1/runs", "/uploads/", "/apidocs/"):
         assert ask(proxy, path).status == 401
     assert ask(proxy, "/healthz").status == 200
     assert ask(proxy, "/_stcore/health").status == 200
 
 
-def test_name_comes_from_the_proxy_whatever_the_client_says(proxy):
+def test_user_name_comes_from_the_proxy_and_not_from_the_client(proxy):
     forged = {"X_Remote_User": "root", "X_Rundesk_Secret": SECRET}
     assert ask(proxy, "/api/v1/me", **forged).status == 401
     assert b'"id":"ann"' in ask(proxy, "/api/v1/me", **SIGNED_IN, **forged).text
@@ -152,20 +152,20 @@ def test_name_comes_from_the_proxy_whatever_the_client_says(proxy):
 def test_program_with_a_token_passes(proxy):
     request = TokenRequest(name="n", owner="ben", scope=Scope.SUBMIT)
     secret = proxy.services.tokens.create(local_actor(), request).secret
-    told = ask(proxy, "/api/v1/me", Authorization=f"Bearer {secret}").text
-    assert b'"id":"ben"' in told
+    reply = ask(proxy, "/api/v1/me", Authorization=f"Bearer {secret}")
+    assert b'"id":"ben"' in reply.text
 
 
-def test_addresses_that_are_told_lead_back_here(proxy):
-    made = ask(proxy, "/api/v1/files?name=a.txt", b"hello", **SIGNED_IN)
-    assert made.status == 201
-    place = made.headers["Location"]
-    assert place.startswith("/desk/api/v1/files/")
-    assert ask(proxy, place.removeprefix("/desk") + "/content", **SIGNED_IN).text == b"hello"
+def test_addresses_in_replies_lead_through_the_proxy(proxy):
+    created = ask(proxy, "/api/v1/files?name=a.txt", b"hello", **SIGNED_IN)
+    assert created.status == 201
+    location = created.headers["Location"]
+    assert location.startswith("/desk/api/v1/files/")
+    assert ask(proxy, location.removeprefix("/desk") + "/content", **SIGNED_IN).text == b"hello"
     page = ask(proxy, "/apidocs/", **SIGNED_IN).text.decode()
-    found = re.findall(r'(?:src|href)="/desk(/[^"]+)"', page)
-    assert len(found) == 3
-    assert [ask(proxy, path, **SIGNED_IN).status for path in found] == [200, 200, 200]
+    paths = re.findall(r'(?:src|href)="/desk(/[^"]+)"', page)
+    assert len(paths) == 3
+    assert [ask(proxy, path, **SIGNED_IN).status for path in paths] == [200, 200, 200]
     announced = {"Tus_Resumable": "1.0.0", "Upload_Length": "5"}
     upload = ask(proxy, "/uploads/", b"", **SIGNED_IN, **announced).headers["Location"]
     assert "/desk/uploads/" in upload
@@ -174,9 +174,9 @@ def test_addresses_that_are_told_lead_back_here(proxy):
 
 
 def test_large_upload_goes_straight_through(proxy, tmp_path):
-    """nginx by itself takes 1 MiB at most."""
-    made = ask(proxy, "/api/v1/files?name=b.bin", bytes(32 * MIB), **SIGNED_IN)
-    assert made.status == 201, made.text
+    """By default nginx accepts no more than 1 MiB."""
+    created = ask(proxy, "/api/v1/files?name=b.bin", bytes(32 * MIB), **SIGNED_IN)
+    assert created.status == 201, created.text
 
 
 def test_events_arrive_while_the_stream_is_open(proxy):

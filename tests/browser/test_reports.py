@@ -1,4 +1,4 @@
-"""A MultiQC report of the workflows in the frame in which the desk shows reports."""
+"""A MultiQC report of the workflows, in the sandbox in which the portal shows reports."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def report(tmp_path_factory) -> str:
     return framed((folder / "report.html").read_text(encoding="utf-8"))
 
 
-def test_report_works_without_an_origin_and_asks_for_nothing(chromium, report):
+def test_report_works_without_an_origin_and_sends_no_request(chromium, report):
     page = chromium.new_page()
     headers = {"Content-Security-Policy": SANDBOX, "Content-Type": "text/html; charset=utf-8"}
     page.route(URL, lambda route: route.fulfill(body=report, headers=headers))
     window = Window(page, URL)
     window.watch()
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
+    requests = []
+    page.on("request", lambda request: requests.append(request.url))
     page.goto(URL)
     page.locator(".plotly .xtick").first.wait_for()
     page.locator("table th", has_text="Reads").first.click()
@@ -59,4 +59,4 @@ def test_report_works_without_an_origin_and_asks_for_nothing(chromium, report):
     ]
     page.close()
     assert window.complaints == []
-    assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [URL]
+    assert [url for url in requests if not url.startswith(("data:", "blob:"))] == [URL]

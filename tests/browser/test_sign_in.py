@@ -1,4 +1,4 @@
-"""Signing in to the portal with a token, in a real browser before a whole desk."""
+"""Signing in to the portal with a token, in a real browser."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.helpers.shared_desk import shared
 
 @pytest.fixture(scope="module")
 def desk(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """A desk that asks for tokens; nothing runs, so what is submitted waits."""
+    """An installation with tokens and without a runner, so submitted runs stay queued."""
     folder = tmp_path_factory.mktemp("desk")
     with shared(mongod, folder, "api", "portal", sign_in_by="tokens") as servers:
         yield servers
@@ -33,7 +33,7 @@ def settings(desk: Servers) -> Settings:
 
 @pytest.fixture
 def people(settings):
-    """Runs of ann and of ben, and a token of ann's."""
+    """Runs of ann and ben, and a token of ann."""
     services = build(settings)
     request = TokenRequest(name="laptop", owner="ann", scope=Scope.SUBMIT)
     yield SimpleNamespace(
@@ -50,16 +50,16 @@ def people(settings):
     services.close()
 
 
-def wrong(page):
-    """What is wrong with the page, light and dark."""
-    found = []
+def violations_in_both_themes(page):
+    """Return the accessibility violations of the page, light and dark."""
+    result = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        found += [(scheme, one["id"]) for one in violations(page)]
-    return found
+        result += [(scheme, violation["id"]) for violation in violations(page)]
+    return result
 
 
-def test_sign_in_see_ones_own_and_sign_out(window, people):
+def test_user_signs_in_sees_own_runs_and_signs_out(window, people):
     mine, theirs = (f"/run?id={people.runs[name].id}" for name in ("ann", "ben"))
     page = window.open(mine)
     expect(page).to_have_url(re.compile(r"/sign-in\?to="))
@@ -70,7 +70,7 @@ def test_sign_in_see_ones_own_and_sign_out(window, people):
     expect(page.get_by_role("alert")).to_contain_text("revoked or never was")
     assert window.complaints == [f"answer 401: {window.home}/sign-in"]
     window.complaints.clear()
-    assert wrong(page) == []
+    assert violations_in_both_themes(page) == []
 
     field.fill(people.token.secret)
     field.press("Enter")
@@ -95,7 +95,7 @@ def test_sign_in_see_ones_own_and_sign_out(window, people):
     expect(page.get_by_role("status")).to_have_text("You are signed out.")
 
 
-def test_page_that_polls_asks_again_when_its_token_is_revoked(window, people):
+def test_open_page_asks_to_sign_in_when_its_token_is_revoked(window, people):
     page = window.open()
     page.get_by_label("Token").fill(people.token.secret)
     page.get_by_role("button", name="Sign in").click()

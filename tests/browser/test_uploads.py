@@ -1,4 +1,4 @@
-"""Files from the browser to the API: over a line that breaks, after a reload, whole folders."""
+"""Uploads from the browser to the API: interrupted, after a reload, whole folders."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.helpers.waiting import free_port, until
 
 MIB = 2**20
 BOX = ".st-key-upload-files"
-LIMIT = 64 * MIB  # of memory that portal and API may take more
+MAX_GROWTH_BYTES = 64 * MIB  # of the memory of portal and API
 
 
 @pytest.fixture(scope="module")
 def whole(mongod, tmp_path_factory):
-    """A desk for all these tests, and the line from the browser to its API."""
+    """An installation for all these tests, and the connection from the browser to its API."""
     folder, port = tmp_path_factory.mktemp("desk"), free_port()
     with line_to(port) as line:
         settings = Settings(
@@ -58,7 +58,7 @@ def line(whole):
 
 
 def large(folder, name, size):
-    """A file of `size` MiB in which no two blocks are the same."""
+    """Create a file of `size` MiB in which no two blocks are the same."""
     path, block = folder / name, os.urandom(MIB - 8)
     with path.open("wb") as file:
         for number in range(size):
@@ -68,15 +68,15 @@ def large(folder, name, size):
 
 @pytest.fixture
 def slow(window):
-    """Bounds what the page sends, in bytes per second."""
+    """A function that limits the upload rate of the page, in bytes per second."""
     session = window.page.context.new_cdp_session(window.page)
     conditions = {"offline": False, "latency": 0, "downloadThroughput": -1}
 
-    def bound(rate):
+    def limit(rate):
         session.send("Network.emulateNetworkConditions", {**conditions, "uploadThroughput": rate})
 
-    yield bound
-    bound(-1)
+    yield limit
+    limit(-1)
     session.detach()
 
 
@@ -91,13 +91,13 @@ def send(page, *paths, box=BOX):
 
 
 def registered(services, actor, path):
-    """The one file of that name holds just the same bytes."""
+    """Whether the registered file of that name has the same content."""
     (file,) = services.files.list(actor, text=path.name).items
     return filecmp.cmp(services.files.path(actor, file.id), path, shallow=False)
 
 
 @pytest.mark.parametrize("size", [100, pytest.param(300, marks=pytest.mark.long)])  # MiB
-def test_large_file_over_a_line_cut_twice_arrives_byte_for_byte_in_flat_memory(
+def test_large_upload_interrupted_twice_arrives_complete_in_constant_memory(
     window, desk, line, services, actor, tmp_path, size
 ):
     path = large(tmp_path, "long.fastq", size)
@@ -113,14 +113,14 @@ def test_large_file_over_a_line_cut_twice_arrives_byte_for_byte_in_flat_memory(
     assert line.cuts == []
     assert line.carried < (size + 40) * MIB  # two slices at most were sent again
     assert registered(services, actor, path)
-    assert {name: peak[name] - before[name] < LIMIT for name in peak} == {
+    assert {name: peak[name] - before[name] < MAX_GROWTH_BYTES for name in peak} == {
         "api": True,
         "portal": True,
     }
     expect(page.locator(".st-key-files-table")).to_be_visible()
 
 
-def test_reload_in_the_middle_goes_on_when_the_file_is_chosen_again(
+def test_upload_continues_after_reload_when_the_file_is_chosen_again(
     window, slow, line, services, actor, tmp_path
 ):
     path = large(tmp_path, "reloaded <b>.fastq", 48)
@@ -130,7 +130,7 @@ def test_reload_in_the_middle_goes_on_when_the_file_is_chosen_again(
     until(lambda: page.wait_for_timeout(50) or line.carried > 20 * MIB)
     page.reload()
     row = page.locator(f"{BOX} li")
-    expect(row).to_contain_text("Choose the same file again to go on")
+    expect(row).to_contain_text("Choose the same file again to continue")
     expect(row.locator(".name")).to_have_text(path.name)
     had = line.carried
     send(page, path)
@@ -140,7 +140,7 @@ def test_reload_in_the_middle_goes_on_when_the_file_is_chosen_again(
     expect(row).to_have_count(0)
 
 
-def test_pause_other_pages_and_an_api_that_is_away(
+def test_upload_continues_after_pause_on_another_page_and_after_api_restart(
     window, slow, desk, line, services, actor, tmp_path
 ):
     path = large(tmp_path, "paused.fasta", 40)
@@ -155,8 +155,8 @@ def test_pause_other_pages_and_an_api_that_is_away(
     assert line.carried == had
     desk.stop("api")
     page.get_by_role("button", name="Resume: paused.fasta").press("Enter")
-    expect(page.locator(f"{BOX} li")).to_contain_text("No connection to the API")
-    page.get_by_role("link", name="New run").first.click()  # it goes on there
+    expect(page.locator(f"{BOX} li")).to_contain_text("No connection to the server")
+    page.get_by_role("link", name="New run").first.click()  # the upload continues there
     expect(page.get_by_role("heading", name="New run")).to_be_visible()
     desk.start("api")
     until(lambda: page.wait_for_timeout(100) or services.files.list(actor, text="paused").items)
@@ -165,7 +165,7 @@ def test_pause_other_pages_and_an_api_that_is_away(
     expect(page.locator(f"{BOX} .told")).to_have_text("Uploaded.")
 
 
-def test_link_that_expired_is_renewed_by_itself(window, services, actor, tmp_path):
+def test_expired_link_is_renewed(window, services, actor, tmp_path):
     path = large(tmp_path, "late.fasta", 1)
     page = open_files(window)
     page.evaluate("rundeskUploads.link.query = '?actor=local&expires=1&signature=0'")
@@ -176,7 +176,7 @@ def test_link_that_expired_is_renewed_by_itself(window, services, actor, tmp_pat
     window.complaints.clear()
 
 
-def test_folder_is_listed_looked_into_and_deleted(window, services, actor, tmp_path):
+def test_folder_is_uploaded_listed_opened_and_deleted(window, services, actor, tmp_path):
     folder = tmp_path / "run 7"
     (folder / "deep").mkdir(parents=True)
     (folder / "reads.fastq").write_text("@r1\nACGT\n+\nIIII\n")
@@ -205,7 +205,7 @@ def test_folder_is_listed_looked_into_and_deleted(window, services, actor, tmp_p
     assert len(services.files.list(actor, text="run 7").items) == 1
 
 
-def test_file_of_another_kind_is_refused_beside_the_field(window, line, tmp_path):
+def test_file_with_another_ending_is_refused_next_to_the_field(window, line, tmp_path):
     path = tmp_path / "picture.png"
     path.write_bytes(b"\x89PNG")
     page = window.open("/new?workflow=sequence-search")
@@ -213,7 +213,9 @@ def test_file_of_another_kind_is_refused_beside_the_field(window, line, tmp_path
     expect(page.locator(f"{field} .choose")).to_be_visible()
     had = line.carried
     send(page, path, box=field)
-    expect(page.locator(f"{field} li.failed")).to_contain_text("not a file of the kind")
+    expect(page.locator(f"{field} li.failed")).to_contain_text(
+        "Only files that end in .fa, .fasta, .faa"
+    )
     assert line.carried == had
     page.get_by_role("button", name="Remove picture.png").click()
     expect(page.locator(f"{field} li")).to_have_count(0)

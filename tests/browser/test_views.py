@@ -1,4 +1,4 @@
-"""Views of runs in every state, none of which is executed: who can read them, what they load."""
+"""Pages of runs in every state, none of which is executed: accessibility and requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.helpers.shared_desk import shared
 from tests.helpers.waiting import until
 
 WORKFLOWS = HERE / "tests" / "portal" / "workflows"
-#: Would run, or load something from elsewhere, wherever it is not taken for text.
+#: Runs a script or loads a foreign resource wherever it is not shown as text.
 HOSTILE = (
     '<img src="http://evil.example/x.png" onerror="hacked=1"> ![x](http://evil.example/y.png)'
     " <script>hacked=1</script> [a](javascript:hacked=1)"
@@ -34,38 +34,38 @@ PICTURE = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="800" height="400">'
     '<script>parent.hacked=1</script><image href="http://evil.example/z.png"/></svg>'
 )
-#: A report that tries what it must not be able to do, and tells how that went.
+#: A report that tries forbidden actions and shows the outcome of each.
 ESCAPING = """<body><script>
 const tried = {
   cookie: () => document.cookie, storage: () => localStorage.length,
   page: () => parent.document.title, opener: () => open("/").document,
 };
-const told = Object.entries(tried).map(([name, act]) => {
+const results = Object.entries(tried).map(([name, act]) => {
   try { return `${name}: ${act()}` } catch { return `${name}: refused` }
 });
-const asked = ["PORTAL/", "API/api/v1/runs", "http://evil.example/"].map((url) =>
+const requests = ["PORTAL/", "API/api/v1/runs", "http://evil.example/"].map((url) =>
   fetch(url).then(() => `${url}: answered`, () => `${url}: refused`));
-Promise.all(asked).then((all) => {
-  document.body.textContent = [...told, ...all].join(", ");
+Promise.all(requests).then((all) => {
+  document.body.textContent = [...results, ...all].join(", ");
 });
 </script><img src="http://evil.example/pixel.png"></body>"""
-#: Streamlit has drawn all and fades nothing in or out.
+#: Streamlit has drawn everything and no transition is running.
 SETTLED = """() => document.querySelector('.stApp[data-test-script-state=notRunning]')
     && !document.querySelector('[data-stale=true]')
     && document.getAnimations().every(
         one => one.playState !== 'running' || one.effect.getTiming().iterations === Infinity)"""
-#: How visible a part is when Streamlit fades it because it will be drawn again.
+#: The opacity of an element that Streamlit fades because it will be drawn again.
 FADED = """part => { part.dataset.stale = 'true'; part.style.opacity = '.33'
     return getComputedStyle(part).opacity }"""
 VIEWER = re.compile("chrome-extension://[a-z]+/index.html")  # of Chromium, for PDF
-GRAVE = ("serious", "critical")
-TABS = ("Jobs", "Log", "Results", "Settings", "Attempts")  # beside the first one
+SERIOUS = ("serious", "critical")
+TABS = ("Jobs", "Log", "Results", "Settings", "Attempts")  # after the first one
 FOCUSED = "document.activeElement.getAttribute('aria-label') || document.activeElement.tagName"
 
 
 @pytest.fixture(scope="module")
 def desk(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """API and portal for all these tests; nothing is executed."""
+    """API and portal for all these tests; no run is executed."""
     folder = tmp_path_factory.mktemp("desk")
     with shared(mongod, folder, "api", "portal", workflows=(WORKFLOWS,)) as servers:
         yield servers
@@ -76,13 +76,13 @@ def settings(desk: Servers) -> Settings:
     return desk.settings
 
 
-def grave(page: Page) -> list[str]:
-    """What is seriously wrong with the page now."""
+def serious_violations(page: Page) -> list[str]:
+    """Return the serious accessibility violations of the page."""
     page.wait_for_function(SETTLED)
     return [
         f"{page.url}: {one['id']}: {', '.join(node['html'][:120] for node in one['nodes'][:3])}"
         for one in violations(page)
-        if one["impact"] in GRAVE
+        if one["impact"] in SERIOUS
     ]
 
 
@@ -114,23 +114,23 @@ def test_views_have_no_serious_violation(window, services, actor, scheme):
         f"/run?id={failed.id}": window.page.locator(".st-key-failure"),
         f"/run?id={done.id}": window.page.get_by_text("4 of 4 jobs"),
     }
-    found = []
+    serious = []
     for path, sign in views.items():
         window.open(path)
         expect(sign).to_be_visible()
         expect(window.page.locator(".stApp")).to_have_css("background-color", BACKGROUND[scheme])
-        found += grave(window.page)
+        serious += serious_violations(window.page)
         assert not window.page.evaluate("'hacked' in window"), path
     for tab in TABS:
         window.page.get_by_role("tab", name=tab).click()
         expect(window.page).to_have_url(re.compile(f"tab={tab}"))
-        found += grave(window.page)
+        serious += serious_violations(window.page)
         assert not window.page.evaluate("'hacked' in window"), tab
-    services.runs.cancel(actor, waiting.id)  # else another test's scene would claim it
-    assert found == []
+    services.runs.cancel(actor, waiting.id)  # else a scene of another test would claim it
+    assert serious == []
 
 
-def test_what_waits_to_be_drawn_again_stays_readable(window):
+def test_stale_elements_stay_readable(window):
     page = window.open("/new?workflow=shapes")
     text = page.locator(".stElementContainer", has_text="What goes in.")
     expect(text).to_be_visible()
@@ -138,20 +138,20 @@ def test_what_waits_to_be_drawn_again_stays_readable(window):
     assert text.evaluate(FADED) == "1"
 
 
-def test_report_reaches_nothing_but_itself(window, services, actor, settings):
+def test_report_cannot_reach_anything_outside_itself(window, services, actor, settings):
     text = ESCAPING.replace("PORTAL", settings.public_portal_url)
     text = text.replace("API", settings.public_api_url)
     run = Scenes(services, actor).complete({"report.html": text})
     blocked = []
     window.page.on("requestfailed", lambda one: blocked.append(f"{one.failure} {one.url}"))
     page = window.open(f"/run?id={run.id}&tab=Results")
-    told = page.frame_locator(".st-key-result-0 iframe").locator("body")
-    expect(told).to_contain_text("evil.example/: refused")
-    assert told.inner_text().count(": refused") == 7, told.inner_text()
+    body = page.frame_locator(".st-key-result-0 iframe").locator("body")
+    expect(body).to_contain_text("evil.example/: refused")
+    assert body.inner_text().count(": refused") == 7, body.inner_text()
     assert len(page.context.pages) == 1
-    # Nothing was sent: the browser tells in its console, and as failed, what it refused.
-    said = [one for one in window.complaints if not one.startswith("console: ")]
-    assert said == ["request to another host: http://evil.example/pixel.png"]
+    # Nothing was sent: the browser reports blocked requests in its console and as failed.
+    complaints = [one for one in window.complaints if not one.startswith("console: ")]
+    assert complaints == ["request to another host: http://evil.example/pixel.png"]
     assert "csp http://evil.example/pixel.png" in blocked
     window.complaints.clear()
 
@@ -169,7 +169,7 @@ def _frames(page):
     return [frame.url for frame in page.frames]
 
 
-def test_picture_is_made_large_and_small_again(window, services, actor):
+def test_picture_is_enlarged_and_reduced(window, services, actor):
     run = Scenes(services, actor).complete({"plot.svg": PICTURE})
     page = window.open(f"/run?id={run.id}&tab=Results")
     button = page.locator(".st-key-result-0 button.picture")
@@ -195,7 +195,7 @@ def test_run_is_opened_by_keyboard_alone(window, services, actor):
         page.keyboard.press("Tab")
         passed.append(page.evaluate(FOCUSED))
     assert passed[-1] == "Open a run", passed
-    assert "CANVAS" not in passed  # with the focus the table would open a row by itself
+    assert "CANVAS" not in passed  # a focused table would open a row by itself
     page.keyboard.type("by keys")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"id={run.id}"))
@@ -226,7 +226,7 @@ def test_run_is_renamed_downloaded_and_deleted(window, services, actor):
         services.runs.get(actor, run.id)
 
 
-def test_readme_loads_nothing_from_elsewhere(window, services):
+def test_readme_loads_nothing_from_other_hosts(window, services):
     page = window.open("/workflows?name=shapes")
     expect(page.get_by_role("link", name="outside")).to_be_visible()
     expect(page.get_by_role("link", name="a link")).to_be_visible()

@@ -1,8 +1,8 @@
-// The Tab key passes by tables that have a list of their rows beside them (ui/parts/keyboard_list.py).
+// The Tab key skips tables that have a keyboard list of their rows (ui/parts/keyboard_list.py).
 (() => {
   const LIST = /\bst-key-reach-(\S+)/;
 
-  function pass() {
+  function skipTables() {
     for (const list of document.querySelectorAll('[class*="st-key-reach-"]')) {
       const table = LIST.exec(list.className)[1];
       for (const canvas of document.querySelectorAll(`.st-key-${table} canvas[tabindex="0"]`)) {
@@ -11,5 +11,5 @@
     }
   }
 
-  new MutationObserver(pass).observe(document, { childList: true, subtree: true });
+  new MutationObserver(skipTables).observe(document, { childList: true, subtree: true });
 })();

@@ -1,32 +1,33 @@
-// What was typed counts when a button is pressed, however soon. Streamlit takes a text when its
-// field is left, a cell some time later, and drops a value of several that was not entered.
+// Text typed right before a click on a button is not lost. Streamlit reads a text field when it loses
+// the focus, a table cell some time later, and discards a typed value of a multiselect unless it was
+// confirmed with Enter.
 (() => {
-  const SETTLES = 300; // ms; Streamlit takes an edited cell 150 ms after the edit
+  const CELL_DELAY_MS = 300; // Streamlit reads an edited cell 150 ms after the edit
   const FIELDS = "input:not([type=checkbox], [type=radio], [type=file]), textarea";
-  const STILL = 6; // px that a pointer may move while it presses
-  let edited = -Infinity; // when a cell of a table was typed into
-  let down = null; // the button that the pointer went down on, and where
+  const MAX_MOVE_PX = 6; // of the pointer during a click
+  let edited = -Infinity; // time of the last edit of a table cell
+  let down = null; // the button under the pointer when it was pressed, and the position
 
   const widget = (element) => element.closest('[data-testid="stElementContainer"]');
 
-  function enter(input) {
+  function confirmOption(input) {
     const list = document.getElementById(input.getAttribute("aria-controls") || "");
     const options = list ? [...list.querySelectorAll("[role=option]")] : [];
-    const named = (text) => options.find((option) => option.textContent === text);
-    if (named(`Add: ${input.value}`)) (named(input.value) || named(`Add: ${input.value}`)).click();
+    const find = (text) => options.find((option) => option.textContent === text);
+    if (find(`Add: ${input.value}`)) (find(input.value) || find(`Add: ${input.value}`)).click();
   }
 
-  function left(event) {
-    const several = event.target.matches?.('[data-testid="stMultiSelect"] input');
-    if (several && event.isTrusted && event.target.value.trim()) enter(event.target); // not its menu's
+  function leaveField(event) {
+    const multiple = event.target.matches?.('[data-testid="stMultiSelect"] input');
+    if (multiple && event.isTrusted && event.target.value.trim()) confirmOption(event.target); // not from its menu
   }
 
-  function pressed(event) {
+  function clickButton(event) {
     const button = event.target.closest?.("button, a");
     if (!button) return;
     const field = document.activeElement;
     const typing = field?.matches(FIELDS) && widget(field) && widget(field) !== widget(button);
-    const wait = edited + SETTLES - performance.now();
+    const wait = edited + CELL_DELAY_MS - performance.now();
     if (!typing && wait <= 0) return;
     event.preventDefault();
     event.stopImmediatePropagation();
@@ -35,15 +36,15 @@
     setTimeout(() => button.click(), Math.max(0, wait));
   }
 
-  function cell(event) {
+  function noteCellEdit(event) {
     if (document.querySelector("#portal :is(textarea, input)") || event.target.closest?.(".stDataFrame")) {
       edited = performance.now();
     }
   }
 
-  // Leaving a field may move the button away below the pointer: the browser then tells of no click.
-  function released({ clientX, clientY, target }) {
-    const still = down && Math.hypot(clientX - down.x, clientY - down.y) < STILL;
+  // Leaving a field can move the button away from under the pointer; the browser then sends no click.
+  function releasePointer({ clientX, clientY, target }) {
+    const still = down && Math.hypot(clientX - down.x, clientY - down.y) < MAX_MOVE_PX;
     if (still && down.button.isConnected && !down.button.contains(target)) down.button.click();
     down = null;
   }
@@ -52,9 +53,9 @@
     const button = key === 0 && target.closest?.(".stButton button:not(:disabled)");
     down = button ? { button, x, y } : null;
   }, true);
-  window.addEventListener("pointerup", released, true);
-  window.addEventListener("focusout", left, true);
-  window.addEventListener("keydown", (event) => event.key === "Tab" && left(event), true);
-  window.addEventListener("click", pressed, true);
-  for (const kind of ["keydown", "pointerdown", "paste"]) window.addEventListener(kind, cell, true);
+  window.addEventListener("pointerup", releasePointer, true);
+  window.addEventListener("focusout", leaveField, true);
+  window.addEventListener("keydown", (event) => event.key === "Tab" && leaveField(event), true);
+  window.addEventListener("click", clickButton, true);
+  for (const kind of ["keydown", "pointerdown", "paste"]) window.addEventListener(kind, noteCellEdit, true);
 })();

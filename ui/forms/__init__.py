@@ -1,1 +1,1 @@
-"""Forms built from JSON Schema: fields, sample sheets, files."""
+"""Forms drawn from a JSON Schema, with sample sheets and file fields."""

@@ -1,7 +1,7 @@
-"""Choosing registered files, and uploading further ones in place.
+"""Fields to choose uploaded files and to upload more of them.
 
-The browser sends files straight to the API, in slices that survive cut connections and closed tabs
-(`assets/uploader`); no byte of them passes through the portal.
+The browser sends files straight to the API, in slices that survive interrupted connections and
+closed tabs (`assets/uploader`); their content does not pass through the portal.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from services.errors import NotFound, RundeskError
 from services.models import File
 from ui import context, errors
 from ui.formatting import size
-from ui.forms.form_state import begin
+from ui.forms.file_endings import endings
+from ui.forms.form_state import restore
 
-OFFERED = 200  # newest files offered for choice
-REMEMBERED = 200  # uploads told by a box that are not told again
+MAX_OFFERED_FILES = 200  # the newest ones
+MAX_HANDLED_UPLOADS = 200  # the latest ones, which the browser may forget
 ASSETS = Path(__file__).parents[1] / "assets" / "uploader"
 
 
@@ -39,22 +40,22 @@ _box = st.components.v2.component(
 
 def box(
     key: str,
-    take: Callable[[str], None],
+    on_arrival: Callable[[str], None],
     *,
     label: str,
     slot: str = "",
     many: bool = True,
     pattern: str | None = None,
 ) -> None:
-    """A place to drop files on; `take` is called with the id of each that has arrived.
+    """Draw an upload box; `on_arrival` is called with the id of each uploaded file.
 
-    What is on its way belongs to a `slot`: it goes on there when the page was left and is opened
-    again. Without one, the box shows what was left unfinished anywhere. For who may only look there
-    is none.
+    An upload belongs to a `slot`: it continues there after the page was left and opened again.
+    Without a slot, the box also shows the unfinished uploads of all others. Users with read-only
+    access get no box.
     """
     if not context.may_change():
         return
-    taken: list[str] = st.session_state.setdefault(f"{key}:taken", [])
+    handled: list[str] = st.session_state.setdefault(f"{key}:taken", [])
     with st.container(key=f"upload-{key}"):
         _box(
             key=f"{key}:box",
@@ -66,55 +67,56 @@ def box(
                 "label": label,
                 "many": many,
                 "pattern": pattern,
-                "taken": taken[-REMEMBERED:],
+                "endings": endings(pattern),
+                "taken": handled[-MAX_HANDLED_UPLOADS:],
             },
-            on_files_change=lambda: _arrived(key, take),
+            on_files_change=lambda: _handle_arrivals(key, on_arrival),
             on_expired_change=context.renew_links,
         )
 
 
-def _arrived(key: str, take: Callable[[str], None]) -> None:
-    """Hand on what the box tells for the first time."""
-    taken: list[str] = st.session_state[f"{key}:taken"]
-    for told in st.session_state[f"{key}:box"].get("files") or []:
-        if told["key"] not in taken:
-            taken.append(told["key"])
-            take(str(told["file"]))
+def _handle_arrivals(key: str, on_arrival: Callable[[str], None]) -> None:
+    """Call `on_arrival` for each upload that the box reports for the first time."""
+    handled: list[str] = st.session_state[f"{key}:taken"]
+    for upload in st.session_state[f"{key}:box"].get("files") or []:
+        if upload["key"] not in handled:
+            handled.append(upload["key"])
+            on_arrival(str(upload["file"]))
 
 
-def look() -> None:
-    """See which files there are; before a form with file fields is drawn."""
+def load_files() -> None:
+    """Load the newest files; call it before a form with file fields is drawn."""
     services, actor = context.services(), context.actor()
-    page = errors.latest("files", lambda: services.files.list(actor, limit=OFFERED))
+    page = errors.latest("files", lambda: services.files.list(actor, limit=MAX_OFFERED_FILES))
     st.session_state["offered"] = list(page.items)
 
 
-def one(initial: Any, pattern: str | None, common: dict[str, Any]) -> str | None:
-    """A file: its id, or None. `common` are the arguments of the widget."""
+def draw_single(initial: Any, pattern: str | None, common: dict[str, Any]) -> str | None:
+    """Draw a field for one file; return its id, or None. `common`: arguments of the widget."""
     key = common["key"]
-    begin(key, initial if isinstance(initial, str) else None)
+    restore(key, initial if isinstance(initial, str) else None)
     names = _choices(pattern, [st.session_state[key]], initial)
     chosen = st.selectbox(
         options=list(names),
         index=None,
         format_func=lambda value: names.get(value, value),
-        placeholder="Choose a file" if names else "No file yet: upload one",
+        placeholder="Select from your files" if names else "No suitable files yet",
         **common,
     )
     _field(pattern, common, many=False)
     return chosen
 
 
-def several(initial: Any, pattern: str | None, common: dict[str, Any]) -> list[str]:
-    """Several files: their ids."""
+def draw_multiple(initial: Any, pattern: str | None, common: dict[str, Any]) -> list[str]:
+    """Draw a field for several files; return their ids."""
     key = common["key"]
-    begun = begin(key, list(initial) if isinstance(initial, list) else [])
+    held = restore(key, list(initial) if isinstance(initial, list) else [])
     names = _choices(pattern, st.session_state[key], initial)
     chosen = st.multiselect(
         options=list(names),
-        default=begun,
+        default=held,
         format_func=lambda value: names.get(value, value),
-        placeholder="Choose files" if names else "No file yet: upload some",
+        placeholder="Select from your files" if names else "No suitable files yet",
         **common,
     )
     _field(pattern, common, many=True)
@@ -122,7 +124,7 @@ def several(initial: Any, pattern: str | None, common: dict[str, Any]) -> list[s
 
 
 def _field(pattern: str | None, common: dict[str, Any], *, many: bool) -> None:
-    """The box of a form's field; what arrives is chosen there."""
+    """Draw the upload box of a field; an uploaded file is selected in the field."""
     key = common["key"]
 
     def choose(file: str) -> None:
@@ -130,12 +132,12 @@ def _field(pattern: str | None, common: dict[str, Any], *, many: bool) -> None:
         st.session_state[key] = list(dict.fromkeys([*chosen, file])) if many else file
 
     slot = f"{st.session_state.get('form', '')} {key}"
-    label = common["label"].replace("\\", "")  # it is Markdown there, and plain text here
+    label = common["label"].replace("\\", "")  # Markdown → plain text
     box(key, choose, label=label, slot=slot, many=many, pattern=pattern)
 
 
 def _choices(pattern: str | None, chosen: Sequence[Any], initial: Any) -> dict[str, str]:
-    """What can be chosen: file ids with the names to show, newest first."""
+    """Return the files to choose from, newest first: id → name to show."""
     known: list[File] = st.session_state["offered"]
     names = {file.id: _name(file) for file in known if _fits(file.name, pattern)}
     for value in chosen:
@@ -145,12 +147,12 @@ def _choices(pattern: str | None, chosen: Sequence[Any], initial: Any) -> dict[s
 
 
 def _other(value: str, initial: Any) -> str:
-    """The name of a chosen value that is none of the newest files."""
+    """Return the name of a selected value that is not one of the newest files."""
     try:
         return _name(context.services().files.get(context.actor(), value))
     except NotFound:
         own = value == initial or (isinstance(initial, list) and value in initial)
-        return f"{PurePosixPath(value).name} (of the workflow)" if own else value
+        return f"{PurePosixPath(value).name} (from the workflow)" if own else value
     except RundeskError:
         return value
 

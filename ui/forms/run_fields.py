@@ -1,4 +1,4 @@
-"""The fields of a new run that are not its workflow's: what it is called, and how it is treated."""
+"""The fields of a new run that every workflow has: name, tags, retries, priority."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MOST_RETRIES = 5
 
 
 def draw(run: Run | None, form: schema_form.Form, *, unfold: bool) -> dict[str, Any]:
-    """Draw them, beginning with those of `run`; fields of a RunRequest."""
-    st.subheader("This run", anchor=False)
+    """Draw the fields, filled in from `run`; return their values as fields of a RunRequest."""
+    st.subheader("Name and tags", anchor=False)
     left, right = st.columns(2, gap="medium")
     with left:
         name = _name(run, form)
     with right:
         tags = _tags(run, form)
-    with st.expander("More", expanded=unfold, icon=":material/tune:", key="more-of-run"):
+    with st.expander("Run options", expanded=unfold, icon=":material/tune:", key="more-of-run"):
         left, right = st.columns(2, gap="medium")
         with left:
             retries = _retries(run, form)
@@ -33,65 +33,65 @@ def draw(run: Run | None, form: schema_form.Form, *, unfold: bool) -> dict[str, 
 
 
 def _name(run: Run | None, form: schema_form.Form) -> str:
-    name = st.text_input(
+    name: str = st.text_input(
         "Name",
-        form_state.begin(NAME, run.name if run else ""),
+        form_state.restore(NAME, run.name if run else ""),
         key=NAME,
         max_chars=200,
-        placeholder="What is this run for?",
+        placeholder="Purpose of this run",
     )
-    _end("name", "Name", NAME, form)
+    _finish("name", "Name", NAME, form)
     return name
 
 
 def _tags(run: Run | None, form: schema_form.Form) -> list[str]:
-    begun = form_state.begin(TAGS, list(run.tags) if run else [])
+    initial = form_state.restore(TAGS, list(run.tags) if run else [])
     tags = st.multiselect(
         "Tags",
-        options=begun,
-        default=begun,
+        options=initial,
+        default=initial,
         key=TAGS,
         max_selections=20,
         accept_new_options=True,
-        placeholder="Type a tag, then Enter",
+        placeholder="Type a tag, then press Enter",
     )
-    _end("tags", "Tags", TAGS, form)
+    _finish("tags", "Tags", TAGS, form)
     return tags
 
 
 def _retries(run: Run | None, form: schema_form.Form) -> int:
-    retries = st.number_input(
+    retries: int = st.number_input(
         "Retries",
-        value=form_state.begin(RETRIES, run.retries if run else 0),
+        value=form_state.restore(RETRIES, run.retries if run else 0),
         min_value=0,
         max_value=MOST_RETRIES,
         step=1,
         key=RETRIES,
-        help="How often to start it again by itself when a job of the workflow failed.",
+        help="How often Rundesk restarts the run by itself after a job has failed.",
     )
-    _end("retries", "Retries", RETRIES, form)
+    _finish("retries", "Retries", RETRIES, form)
     return retries
 
 
 def _priority(run: Run | None, form: schema_form.Form) -> int:
     admin = context.actor().admin
     highest = HIGHEST if admin else 0
-    priority = st.number_input(
+    priority: int = st.number_input(
         "Priority",
-        value=form_state.begin(PRIORITY, min(run.priority, highest) if run else 0),
+        value=form_state.restore(PRIORITY, min(run.priority, highest) if run else 0),
         min_value=LOWEST,
         max_value=highest,
         step=1,
         key=PRIORITY,
-        help="Higher is served first."
-        + ("" if admin else " Only an administrator may go above 0."),
+        help="Runs with a higher priority start first."
+        + ("" if admin else " Only administrators can set a priority above 0."),
     )
-    _end("priority", "Priority", PRIORITY, form)
+    _finish("priority", "Priority", PRIORITY, form)
     return priority
 
 
-def _end(name: str, label: str, key: str, form: schema_form.Form) -> None:
-    """Remember what was typed, and leave a place for its errors."""
+def _finish(name: str, label: str, key: str, form: schema_form.Form) -> None:
+    """Keep the value of a field that was drawn, and add a container for its problems."""
     form_state.keep(key)
     form.slots[name] = st.container(key=f"problems-{name}")
     form.labels[name] = label

@@ -1,6 +1,6 @@
-"""Draws a form for a workflow's JSON Schema and reads the parameters it holds.
+"""Draws the form of a workflow from its JSON Schema and reads the parameters from it.
 
-Which groups and fields there are, and whether values fit, is the business of `services.params`.
+`services.params` defines the groups and fields, and checks the values.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from services.errors import Problem
 from services.params import conditions
@@ -18,84 +17,85 @@ from services.params.schema import Group, flatten, groups, is_sheet
 from services.sheets import RowSchema
 from ui.formatting import plain
 from ui.forms import sheet_editor, widgets
-from ui.forms.form_state import begin, keep
+from ui.forms.form_state import keep, restore
 from ui.forms.widgets import Schema, kind_of
+from ui.streamlit_internals import Container
 
 PREFIX = "field-"  # of the keys of all fields
 EMPTY: tuple[Any, ...] = (None, "", [])
-MOST_ENTRIES = 100  # of an array that are drawn
+MAX_ENTRIES = 100  # of an array of objects
 
 
 @dataclass
 class Form:
-    """What a drawn form holds."""
+    """The values and problems of a drawn form, and the containers for its problems."""
 
     values: dict[str, Any] = field(default_factory=dict)  # empty ones left out
-    problems: list[Problem] = field(default_factory=list)  # what could not be read at all
-    slots: dict[str, DeltaGenerator] = field(default_factory=dict)  # place for the errors of each
-    labels: dict[str, str] = field(default_factory=dict)  # what each field is called
-    tables: set[str] = field(default_factory=set)  # fields that are drawn as tables
+    problems: list[Problem] = field(default_factory=list)  # of values that could not be read
+    slots: dict[str, Container] = field(default_factory=dict)  # for the problems of each field
+    labels: dict[str, str] = field(default_factory=dict)  # the title of each field
+    tables: set[str] = field(default_factory=set)  # paths of fields that are drawn as tables
 
-    def take(self, name: str, inner: Form, was: str = "", now: str = "") -> None:
-        """Add a form inside this one as the value `name`; its paths begin with `now`, not `was`."""
+    def add_nested(self, name: str, inner: Form, old: str = "", new: str = "") -> None:
+        """Add a nested form as the value `name`; replace the prefix `old` of its paths by `new`."""
 
-        def path(old: str) -> str:
-            return now + old.removeprefix(was)
+        def renamed(path: str) -> str:
+            return new + path.removeprefix(old)
 
         if inner.values:
             self.values[name] = inner.values
-        for one in inner.problems:
-            at = f"params.{path(one.field.removeprefix('params.'))}"
-            self.problems.append(Problem(at, one.message, one.hint))
-        self.slots |= {path(old): slot for old, slot in inner.slots.items()}
-        self.labels |= {path(old): label for old, label in inner.labels.items()}
-        self.tables |= {path(old) for old in inner.tables}
+        for problem in inner.problems:
+            path = renamed(problem.field.removeprefix("params."))
+            self.problems.append(problem.at(f"params.{path}"))
+        self.slots |= {renamed(path): slot for path, slot in inner.slots.items()}
+        self.labels |= {renamed(path): label for path, label in inner.labels.items()}
+        self.tables |= {renamed(path) for path in inner.tables}
 
-    def end(self, path: str, label: str) -> None:
-        """Leave a place for the errors of a field that was drawn."""
+    def add_slot(self, path: str, label: str) -> None:
+        """Add a container for the problems of a field that was drawn."""
         self.slots[path] = st.container(gap="xxsmall", key=f"problems-{path}")
         self.labels[path] = label
 
 
-def draw(schema: Schema, given: Mapping[str, Any], *, unfold: bool = False) -> Form:
-    """Draw every group, then the hidden fields folded under Advanced (`unfold`: open).
+def draw(schema: Schema, initial: Mapping[str, Any], *, unfold: bool = False) -> Form:
+    """Draw every group, then the hidden fields under Advanced, which `unfold` opens.
 
-    Fields that depend on the values of others are drawn as soon as they apply. `given` are the
-    values to begin with, before the schema's defaults.
+    Fields that depend on the values of others are drawn as soon as they apply. `initial` holds
+    values that take precedence over the defaults of the schema.
     """
     form = Form()
     parts, flat = groups(schema), flatten(schema)
-    needed = conditions.required(flat, _held(flat, given))
+    required = conditions.required(flat, _current_values(flat, initial))
     for number, group in enumerate(parts):
         if shown := {n: f for n, f in group.fields.items() if not f.get("hidden")}:
             with st.container(border=True, key=f"group-{number}"):
                 _heading(group)
-                _grid(shown, needed, given, form)
+                _grid(shown, required, initial, form)
     dependent = st.container(key="dependent")
     if any(f.get("hidden") for group in parts for f in group.fields.values()):
         with st.expander("Advanced", expanded=unfold, icon=":material/tune:", key="advanced"):
             for group in parts:
                 if folded := {n: f for n, f in group.fields.items() if f.get("hidden")}:
                     st.markdown(f"**{plain(group.title)}**")
-                    _grid(folded, needed, given, form)
+                    _grid(folded, required, initial, form)
     with dependent:
-        _dependent(flat, given, form)
+        _draw_dependent(flat, initial, form)
     return form
 
 
-def _held(flat: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the fields held when they were drawn last: what is needed now depends on it."""
+def _current_values(flat: Schema, initial: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values before the form is drawn; they decide which fields are required."""
     typed = st.session_state.get("typed", {})
-    held = {}
-    for name, known in flat["properties"].items():
+    values = {}
+    for name, schema in flat["properties"].items():
         key = PREFIX + name
-        begun = typed.get(key, given.get(name, known.get("default")))
-        held[name] = st.session_state.get(key, begun)
-    return {name: value for name, value in held.items() if value not in EMPTY}
+        before = typed.get(key, initial.get(name, schema.get("default")))
+        values[name] = st.session_state.get(key, before)
+    return {name: value for name, value in values.items() if value not in EMPTY}
 
 
-def _dependent(flat: Schema, given: Mapping[str, Any], form: Form) -> None:
-    """The fields that apply because of what others hold; they may make further ones apply."""
+def _draw_dependent(flat: Schema, initial: Mapping[str, Any], form: Form) -> None:
+    """Draw the fields that apply because of other values; they may make further ones apply."""
     drawn: set[str] = set()
     while True:
         fields = conditions.fields(flat, form.values)
@@ -103,13 +103,13 @@ def _dependent(flat: Schema, given: Mapping[str, Any], form: Form) -> None:
             return
         with st.container(border=True, key=f"dependent-{len(drawn)}"):
             if not drawn:
-                st.subheader("For these choices", anchor=False)
-            _grid(fresh, conditions.required(flat, form.values), given, form)
+                st.subheader("Options for your choices", anchor=False)
+            _grid(fresh, conditions.required(flat, form.values), initial, form)
         drawn |= fresh.keys()
 
 
 def hidden(schema: Schema, name: str) -> bool:
-    """Whether a field is folded under Advanced."""
+    """Whether a field is drawn under Advanced."""
     return any(group.fields.get(name, {}).get("hidden") for group in groups(schema))
 
 
@@ -123,20 +123,20 @@ def _heading(group: Group) -> None:
 def _grid(
     fields: Mapping[str, Schema],
     required: frozenset[str],
-    given: Mapping[str, Any],
+    initial: Mapping[str, Any],
     form: Form,
-    under: str = "",
+    prefix: str = "",
 ) -> None:
-    """Fields side by side in rows of two, each with a place for its errors below.
+    """Draw fields in rows of two, each with a container for its problems below.
 
-    `under` is the path of the object that they are in: "trimming." or nothing.
+    `prefix` is the path of the object that they belong to: "trimming." or empty.
     """
     for line in _lines(fields):
         wide = _is_wide(fields[line[0]])
         for column, name in zip(st.columns(1 if wide else 2, gap="medium"), line, strict=False):
             with column:
-                schema, path = fields[name], under + name
-                value = given.get(name, schema.get("default"))
+                schema, path = fields[name], prefix + name
+                value = initial.get(name, schema.get("default"))
                 if _nests(schema):
                     _object(path, name, schema, value, form)
                 elif _repeats(schema):
@@ -146,7 +146,7 @@ def _grid(
 
 
 def _lines(fields: Mapping[str, Schema]) -> list[list[str]]:
-    """The names of fields as they stand side by side; a wide one has a line of its own."""
+    """Return the names of the fields of each row; a wide field has a row of its own."""
     lines: list[list[str]] = []
     for name, one in fields.items():
         alone = _is_wide(one) or (bool(lines) and _is_wide(fields[lines[-1][0]]))
@@ -166,13 +166,13 @@ def _nests(schema: Schema) -> bool:
 
 
 def _repeats(schema: Schema) -> bool:
-    """Whether a field is an array of such objects that do not fit into the rows of a table."""
+    """Whether a field is an array of such objects whose values do not fit into table cells."""
     items = schema.get("items") or {}
     return kind_of(schema) == "array" and _nests(items) and _rows(schema) is None
 
 
 def _rows(schema: Schema) -> RowSchema | None:
-    """The rows of a field that is a table: a sample sheet, or objects of single values."""
+    """Return the row schema of a field drawn as a table: a sheet, or an array of flat objects."""
     if is_sheet(schema):
         return RowSchema(schema["rows"])
     items = schema.get("items") or {}
@@ -183,12 +183,12 @@ def _rows(schema: Schema) -> RowSchema | None:
 
 
 def _object(path: str, name: str, schema: Schema, initial: Any, form: Form) -> None:
-    """The fields of a nested object, in a frame of their own."""
+    """Draw the fields of a nested object in a frame."""
     with st.container(border=True, key=f"object-{path}"):
         _title(name, schema)
-        inner = _inside(path, schema, initial)
-    form.take(name, inner)
-    form.end(path, str(schema.get("title", name)))
+        inner = _draw_inner(path, schema, initial)
+    form.add_nested(name, inner)
+    form.add_slot(path, str(schema.get("title", name)))
 
 
 def _title(name: str, schema: Schema) -> None:
@@ -197,73 +197,73 @@ def _title(name: str, schema: Schema) -> None:
         st.caption(plain(schema["description"]))
 
 
-def _inside(path: str, schema: Schema, initial: Any) -> Form:
-    """The fields of an object."""
-    inner = Form()
-    begun = initial if isinstance(initial, dict) else {}
-    _grid(schema["properties"], frozenset(schema.get("required", [])), begun, inner, f"{path}.")
+def _draw_inner(path: str, schema: Schema, initial: Any) -> Form:
+    """Draw the fields of an object."""
+    inner, values = Form(), initial if isinstance(initial, dict) else {}
+    _grid(schema["properties"], frozenset(schema.get("required", [])), values, inner, f"{path}.")
     return inner
 
 
 def _entries(path: str, name: str, schema: Schema, initial: Any, form: Form) -> None:
-    """The objects of an array, each in a frame, with ways to add one and to remove it.
+    """Draw the objects of an array, each in a frame, with buttons to add and to remove one.
 
-    The fields of an entry are known by a number of its own, which it keeps when others go.
+    The keys of an entry's fields have its number, which it keeps when other entries are removed.
     """
     given = initial if isinstance(initial, list) else []
-    least, most = schema.get("minItems", 0), min(schema.get("maxItems", MOST_ENTRIES), MOST_ENTRIES)
+    least, most = schema.get("minItems", 0), min(schema.get("maxItems", MAX_ENTRIES), MAX_ENTRIES)
     key, values = PREFIX + path, []
-    numbers = begin(key, list(range(max(len(given), min(least, most)))))
+    numbers = restore(key, list(range(max(len(given), min(least, most)))))
     with st.container(border=True, key=f"entries-{path}"):
         _title(name, schema)
-        for place, number in enumerate(numbers):
-            begun, own = given[number] if number < len(given) else {}, f"{path}.{number}"
+        for index, number in enumerate(numbers):
+            before, own = given[number] if number < len(given) else {}, f"{path}.{number}"
             with st.container(border=True, key=f"entry-{own}"):
-                _entry_head(place, schema["items"], key, number)
-                inner = _inside(own, schema["items"], begun)
+                _entry_head(index, schema["items"], key, number)
+                inner = _draw_inner(own, schema["items"], before)
             values.append(inner.values)
             inner.values = {}
-            form.take(name, inner, f"{own}.", f"{path}.{place}.")
+            form.add_nested(name, inner, f"{own}.", f"{path}.{index}.")
         st.button(
-            f"Add {plain(str(schema['items'].get('title', 'an entry')))}",
+            f"Add {plain(str(schema['items'].get('title', 'entry')))}",
             key=f"{key}-add",
             icon=":material/add:",
             disabled=len(numbers) >= most,
-            on_click=_put_entries,
+            on_click=_set_entries,
             args=(key, [*numbers, max(numbers, default=len(given) - 1) + 1]),
         )
     keep(key)
     if values or schema.get("default"):
         form.values[name] = values
-    form.end(path, str(schema.get("title", name)))
+    form.add_slot(path, str(schema.get("title", name)))
 
 
-def _entry_head(place: int, schema: Schema, key: str, number: int) -> None:
+def _entry_head(index: int, schema: Schema, key: str, number: int) -> None:
     numbers = st.session_state[key]
     with st.container(horizontal=True, vertical_alignment="center"):
         title = plain(str(schema.get("title", "Entry")))
-        st.markdown(f"**{title} {place + 1}**", width="content")
+        st.markdown(f"**{title} {index + 1}**", width="content")
         st.space("stretch")
         st.button(
             "Remove",
             key=f"{key}-remove-{number}",
             icon=":material/close:",
             type="tertiary",
-            on_click=_put_entries,
-            args=(key, [one for one in numbers if one != number]),
+            on_click=_set_entries,
+            args=(key, [other for other in numbers if other != number]),
         )
 
 
-def _put_entries(key: str, numbers: list[int]) -> None:
+def _set_entries(key: str, numbers: list[int]) -> None:
     st.session_state[key] = numbers
 
 
 def _field(path: str, name: str, schema: Schema, required: bool, initial: Any, form: Form) -> None:
-    """One field with its value; a cleared one is told apart from one that has a default."""
+    """Draw a field; a value that was cleared is kept as empty instead of becoming the default."""
     title, unit = str(schema.get("title", name)), widgets.unit_of(schema)
+    key = PREFIX + path
     common = {
         "label": plain(title) + (f" ({unit})" if unit else "") + (" *" if required else ""),
-        "key": PREFIX + path,
+        "key": key,
         "help": plain(widgets.help_of(schema)) or None,
     }
     rows = _rows(schema)
@@ -272,8 +272,8 @@ def _field(path: str, name: str, schema: Schema, required: bool, initial: Any, f
     else:
         form.tables.add(path)
         value = sheet_editor.draw(name, schema, rows, initial, common)
-    keep(common["key"])
+    keep(key)
     cleared = value in ("", []) and schema.get("default") and not is_sheet(schema)
     if value not in EMPTY or cleared:
         form.values[name] = value
-    form.end(path, title)
+    form.add_slot(path, title)

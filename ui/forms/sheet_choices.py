@@ -1,4 +1,4 @@
-"""What can be chosen in the cells of a sample sheet: registered files by name, values of a list."""
+"""The choices in the cells of a sample sheet: uploaded files by name, and listed values."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ui.formatting import printable, size
 
 @dataclass(frozen=True)
 class Choices:
-    """For each column with a choice: what a cell holds → how it is shown.
+    """The choices of each column: text of the cell → text that is shown.
 
-    A file stands in its cell by name, as it would in a spreadsheet; where several of the actor's
-    files have that name, by id.
+    A cell holds the name of its file, as in a spreadsheet, or the id of the file where several
+    files of the user have that name.
     """
 
     known: Mapping[str, Mapping[str, str]]
-    names: Mapping[str, str]  # id of a file → what stands in its cell
+    names: Mapping[str, str]  # id of a file → text of its cell
 
     @classmethod
     def of(cls, rows: RowSchema, records: Sequence[Mapping[str, Any]]) -> Choices:
-        """The choices for rows: also what they hold already, whether it fits or not."""
+        """Return the choices for rows; they include what the rows hold already, valid or not."""
         cells = {str(r[name]) for r in records for name in rows.files if name in r}
         offered: list[File] = st.session_state["offered"]
         files = {file.id: file for file in offered}
@@ -45,19 +45,19 @@ class Choices:
                 fitting = [f for f in files.values() if _fits(f.name, schema.get("pattern"))]
                 labels = {names[file.id]: _label(file, names[file.id]) for file in fitting}
                 known[name] = labels | {
-                    one: one for one in held if one not in names and one not in labels
+                    cell: cell for cell in held if cell not in names and cell not in labels
                 }
             elif "enum" in schema or schema.get("type") == "boolean":
                 values = schema.get("enum", [True, False])
-                known[name] = {text(one): text(one) for one in [*values, *held]}
+                known[name] = {text(value): text(value) for value in [*values, *held]}
         return cls(known, names)
 
     def options(self, column: str) -> Mapping[str, str] | None:
-        """The choices of a column, or None when it takes any text."""
+        """Return the choices of a column, or None if it accepts any text."""
         return self.known.get(column)
 
     def shown(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Rows with files by what stands for them in cells."""
+        """Return rows with the ids of files replaced by the text of their cells."""
         return [
             {
                 name: self.names.get(value, value) if isinstance(value, str) else value
@@ -72,7 +72,7 @@ def _fits(name: str, pattern: str | None) -> bool:
 
 
 def _label(file: File, value: str) -> str:
-    """A name alone, or with what tells files of the same name apart."""
+    """Return the name of a file; with size and time where several files have that name."""
     name = printable(file.name)
     if value == file.name:
         return name

@@ -1,11 +1,11 @@
-"""A sample sheet as a table to fill in: typed, pasted, read from a file, or of paired FASTQ files.
+"""A sample sheet as an editable table: typed, pasted, imported, or filled from FASTQ pairs.
 
-All cells are text on the page; what they mean, and what is wrong with them, the services say.
+All cells are text on the page; the services interpret and check them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -17,43 +17,45 @@ from services.sheets import RowSchema
 from ui import context
 from ui.formatting import amount, plain
 from ui.forms import sheet_sources
-from ui.forms.form_state import begin
+from ui.forms.form_state import restore
 from ui.forms.sheet_choices import Choices
-from ui.forms.sheet_sources import Table, read, sentence
+from ui.forms.sheet_sources import Table, issue_text, read
 
 Record = dict[str, Any]
-TOLD = 20  # problems shown at once
+MAX_SHOWN_PROBLEMS = 20
+NO_ROWS = "No rows yet. Type or paste into the table, or use a tab below."
+NO_ENTRIES = "No rows yet. Type or paste into the table."
 
 
 def draw(
     name: str, schema: Mapping[str, Any], rows: RowSchema, initial: Any, common: dict[str, Any]
 ) -> list[Record]:
-    """Draw the table of a sample sheet or an array of objects; its rows as they are submitted."""
+    """Draw the table of a sample sheet or an array of objects; return its rows for submission."""
     key, table = common["key"], _table(common["key"])
     if key not in st.session_state:
-        begin(key, None)
+        restore(key, None)
         if not isinstance(st.session_state[key], list):
-            st.session_state[key] = _begun(table, rows, initial, schema.get("default"))
+            st.session_state[key] = _initial_rows(table, rows, initial, schema.get("default"))
     st.markdown(common["label"], help=common["help"])
     records = _grid(key, table, rows, common["label"])
     st.session_state[key] = records
-    _tell(table, rows, records, schema)
+    _show_problems(table, rows, records, schema)
     if is_sheet(dict(schema)):
         sheet_sources.draw(name, key, table, rows)
     return records
 
 
 def _table(key: str) -> Table:
-    """The state of a table; a new form has a new one."""
+    """Return the state of a table; each form has its own."""
     form = st.session_state.get("form", "")
-    found: Table | None = st.session_state.get(f"{key}:table")
-    if found is None or found.form != form:
-        found = st.session_state[f"{key}:table"] = Table(form)
-    return found
+    table: Table | None = st.session_state.get(f"{key}:table")
+    if table is None or table.form != form:
+        table = st.session_state[f"{key}:table"] = Table(form)
+    return table
 
 
-def _begun(table: Table, rows: RowSchema, initial: Any, own: Any) -> list[Record]:
-    """The rows to begin with: those given, or those of a registered sheet."""
+def _initial_rows(table: Table, rows: RowSchema, initial: Any, own: Any) -> list[Record]:
+    """Return the rows of a new form: those in `initial`, or those of the file it names."""
     if isinstance(initial, list):
         return [record for record in initial if isinstance(record, dict)]
     if isinstance(initial, str) and initial != own:
@@ -62,18 +64,18 @@ def _begun(table: Table, rows: RowSchema, initial: Any, own: Any) -> list[Record
 
 
 def _grid(key: str, table: Table, rows: RowSchema, label: str) -> list[Record]:
-    """The table itself. It is given the same data until its rows are replaced from elsewhere."""
+    """Draw the table; it gets the same data until its rows are replaced from outside."""
     grid = f"{key}:grid:{table.version}"
-    if table.begun is None or table.choices is None or grid not in st.session_state:
+    if table.data is None or table.choices is None or grid not in st.session_state:
         kept: list[Record] = st.session_state[key]
         table.choices = Choices.of(rows, kept)
-        table.begun = _frame(table.choices.shown(kept), rows)
+        table.data = _frame(table.choices.shown(kept), rows)
     edited = st.data_editor(
-        table.begun,
+        table.data,
         key=grid,
         num_rows="dynamic",
         hide_index=False,
-        column_config=_columns(table.begun, rows, table.choices),
+        column_config=_columns(table.data, rows, table.choices),
         placeholder="",
         alt=label.replace("\\", ""),
     )
@@ -86,7 +88,7 @@ def _grid(key: str, table: Table, rows: RowSchema, label: str) -> list[Record]:
 
 
 def _frame(records: Sequence[Record], rows: RowSchema) -> pd.DataFrame:
-    """Rows as text, numbered from 1; every column of the schema, then further ones."""
+    """Return rows as text, numbered from 1, with the columns of the schema, then any others."""
     names = sheets.column_names(records, rows)
     cells = {
         name: pd.array(
@@ -99,44 +101,49 @@ def _frame(records: Sequence[Record], rows: RowSchema) -> pd.DataFrame:
 
 
 def _columns(frame: pd.DataFrame, rows: RowSchema, choices: Choices) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     for name in frame.columns:
         schema = rows.properties.get(name, {})
         title = str(schema.get("title", name)) + (" *" if name in rows.required else "")
-        common = {"label": title, "help": plain(schema.get("description", "")) or None}
+        common: dict[str, Any] = {"label": title}
+        common["help"] = plain(schema.get("description", "")) or None
         common["default"] = sheets.text(schema["default"]) if "default" in schema else None
         if (options := choices.options(name)) is not None:
-            found[name] = st.column_config.SelectboxColumn(
+            columns[name] = st.column_config.SelectboxColumn(
                 options=list(options),
-                format_func=lambda value, known=options: known.get(value, value),
+                format_func=_label_function(options),
                 width="medium",
                 **common,
             )
         else:
-            found[name] = st.column_config.TextColumn(**common)
-    return found
+            columns[name] = st.column_config.TextColumn(**common)
+    return columns
 
 
-def _tell(
+def _label_function(labels: Mapping[str, str]) -> Callable[[Any], str]:
+    return lambda value: labels.get(value, str(value))
+
+
+def _show_problems(
     table: Table, rows: RowSchema, records: Sequence[Record], schema: Mapping[str, Any]
 ) -> None:
-    """How many rows there are, and what is wrong with them, cell by cell."""
+    """Show the number of rows and their problems, cell by cell."""
     for note in table.notes:
         st.warning(plain(note), icon=":material/description:")
     if not records:
-        ways = "or fill it from below" if is_sheet(dict(schema)) else "or add a row"
-        st.caption(f"No rows yet. Type into the table, paste into it, {ways}.")
+        st.caption(NO_ROWS if is_sheet(dict(schema)) else NO_ENTRIES)
         if isinstance(own := schema.get("default"), str):
-            st.caption(plain(f"Without rows the workflow's own table is used: {own}"))
+            st.caption(plain(f"If you add no rows, the workflow uses its own table: {own}"))
         return
     issues = context.services().sheets.check(context.actor(), dict(rows.given), records)
-    wrong = [issue for issue in issues if issue.severity == "error"]
+    errors = [issue for issue in issues if issue.severity == "error"]
     with st.container(key=f"sheet-told-{table.version}", gap="xxsmall"):
         st.caption(
-            f"{amount(len(records), 'row')}"
-            + (f", {amount(len(wrong), 'thing')} to mend" if wrong else ". All is in order.")
+            f"{amount(len(records), 'row')}, "
+            + (amount(len(errors), "problem") if errors else "no problems found.")
         )
-        for issue in wrong[:TOLD]:
-            st.markdown(f":red[:material/error: {plain(sentence(issue))}]")
-        if len(wrong) > TOLD:
-            st.caption(f"And {len(wrong) - TOLD} more.")
+        for issue in errors[:MAX_SHOWN_PROBLEMS]:
+            st.markdown(f":red[:material/error: {plain(issue_text(issue))}]")
+        if len(errors) > MAX_SHOWN_PROBLEMS:
+            hidden = len(errors) - MAX_SHOWN_PROBLEMS
+            st.caption(f"{amount(hidden, 'more problem')} not shown.")

@@ -1,4 +1,4 @@
-"""Ways to fill a sample sheet beside typing: a table file, pasted rows, FASTQ files in pairs."""
+"""Ways to fill a sample sheet without typing: a table file, pasted rows, pairs of FASTQ files."""
 
 from __future__ import annotations
 
@@ -20,46 +20,48 @@ from ui.forms.sheet_choices import Choices
 
 Record = dict[str, Any]
 TABLES = r"\.(csv|tsv|txt|xlsx)$"
-MOST_NOTES = 20
+MAX_NOTES = 20
+
+IMPORT, PASTE = "Import a table", "Paste from Excel"
 
 
 @dataclass
 class Table:
-    """What a table needs to be drawn again as it is; its rows are kept under the field's key."""
+    """The state of a table between two drawings; its rows are kept under the key of the field."""
 
     form: str
-    version: int = 0  # a new one makes the grid begin anew with the rows that are kept
-    begun: pd.DataFrame | None = None  # what the grid of this version began with
+    version: int = 0  # a new version makes the grid start from the kept rows
+    data: pd.DataFrame | None = None  # what the grid of this version started from
     choices: Choices | None = None
-    before: list[Record] | None = None  # what was replaced last
-    notes: list[str] = field(default_factory=list)  # what was met while reading
+    previous: list[Record] | None = None  # the rows that were replaced last
+    notes: list[str] = field(default_factory=list)  # about the table that was read last
 
 
 def draw(name: str, key: str, table: Table, rows: RowSchema) -> None:
-    """Other ways to fill the table than to type into it."""
+    """Draw the tabs with the other ways to fill the table."""
     paired = pair_columns(rows)
-    titles = ["Read a table", "Paste rows", *(["Pair FASTQ files"] if paired else [])]
+    titles = [IMPORT, PASTE, *(["Pair FASTQ files"] if paired else [])]
     if rows.files and not paired:
         titles.append("Upload files")
     tabs = dict(zip(titles, st.tabs(titles), strict=True))
-    with tabs["Read a table"]:
+    with tabs[IMPORT]:
         file_fields.box(
             f"{key}-table",
-            lambda file: _replace_from(key, table, rows, file),
+            lambda file: _import(key, table, rows, file),
             label=f"Table for {name}",
             slot=f"{table.form} {key}-table",
             many=False,
             pattern=TABLES,
         )
         _template(name, rows)
-    with tabs["Paste rows"]:
+    with tabs[PASTE]:
         _paste(key, table, rows)
     if rows.files:
         with tabs[titles[2]]:
             _files(name, key, table, rows)
-    if table.before is not None:
+    if table.previous is not None:
         st.button(
-            "Undo: back to the rows before",
+            "Undo: restore the previous rows",
             key=f"{key}-undo",
             icon=":material/undo:",
             type="tertiary",
@@ -83,7 +85,7 @@ def _template(name: str, rows: RowSchema) -> None:
 
 def _paste(key: str, table: Table, rows: RowSchema) -> None:
     st.text_area(
-        "Rows of a spreadsheet, with or without their header",
+        "Rows copied from a spreadsheet, with or without the header row",
         key=f"{key}-paste",
         height=120,
         placeholder="\t".join(rows.properties),
@@ -92,13 +94,13 @@ def _paste(key: str, table: Table, rows: RowSchema) -> None:
         "Use these rows",
         key=f"{key}-use",
         icon=":material/content_paste:",
-        on_click=_pasted,
+        on_click=_use_pasted,
         args=(key, table, rows),
     )
 
 
-def _pasted(key: str, table: Table, rows: RowSchema) -> None:
-    """Put pasted rows into the table; without a header the columns are those of the schema."""
+def _use_pasted(key: str, table: Table, rows: RowSchema) -> None:
+    """Put pasted rows into the table; without a header row, columns are in the schema's order."""
     text: str = st.session_state[f"{key}-paste"].strip("\r\n")
     if not text.strip():
         return
@@ -108,50 +110,50 @@ def _pasted(key: str, table: Table, rows: RowSchema) -> None:
     except Invalid:
         text = f"{delimiter.join(rows.properties)}\n{text}"
     except RundeskError as error:
-        table.notes = [f"{error.message} {error.hint}"]
+        table.notes = [_error_text(error)]
         return
-    found = read(table, rows, io.BytesIO(text.encode()))
-    if found is not None:
-        _put(key, table, found)
+    records = read(table, rows, io.BytesIO(text.encode()))
+    if records is not None:
+        _replace_rows(key, table, records)
         st.session_state[f"{key}-paste"] = ""
 
 
-def _replace_from(key: str, table: Table, rows: RowSchema, file: str) -> None:
-    found = read(table, rows, file)
-    if found is not None:
-        _put(key, table, found)
+def _import(key: str, table: Table, rows: RowSchema, file: str) -> None:
+    records = read(table, rows, file)
+    if records is not None:
+        _replace_rows(key, table, records)
 
 
 def read(table: Table, rows: RowSchema, source: str | io.BytesIO) -> list[Record] | None:
-    """The rows of a table; None when it is none. What was met is noted."""
+    """Return the rows of a table, or None if it cannot be read; note what is not in the rows."""
     try:
         sheet = context.services().sheets.read(context.actor(), dict(rows.given), source)
     except RundeskError as error:
-        table.notes = [f"{error.message} {error.hint}".strip()]
+        table.notes = [_error_text(error)]
         return None
-    again = {(one.index, one.name) for one in sheets.check(sheet.records, rows.given)}
-    lost = [i for i in sheet.issues if i.index is None or (i.index, i.name) not in again]
-    table.notes = [sentence(issue) for issue in lost if issue.name not in rows.files][:MOST_NOTES]
+    shown = {(issue.index, issue.name) for issue in sheets.check(sheet.records, rows.given)}
+    lost = [i for i in sheet.issues if i.index is None or (i.index, i.name) not in shown]
+    table.notes = [issue_text(issue) for issue in lost if issue.name not in rows.files][:MAX_NOTES]
     return sheet.records
 
 
-def _put(key: str, table: Table, records: list[Record]) -> None:
-    """Show other rows, which can be undone."""
-    table.before = st.session_state[key] or None
+def _replace_rows(key: str, table: Table, records: list[Record]) -> None:
+    """Show other rows, and keep the previous ones for undo."""
+    table.previous = st.session_state[key] or None
     st.session_state[key] = records
     table.version += 1
 
 
 def _undo(key: str, table: Table) -> None:
-    _put(key, table, table.before or [])
+    _replace_rows(key, table, table.previous or [])
     table.notes = []
 
 
 def _files(name: str, key: str, table: Table, rows: RowSchema) -> None:
-    """Upload the files that cells name; FASTQ files are paired by their names."""
+    """Draw an upload box for the files that cells name, and a field to pair FASTQ files."""
 
     def arrived(file: str) -> None:
-        table.version += 1  # so that it can be chosen in the table
+        table.version += 1  # so that the table offers it
         chosen = st.session_state.get(f"{key}-pair") or []
         st.session_state[f"{key}-pair"] = list(dict.fromkeys([*chosen, file]))
 
@@ -164,14 +166,14 @@ def _files(name: str, key: str, table: Table, rows: RowSchema) -> None:
     chosen = st.session_state.setdefault(f"{key}-pair", [])
     st.session_state[f"{key}-pair"] = [file for file in chosen if file in known]
     st.multiselect(
-        "Files to pair by their names",
+        "FASTQ files to pair by name",
         options=list(known),
         format_func=known.__getitem__,
         key=f"{key}-pair",
-        placeholder="Choose FASTQ files" if known else "No FASTQ file yet: upload some",
+        placeholder="Select FASTQ files" if known else "No FASTQ files yet",
     )
     st.button(
-        "Add a row for each pair",
+        "Add one row per pair",
         key=f"{key}-add",
         icon=":material/join_inner:",
         on_click=_add_pairs,
@@ -184,29 +186,29 @@ def _fastq(file: File) -> bool:
 
 
 def _add_pairs(key: str, table: Table, rows: RowSchema) -> None:
-    """Add a row for each sample of the chosen files; what has no partner is noted."""
+    """Add a row for each sample of the selected files; note files without a mate."""
     offered: list[File] = st.session_state["offered"]
     chosen = [file for file in offered if file.id in st.session_state[f"{key}-pair"]]
-    found = sheets.pair(file.name for file in chosen)
+    pairs = sheets.pair(file.name for file in chosen)
     by_name = {file.name: file.id for file in chosen}
     columns = pair_columns(rows)
     added = []
-    for record in found.records:
+    for record in pairs.records:
         row = {columns[name]: value for name, value in record.items() if name in columns}
         for name in ("fastq_1", "fastq_2"):
             if name in record and name in columns:
                 row[columns[name]] = by_name[record[name]]
         added.append(row)
     kept: list[Record] = st.session_state[key]
-    _put(key, table, [*kept, *added])
+    _replace_rows(key, table, [*kept, *added])
     st.session_state[f"{key}-pair"] = []
-    table.notes = [sentence(issue) for issue in found.issues]
+    table.notes = [issue_text(issue) for issue in pairs.issues]
 
 
 def pair_columns(rows: RowSchema) -> dict[str, str]:
-    """Which columns take what pairing finds; empty when no column takes FASTQ files.
+    """Return field of a pair → column; empty if no column accepts FASTQ files.
 
-    By name as nf-core has them, else the first columns that fit.
+    Columns with the names that nf-core uses take precedence over the first suitable ones.
     """
     if {"sample", "fastq_1"} <= rows.properties.keys():
         return {name: name for name in (*sheets.PAIRED, "lane") if name in rows.properties}
@@ -217,8 +219,13 @@ def pair_columns(rows: RowSchema) -> dict[str, str]:
     return dict(zip(sheets.PAIRED, [labels[0], *reads[:2]], strict=False))
 
 
-def sentence(issue: Issue) -> str:
-    """An issue with its place: the cell of a file, or row and column of the table on the page."""
-    place = issue.cell or (f"Row {issue.row}" if issue.row else "")
-    column = f", {issue.column}" if issue.column and not issue.cell else ""
-    return f"{place}{column}: {issue.message} {issue.hint}".removeprefix(": ").strip()
+def issue_text(issue: Issue) -> str:
+    """Return an issue after its cell in the file, or after its row and column on the page."""
+    row = f"Row {issue.row}" if issue.row else ""
+    where = issue.cell or ", ".join(filter(None, [row, issue.column]))
+    text = f"{issue.message} {issue.hint}".strip()
+    return f"{where}: {text}" if where else text
+
+
+def _error_text(error: RundeskError) -> str:
+    return f"{error.message} {error.hint}".strip()

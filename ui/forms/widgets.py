@@ -1,4 +1,4 @@
-"""The widget that suits a field of a JSON Schema, and what it holds."""
+"""The widgets for fields of a JSON Schema, and their values."""
 
 from __future__ import annotations
 
@@ -9,63 +9,70 @@ from typing import Any
 
 import streamlit as st
 
-from services.errors import Problem
+from services.errors import Message, Problem
 from services.params.schema import is_file
 from ui.formatting import plain
 from ui.forms import file_fields
-from ui.forms.form_state import begin
+from ui.forms.form_state import restore
 
 Schema = dict[str, Any]
-SAFE_INTEGER = 2**53 - 1  # larger ones do not survive the way through the browser
+MAX_SAFE_INTEGER = 2**53 - 1  # JavaScript rounds larger ones
+
+NOT_JSON = Message(
+    "wrong_format",
+    "Invalid JSON in line {line}, column {column}: {reason}.",
+    hint="Put text in double quotes.",
+)
 
 
 def draw(
     path: str, schema: Schema, initial: Any, common: dict[str, Any], problems: list[Problem]
 ) -> Any:
-    """Draw the widget of a field, and read it; what could not be read is added to `problems`.
+    """Draw the widget of a field and return its value; add to `problems` if it cannot be read.
 
-    `path` is its place in the parameters ("trimming.from"), `common` are arguments of any widget.
+    `path` is the path of the field in the parameters ("trimming.from"), `common` holds arguments
+    that every widget accepts.
     """
     kind, items = kind_of(schema), schema.get("items") or {}
     if is_file(schema):
-        return file_fields.one(initial, schema.get("pattern"), common)
+        return file_fields.draw_single(initial, schema.get("pattern"), common)
     if is_file(items):
-        return file_fields.several(initial, items.get("pattern"), common)
+        return file_fields.draw_multiple(initial, items.get("pattern"), common)
     if "enum" in schema:
         return _choice(schema, initial, common)
     if kind == "boolean":
-        return st.toggle(value=begin(common["key"], bool(initial)), **common)
+        return st.toggle(value=restore(common["key"], bool(initial)), **common)
     if kind in ("integer", "number"):
         return _number(schema, kind, initial, common)
     if kind == "array" and kind_of(items) in ("string", "integer", "number"):
-        return _several(items, initial, common)
+        return _multiple(items, initial, common)
     if kind in ("array", "object"):
         return _json(path, initial, common, problems)
-    begun = begin(common["key"], "" if initial is None else str(initial))
-    return st.text_input(value=begun, max_chars=schema.get("maxLength"), **common)
+    text = restore(common["key"], "" if initial is None else str(initial))
+    return st.text_input(value=text, max_chars=schema.get("maxLength"), **common)
 
 
 def _choice(schema: Schema, initial: Any, common: dict[str, Any]) -> Any:
     options = schema["enum"]
-    begun = begin(common["key"], initial if initial in options else None)
-    needed = "default" in schema
-    index = options.index(begun) if needed and begun in options else None
-    return st.selectbox(options=options, index=index, required=needed, **common)
+    held = restore(common["key"], initial if initial in options else None)
+    required = "default" in schema
+    index = options.index(held) if required and held in options else None
+    return st.selectbox(options=options, index=index, required=required, **common)
 
 
 def _number(schema: Schema, kind: str, initial: Any, common: dict[str, Any]) -> Any:
     cast = int if kind == "integer" else float
     low, high = (None if (b := schema.get(k)) is None else cast(b) for k in ("minimum", "maximum"))
     if kind == "integer":
-        low = -SAFE_INTEGER if low is None else max(int(low), -SAFE_INTEGER)
-        high = SAFE_INTEGER if high is None else min(int(high), SAFE_INTEGER)
+        low = -MAX_SAFE_INTEGER if low is None else max(int(low), -MAX_SAFE_INTEGER)
+        high = MAX_SAFE_INTEGER if high is None else min(int(high), MAX_SAFE_INTEGER)
     fits = isinstance(initial, int | float) and (low is None or low <= initial)
     fits = fits and (high is None or initial <= high)
-    begun = begin(common["key"], cast(initial) if fits else None)
+    held = restore(common["key"], cast(initial) if fits else None)
     return st.number_input(
         min_value=low,
         max_value=high,
-        value=begun if "default" in schema else None,
+        value=held if "default" in schema else None,
         step=cast(schema.get("multipleOf") or _step(kind, initial)),
         format=None if kind == "integer" else "%g",
         required="default" in schema,
@@ -74,16 +81,16 @@ def _number(schema: Schema, kind: str, initial: Any, common: dict[str, Any]) -> 
 
 
 def _step(kind: str, initial: Any) -> float:
-    """What + and - add: a tenth of the size of the first value."""
+    """Return the step of a number field: a tenth of the order of magnitude of its value."""
     if kind == "integer" or not initial:
         return 1
     return float(10 ** (math.floor(math.log10(abs(initial))) - 1))
 
 
-def _several(items: Schema, initial: Any, common: dict[str, Any]) -> list[Any]:
-    """Values of an array: chosen where the schema names them, else typed one by one."""
-    begun = [str(value) if "enum" not in items else value for value in initial or []]
-    held = begin(common["key"], begun)
+def _multiple(items: Schema, initial: Any, common: dict[str, Any]) -> list[Any]:
+    """Draw the values of an array: selected where the schema lists them, else typed."""
+    texts = [str(value) if "enum" not in items else value for value in initial or []]
+    held = restore(common["key"], texts)
     if "enum" in items:
         known = [value for value in held if value in items["enum"]]
         return st.multiselect(options=items["enum"], default=known, **common)
@@ -91,24 +98,25 @@ def _several(items: Schema, initial: Any, common: dict[str, Any]) -> list[Any]:
         options=held,
         default=held,
         accept_new_options=True,
-        placeholder="Type a value, then Enter",
+        placeholder="Type a value, then press Enter",
         **common,
     )
-    return [_read(value, kind_of(items)) for value in typed]
+    return [_parse(value, kind_of(items)) for value in typed]
 
 
 def _json(path: str, initial: Any, common: dict[str, Any], problems: list[Problem]) -> Any:
-    begun = begin(common["key"], "" if initial is None else json.dumps(initial, indent=2))
-    text = st.text_area(value=begun, placeholder="JSON", height=120, **common)
+    held = restore(common["key"], "" if initial is None else json.dumps(initial, indent=2))
+    text = st.text_area(value=held, placeholder="JSON", height=120, **common)
     try:
         return json.loads(text) if text.strip() else None
-    except ValueError as error:
-        problems.append(Problem(f"params.{path}", f"This is not JSON: {error}."))
+    except json.JSONDecodeError as error:
+        text = NOT_JSON(line=error.lineno, column=error.colno, reason=error.msg)
+        problems.append(Problem(f"params.{path}", text))
         return None
 
 
-def _read(text: str, kind: str) -> Any:
-    """A typed value as its type; what does not fit stays text, which the check will name."""
+def _parse(text: str, kind: str) -> Any:
+    """Return a typed value as `kind`; as text if it is not one, which the check then reports."""
     try:
         return {"integer": int, "number": float}.get(kind, str)(text)
     except ValueError:
@@ -116,17 +124,18 @@ def _read(text: str, kind: str) -> Any:
 
 
 def kind_of(schema: Mapping[str, Any]) -> str:
-    """The type of a field's values, null left out."""
+    """Return the type of a field's values other than null."""
     kind = schema.get("type", "string")
     return str(kind if isinstance(kind, str) else next((k for k in kind if k != "null"), "string"))
 
 
 def unit_of(schema: Mapping[str, Any]) -> str:
+    """Return the unit of a field as Markdown; empty if it has none."""
     return plain(str(schema.get("unit") or schema.get("units") or ""))
 
 
 def help_of(schema: Mapping[str, Any]) -> str:
-    """Description, help and limits of a field in one text."""
+    """Return the description, the help and the limits of a field as one text."""
     limits = {
         "minimum": "at least {}",
         "exclusiveMinimum": "more than {}",

@@ -109,7 +109,7 @@ def _form(workflow: Workflow, run: Run | None) -> None:
     wrong: list[Wrong] = st.session_state.setdefault("wrong", [])
     names = [_field(one.problem) for one in wrong]
     unfold = any(schema_form.hidden(workflow.params_schema, name) for name in names)
-    file_fields.look()
+    file_fields.load_files()
     summary = st.container(key="summary")
     form = schema_form.draw(workflow.params_schema, run.params if run else {}, unfold=unfold)
     with st.container(border=True, key="group-run"):

@@ -1,1 +1,1 @@
-"""What runs in the server of the portal: page shell, sign-in, CSP, theme."""
+"""The server side of the portal: HTML page, sign-in, account menu, Content-Security-Policy."""

@@ -1,4 +1,4 @@
-"""What a page may load, as a Content-Security-Policy."""
+"""Content-Security-Policy headers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import re
 from collections.abc import Mapping, Sequence
 
 
-def joined(parts: Mapping[str, Sequence[str]]) -> str:
-    """The header: directive → sources."""
-    return "; ".join(" ".join([name, *sources]) for name, sources in parts.items())
+def policy(directives: Mapping[str, Sequence[str]]) -> str:
+    """Return the value of the header. `directives` maps each directive to its sources."""
+    return "; ".join(" ".join([name, *sources]) for name, sources in directives.items())
 
 
-def hashed(page: str, element: str) -> list[str]:
-    """Sources that allow exactly what stands in the page's own `element`s without attributes."""
+def inline_hashes(page: str, element: str) -> list[str]:
+    """Return the sources that allow the inline `element`s of a page, those without attributes."""
     return [_hash(text) for text in re.findall(rf"<{element}>(.*?)</{element}>", page, re.DOTALL)]
 
 

@@ -1,7 +1,7 @@
 """The sign-in page of the portal: a token becomes a cookie that only the portal reads.
 
-It lies below the portal's own address, beside Streamlit's pages, and not at the API: so the cookie
-belongs to the portal also where the API has a host of its own, and the API takes no cookie at all.
+It is served below the portal's own address, not by the API. So the cookie belongs to the portal
+even where the API has its own host, and the API accepts no cookie at all.
 """
 
 from __future__ import annotations
@@ -21,109 +21,117 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.access.rate_limits import Rates
 from services.bootstrap import Services
-from services.errors import DatabaseUnavailable, NotSignedIn, RundeskError, TooMany
+from services.errors import DatabaseUnavailable, Message, NotSignedIn, RundeskError, TooMany
 from services.settings import Settings
-from ui.server.csp import hashed, joined
+from ui.server import csp
 
 ASSETS = Path(__file__).parents[1] / "assets"
-PLACE = "/sign-in"
-#: A page of the portal with its query: no scheme, host or path that leads elsewhere.
+SIGN_IN_PATH = "/sign-in"  # below the base path of the portal
+#: A page of the portal with its query; has no scheme, host or path, so it stays in the portal.
 TARGET = re.compile(r"[a-z]{0,20}(\?[A-Za-z0-9._~%=&+,:@-]{0,1000})?")
-LONGEST = 16 * 1024  # bytes of a form
+MAX_FORM_BYTES = 16 * 1024
 HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
+FOREIGN_PAGE = Message("foreign_origin", "You can sign in only from this page.")
+FORM_TOO_LARGE = Message(
+    "body_too_large",
+    "The form is larger than {limit} bytes.",
+    hint="A token is a single line that starts with rdk_.",
+)
 
 
 class SignIn:
-    """Answers at its own place; everything else is Streamlit's."""
+    """Middleware that serves the sign-in page and passes every other request to Streamlit."""
 
     def __init__(self, app: ASGIApp, settings: Settings, services: Callable[[], Services]) -> None:
         self._app = app
         self._services = services
         self._rates = Rates(settings)
-        self._offered = bool(settings.sign_in_by)
+        self._enabled = bool(settings.sign_in_by)
         self._public = urlsplit(settings.public_portal_url)
         self._base = self._public.path.rstrip("/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        ours = self._offered and scope["type"] == "http" and scope["path"] == self._base + PLACE
-        if not ours:
+        path = self._base + SIGN_IN_PATH
+        if not (self._enabled and scope["type"] == "http" and scope["path"] == path):
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
         if request.method in ("GET", "HEAD"):
-            reply = await to_thread.run_sync(self._ask, request)
+            reply = await to_thread.run_sync(self._show, request)
         elif request.method == "POST":
-            reply = await self._take(request)
+            reply = await self._submit(request)
         else:
             reply = Response(status_code=405, headers={"Allow": "GET, HEAD, POST"})
         await reply(scope, receive, send)
 
-    def _ask(self, request: Request) -> Response:
-        """The form, or straight on for who is signed in."""
-        to, told = _target(request.query_params.get("to", "")), ""
+    def _show(self, request: Request) -> Response:
+        """Return the form; redirect a user who is signed in to the page they came from."""
+        to, notice = _target(request.query_params.get("to", "")), ""
         services = self._services()
-        given = request.cookies.get(services.sessions.cookie, "")
+        session = request.cookies.get(services.sessions.cookie, "")
         try:
-            services.sessions.actor_of(request.headers, given)
-            return self._on(to)
+            services.sessions.actor_of(request.headers, session)
+            return self._redirect(to)
         except NotSignedIn as error:
-            told = error.message if given else ""
+            notice = error.message if session else ""
         except DatabaseUnavailable as error:
             return self._page(to, error.message, status=503)
-        return self._page(to, told)
+        return self._page(to, notice)
 
-    async def _take(self, request: Request) -> Response:
-        """Sign in with the token of the form."""
-        if not self._own(request):
-            return self._page("", "A page of another site may not sign you in.", status=403)
+    async def _submit(self, request: Request) -> Response:
+        """Sign in with the token of a submitted form."""
+        if not self._is_own_page(request):
+            return self._page("", str(FOREIGN_PAGE()), status=403)
         body = b""
         async for part in request.stream():
             body += part
-            if len(body) > LONGEST:
-                return self._page("", "That is larger than a token can be.", status=413)
+            if len(body) > MAX_FORM_BYTES:
+                text = FORM_TOO_LARGE(limit=MAX_FORM_BYTES)
+                return self._page("", f"{text} {text.hint}", status=413)
         form = parse_qs(body.decode("utf-8", "replace"))
         token, to = form.get("token", [""])[0].strip(), _target(form.get("to", [""])[0])
-        return await to_thread.run_sync(self._begin, request, token, to)
+        return await to_thread.run_sync(self._start_session, request, token, to)
 
-    def _begin(self, request: Request, token: str, to: str) -> Response:
+    def _start_session(self, request: Request, token: str, to: str) -> Response:
+        """Redirect to page `to` with the cookie of a new session; end the previous session."""
         sessions = self._services().sessions
         try:
-            made = sessions.begin(token)
-            if before := request.cookies.get(sessions.cookie):
-                sessions.end(before)
+            session = sessions.begin(token)
+            if previous := request.cookies.get(sessions.cookie):
+                sessions.end(previous)
         except RundeskError as error:
             return self._refused(request, to, error)
-        reply = self._on(to)
+        reply = self._redirect(to)
         reply.set_cookie(
             sessions.cookie,
-            made.secret,
-            expires=made.expires,
+            session.secret,
+            expires=session.expires,
             path=self._base or "/",
             secure=self._public.scheme == "https",
             httponly=True,
-            samesite="lax",  # it comes along when a link of a mail leads to a run
+            samesite="lax",  # sent along when a link in an e-mail opens a run
         )
         return reply
 
     def _refused(self, request: Request, to: str, error: RundeskError) -> Response:
-        """What is wrong, in words. Who tries too often hears that; a good token counts still."""
+        """Return the form with the error. Only failed attempts are limited, not valid tokens."""
         try:
             if isinstance(error, NotSignedIn):
                 self._rates.spend("sign-in", request.client.host if request.client else "")
-        except TooMany as enough:
-            words = f"{enough.message} {enough.hint}"
-            reply = self._page(to, words, status=429)
-            reply.headers["Retry-After"] = str(enough.seconds)
+        except TooMany as limited:
+            notice = f"{limited.message} {limited.hint}"
+            reply = self._page(to, notice, status=429)
+            reply.headers["Retry-After"] = str(limited.seconds)
             return reply
         status = 503 if isinstance(error, DatabaseUnavailable) else 401
         return self._page(to, f"{error.message} {error.hint}".strip(), status=status)
 
-    def _own(self, request: Request) -> bool:
-        """Whether a form was sent by this page. Browsers name its origin; programs do not."""
+    def _is_own_page(self, request: Request) -> bool:
+        """Whether this page sent the form. Browsers send its origin; other programs need not."""
         origin = request.headers.get("Origin")
         if origin is None:
             return request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
@@ -131,17 +139,17 @@ class SignIn:
         same = urlsplit(origin).netloc == request.headers.get("Host", "").lower()
         return origin == public or (same and origin != "null")
 
-    def _on(self, to: str) -> Response:
+    def _redirect(self, to: str) -> Response:
         return RedirectResponse(f"{self._base}/{to}", status_code=303, headers=HEADERS)
 
-    def _page(self, to: str, told: str, *, status: int = 200) -> Response:
+    def _page(self, to: str, notice: str, *, status: int = 200) -> Response:
         wrong = ' wrong" role="alert' if status != 200 else '" role="status'
         page = Template((ASSETS / "sign_in.html").read_text(encoding="utf-8")).substitute(
             base=self._base,
-            action=self._base + PLACE,
+            action=self._base + SIGN_IN_PATH,
             icon=base64.b64encode((ASSETS / "icon.svg").read_bytes()).decode(),
             logo=(ASSETS / "logo.svg").read_text(encoding="utf-8"),
-            told=f'<p id="told" class="told{wrong}">{html.escape(told)}</p>' if told else "",
+            told=f'<p id="told" class="told{wrong}">{html.escape(notice)}</p>' if notice else "",
             invalid=' aria-invalid="true" aria-describedby="told help"'
             if status == 401
             else ' aria-describedby="help"',
@@ -150,42 +158,43 @@ class SignIn:
         return HTMLResponse(page, status, {**HEADERS, "Content-Security-Policy": _policy(page)})
 
 
-async def turned_away(
+async def redirect_to_sign_in(
     request: Request, settings: Settings, services: Callable[[], Services]
 ) -> Response | None:
-    """For who opens a page of the portal and is not signed in: on to the sign-in page."""
+    """Return a redirect to the sign-in page for a user who is not signed in, else None."""
     if not settings.sign_in_by:
         return None
 
-    def ask() -> Response | None:
+    def check() -> Response | None:
         sessions = services().sessions
         try:
             sessions.actor_of(request.headers, request.cookies.get(sessions.cookie, ""))
         except NotSignedIn:
-            return RedirectResponse(address(settings, request.url), 303, headers=HEADERS)
-        except DatabaseUnavailable:  # the page says so, and comes back by itself
+            return RedirectResponse(sign_in_url(settings, request.url), 303, headers=HEADERS)
+        except DatabaseUnavailable:  # the page shows a banner and reconnects
             pass
         return None
 
-    return await to_thread.run_sync(ask)
+    return await to_thread.run_sync(check)
 
 
-def address(settings: Settings, page: object) -> str:
-    """Where to sign in, from a page of the portal, and back to it afterwards."""
+def sign_in_url(settings: Settings, page: object) -> str:
+    """Return the address of the sign-in page that returns to `page`, a URL of the portal."""
     parts, base = urlsplit(str(page)), urlsplit(settings.public_portal_url).path.rstrip("/")
     query = f"?{parts.query}" if parts.query else ""
     to = _target(parts.path.removeprefix(base).strip("/") + query)
-    return f"{base}{PLACE}" + (f"?to={quote(to, safe='')}" if to else "")
+    return f"{base}{SIGN_IN_PATH}" + (f"?to={quote(to, safe='')}" if to else "")
 
 
 def _target(to: str) -> str:
+    """Return `to` if it is a page of the portal, else the start page."""
     return to if TARGET.fullmatch(to) else ""
 
 
 def _policy(page: str) -> str:
-    """The page loads its font and runs nothing."""
-    styles = hashed(page, "style")
-    return joined(
+    """Return the policy of the sign-in page: it loads its font and runs no script."""
+    styles = csp.inline_hashes(page, "style")
+    return csp.policy(
         {
             "default-src": ["'none'"],
             "style-src": styles,

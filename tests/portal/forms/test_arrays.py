@@ -1,4 +1,4 @@
-"""Arrays of objects in a form: a table where they hold single values, else one frame for each."""
+"""Arrays of objects in a form: a table if they hold single values, else one frame per object."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def form(portal, services, settings, actor):
 
 
 def problems(session):
-    found = [text.value.replace("\\", "") for text in session.markdown]
-    return [text for text in found if text.startswith(":red[:material/error:")]
+    texts = [text.value.replace("\\", "") for text in session.markdown]
+    return [text for text in texts if text.startswith(":red[:material/error:")]
 
 
 def params(scenes):
@@ -43,8 +43,8 @@ def test_objects_of_single_values_are_rows_of_a_table(form, scenes):
     columns = json.loads(grid(form).proto.columns)
     assert columns["name"]["label"] == "Name *"
     assert columns["against"]["default"] == "mock"
-    told = [columns[name]["type_config"]["options"] for name in ("against", "paired")]
-    values = [{one if isinstance(one, str) else one["value"] for one in many} for many in told]
+    choices = [columns[name]["type_config"]["options"] for name in ("against", "paired")]
+    values = [{one if isinstance(one, str) else one["value"] for one in many} for many in choices]
     assert values == [{"control", "mock"}, {"true", "false"}]
     session = send(form, [{**CONTRAST, "fold": "0"}, {"name": "<b>"}])
     assert [problem[len(":red[:material/error: ") : -1] for problem in problems(session)] == [
@@ -60,7 +60,7 @@ def test_objects_of_single_values_are_rows_of_a_table(form, scenes):
     ]
 
 
-def test_other_objects_have_a_frame_each_that_keeps_its_values(form, scenes):
+def test_other_objects_have_frames_that_keep_their_values(form, scenes):
     for _ in range(2):
         form.button(key="field-stages-add").click().run()
     assert form.button(key="field-stages-add").disabled  # two are allowed
@@ -82,7 +82,7 @@ def test_other_objects_have_a_frame_each_that_keeps_its_values(form, scenes):
     assert params(scenes)["stages"] == [{"tool": "kept", "trim": {"to": 4}}, {"tool": "next"}]
 
 
-def test_run_again_fills_them_in(portal, form, scenes):
+def test_run_again_fills_in_arrays(portal, form, scenes):
     form.button(key="field-stages-add").click().run()
     form.text_input(key="field-stages.0.tool").set_value("first")
     send(form, [CONTRAST])
@@ -96,7 +96,7 @@ def test_run_again_fills_them_in(portal, form, scenes):
     assert newest.params == before
 
 
-def test_values_that_were_cleared_do_not_come_back_as_the_default(form, scenes):
+def test_cleared_values_do_not_become_the_default(form, scenes):
     form.multiselect(key="field-sizes").set_value([])
     form.button(key="start").click().run()
     assert params(scenes)["sizes"] == []

@@ -1,4 +1,4 @@
-"""The table of a sample sheet parameter: filled in every way, told what is wrong, submitted."""
+"""The table of a sample sheet parameter: filled in every way, checked and submitted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def form(portal, files):
 
 
 def rows(session):
-    """What the table holds, as it would be submitted."""
+    """The rows of the table, as the form would submit them."""
     assert not session.exception
     return session.session_state[KEY]
 
@@ -60,29 +60,31 @@ def runs(scenes):
 
 
 def read(session, services, actor, text, name="table.csv"):
-    """A table file arrives in its box."""
+    """Upload a table file in its box."""
     file = services.files.register(actor, name, io.BytesIO(text.encode()))
     return arrive(session, f"{KEY}-table", (name + file.id, file.id))
 
 
-def test_empty_table_says_what_to_do_and_has_the_columns_of_the_schema(form):
+def test_empty_table_has_a_hint_and_the_columns_of_the_schema(form):
     assert rows(form) == []
-    assert any(text.startswith("No rows yet. Type into the table") for text in captions(form))
+    assert any(
+        text.startswith("No rows yet. Type or paste into the table") for text in captions(form)
+    )
     assert list(grid(form).value.columns) == ["sample", "fastq_1", "fastq_2", "depth", "group"]
     config = json.loads(grid(form).proto.columns)
     assert config["sample"]["label"] == "Sample *"
-    told = config["fastq_1"]["type_config"]
-    assert told["type"] == "selectbox"
-    options = {option if isinstance(option, str) else option["value"] for option in told["options"]}
+    column = config["fastq_1"]["type_config"]
+    assert column["type"] == "selectbox"
+    options = {item if isinstance(item, str) else item["value"] for item in column["options"]}
     assert options == {"a_R1.fastq", "a_R2.fastq", "b.fastq"}
 
 
-def test_typed_cells_are_told_one_by_one_and_submitted_by_their_files(form, files, scenes):
+def test_typed_cells_are_checked_and_submitted_with_the_ids_of_files(form, files, scenes):
     row = {"sample": "a b", "fastq_1": "a_R1.fastq", "depth": "3"}
     session = edit(form, added=[row, {}])
     assert rows(session) == [{**row, "depth": 3}]
     assert problems(session) == ["Row 1, Sample: Use letters, digits, - and _ only."]
-    assert any(text.startswith("1 row, 1 thing to mend") for text in captions(session))
+    assert any(text == "1 row, 1 problem" for text in captions(session))
     session.button(key="start").click()
     session = edit(session, added=[row])
     assert runs(scenes) == []
@@ -91,7 +93,7 @@ def test_typed_cells_are_told_one_by_one_and_submitted_by_their_files(form, file
     assert rows(session) == [{**row, "depth": 3}]
     session = edit(session, added=[{**row, "sample": "a"}])
     assert problems(session) == []
-    assert "1 row. All is in order." in captions(session)
+    assert "1 row, no problems found." in captions(session)
     session.button(key="start").click()
     session = edit(session, added=[{**row, "sample": "a"}])
     (run,) = runs(scenes)
@@ -116,9 +118,7 @@ def test_table_file_fills_the_table_and_can_be_undone(form, services, actor):
     assert rows(session)[0]["depth"] == "x"
 
 
-def test_what_is_lost_of_a_table_file_is_told_and_a_broken_one_changes_nothing(
-    form, services, actor
-):
+def test_lost_cells_are_noted_and_a_broken_table_file_changes_nothing(form, services, actor):
     session = read(form, services, actor, "Sample,First reads,Depth\na,a_R1.fastq,=1+1\n")
     assert rows(session) == [{"sample": "a", "fastq_1": "a_R1.fastq"}]
     assert "C2: This cell holds a formula: =1+1" in session.warning[0].value.replace("\\", "")
@@ -128,7 +128,7 @@ def test_what_is_lost_of_a_table_file_is_told_and_a_broken_one_changes_nothing(
 
 
 @pytest.mark.parametrize("head", ["Sample ID\tFirst reads\tDepth\n", ""])
-def test_pasted_rows_are_taken_with_and_without_header(form, head):
+def test_pasted_rows_are_read_with_and_without_header(form, head):
     second = "" if head else "\t"
     form.text_area(key=f"{KEY}-paste").set_value(f"{head}a\tb.fastq\t{second}4\n")
     form.button(key=f"{KEY}-use").click().run()
@@ -136,7 +136,7 @@ def test_pasted_rows_are_taken_with_and_without_header(form, head):
     assert form.text_area(key=f"{KEY}-paste").value == ""
 
 
-def test_chosen_files_are_paired_and_those_left_over_told(form, files, services, actor):
+def test_selected_files_are_paired_and_files_without_mate_noted(form, files, services, actor):
     late = services.files.register(actor, "late_R2.fastq", io.BytesIO(b"late"))
     session = arrive(form, f"{KEY}-files", ("late", late.id))
     pair = session.multiselect(key=f"{KEY}-pair")
@@ -150,7 +150,7 @@ def test_chosen_files_are_paired_and_those_left_over_told(form, files, services,
     assert "late_R2.fastq has no first mate" in session.warning[0].value.replace("\\", "")
 
 
-def test_files_of_the_same_name_are_told_apart(portal, files, services, actor, scenes):
+def test_files_with_the_same_name_have_different_labels(portal, files, services, actor, scenes):
     other = services.files.register(actor, "b.fastq", io.BytesIO(b"another"))
     session = portal("new", workflow="samples")
     config = json.loads(grid(session).proto.columns)["fastq_1"]["type_config"]["options"]
@@ -160,7 +160,7 @@ def test_files_of_the_same_name_are_told_apart(portal, files, services, actor, s
     assert labels["a_R1.fastq"] == "a_R1.fastq"
 
 
-def test_rows_survive_another_page(form, services, actor):
+def test_rows_are_kept_while_another_page_is_open(form, services, actor):
     read(form, services, actor, RIGHT)
     form.query_params.clear()
     form._page_hash = calc_hash("runs")
@@ -172,7 +172,7 @@ def test_rows_survive_another_page(form, services, actor):
     assert grid(form).value["sample"].tolist() == ["a", "b"]
 
 
-def test_run_again_begins_with_the_rows_of_that_run(portal, files, scenes, services, actor):
+def test_run_again_fills_in_the_rows_of_that_run(portal, files, scenes, services, actor):
     row = {"sample": "a", "fastq_1": files["b.fastq"].id, "group": "treated"}
     sheet = services.files.register(actor, "s.csv", io.BytesIO(RIGHT.encode()))
     for samples, first in (([row], "b.fastq"), (sheet.id, "a_R1.fastq")):

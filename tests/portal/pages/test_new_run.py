@@ -61,7 +61,7 @@ def test_card_leads_to_the_form(portal):
 def test_form_is_drawn_from_the_schema(portal):
     session = portal("new", workflow="shapes")
     assert not session.exception
-    assert [heading.value for heading in session.subheader] == ["Input", "Fields", "This run"]
+    assert [heading.value for heading in session.subheader] == ["Input", "Fields", "Name and tags"]
     assert session.selectbox(key="field-table").label == "Table *"
     assert session.selectbox(key="field-mode").options == ["fast", "slow"]
     assert session.selectbox(key="field-mode").value == "fast"
@@ -160,7 +160,7 @@ def test_what_is_no_json_is_said_beside_the_field(portal, scenes):
     session = upload(portal("new", workflow="shapes"), "table")
     session.text_area(key="field-extra").set_value("{nonsense").run()
     session.button(key="start").click().run()
-    assert "This is not JSON" in problems(session)[0]
+    assert "Invalid JSON in line 1, column 2: " in problems(session)[0]
     assert runs(scenes) == []
 
 
@@ -307,7 +307,7 @@ def test_error_inside_a_nested_object_stands_beside_its_field(portal, scenes):
 def test_retries_and_priority_are_folded_under_more(portal, scenes):
     session = portal("new", workflow="depends")
     more = session.expander[-1]
-    assert (more.label, more.proto.expanded) == ("More", False)
+    assert (more.label, more.proto.expanded) == ("Run options", False)
     session.number_input(key="run-retries").set_value(2)
     session.number_input(key="run-priority").set_value(3)
     session.button(key="start").click().run()

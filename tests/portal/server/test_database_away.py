@@ -15,7 +15,7 @@ from ui import errors
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Mongod]:
-    """A MongoDB of its own, which the test may stop."""
+    """A MongoDB that the test may stop."""
     port = free_port()
     mongod = Mongod(find("", tmp_path / "lib"), tmp_path / "db", port)
     mongod.start()
@@ -28,7 +28,7 @@ def settings(settings: Settings, server: Mongod) -> Settings:
     return replace(settings, mongodb_uri=Settings(db_port=server.port).uri)
 
 
-def test_portal_is_calm_while_the_database_is_away_and_comes_back(
+def test_unavailable_database_shows_a_banner_and_keeps_pages_until_it_is_back(
     portal, scenes, server, monkeypatch
 ):
     run = scenes.complete(name="my run")

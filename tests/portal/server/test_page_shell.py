@@ -12,7 +12,7 @@ from ui.server.page_shell import Shell
 
 
 def sent(settings, kind, status=200):
-    """Start and body of what the shell makes of an inner reply."""
+    """Return the headers and the body that the shell sends for a reply of this kind."""
 
     async def inner(scope, receive, send):
         headers = [(b"content-type", kind.encode())]
@@ -33,28 +33,28 @@ def sent(settings, kind, status=200):
 @pytest.mark.parametrize(
     ("address", "base"), [("", "/"), ("https://desk.example/portal/", "/portal")]
 )
-def test_page_knows_where_it_lives(settings, address, base):
+def test_page_has_the_address_of_the_server(settings, address, base):
     _, page = sent(replace(settings, portal_url=address), "text/html; charset=utf-8")
     assert f'<script>window.__streamlit={{BACKEND_BASE_URL:location.origin+"{base}"}}' in page
     assert "<title>Rundesk</title>" in page
     assert "st-key-failure" in page.partition("<style>")[2]
 
 
-def test_page_may_load_from_portal_and_api_only(settings):
+def test_page_may_load_only_from_portal_and_api(settings):
     headers, page = sent(settings, "text/html")
     policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
     assert policy["default-src"] == "'self'"
     assert policy["frame-src"] == f"'self' {settings.public_api_url}"
     assert "'unsafe-inline'" not in policy["script-src"]
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    assert len(scripts) == 4  # where it lives, Streamlit's own, what counts as typed, tables
+    assert len(scripts) == 4  # address, Streamlit's own, typed.js, tables.js
     for script in scripts:
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy["script-src"]
 
 
 @pytest.mark.parametrize(("kind", "status"), [("text/javascript", 200), ("text/html", 404)])
-def test_other_replies_pass_as_they_are(settings, kind, status):
+def test_other_replies_are_not_changed(settings, kind, status):
     headers, body = sent(settings, kind, status)
     assert body == "inner"
     assert headers == {"content-type": kind}

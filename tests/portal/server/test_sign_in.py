@@ -1,4 +1,4 @@
-"""The sign-in page, as a browser and as a foreign page ask for it; and the portal's own states."""
+"""The sign-in page, requested by browsers and by foreign pages, and sign-in in the portal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.bootstrap import build
 from services.models import Actor, Scope, TokenRequest
 from tests.helpers.scenes import Scenes
 from ui import context as surroundings
-from ui.server.sign_in import LONGEST, PLACE, SignIn, turned_away
+from ui.server.sign_in import MAX_FORM_BYTES, SIGN_IN_PATH, SignIn, redirect_to_sign_in
 
 ORIGIN = "http://127.0.0.1:8501"
 WRONG = "rdk_" + "A" * 43
@@ -33,13 +33,13 @@ class Reply:
 
     @property
     def cookie(self):
-        """Name, value and flags of the cookie that is set."""
+        """The cookie that the reply sets: name, and value with flags."""
         ((name, morsel),) = SimpleCookie(self.headers["set-cookie"]).items()
         return name, morsel
 
 
-def exchange(app, method="GET", path=PLACE, query="", body=b"", **headers):
-    """One request to an ASGI app."""
+def exchange(app, method="GET", path=SIGN_IN_PATH, query="", body=b"", **headers):
+    """Send one request to an ASGI app."""
     given = {"host": "127.0.0.1:8501", **{k.replace("_", "-"): v for k, v in headers.items()}}
     scope = {
         "type": "http",
@@ -93,19 +93,20 @@ def token(desk, owner="ann", scope=Scope.SUBMIT):
     return desk.services.tokens.create(local_actor(), request)
 
 
-def post(app, secret, to="", path=PLACE, **headers):
+def post(app, secret, to="", path=SIGN_IN_PATH, **headers):
     body = urlencode({"token": secret, "to": to}).encode()
     return exchange(app, "POST", path, body=body, **{"origin": ORIGIN, **headers})
 
 
-def told(reply):
-    found = re.search(r'<p id="told"[^>]*>(.*?)</p>', reply.text)
-    return found[1] if found else ""
+def notice(reply):
+    """The message above the form."""
+    match = re.search(r'<p id="told"[^>]*>(.*?)</p>', reply.text)
+    return match[1] if match else ""
 
 
-def test_page_asks_for_a_token_and_loads_nothing_from_elsewhere(desk):
+def test_page_has_a_token_field_and_loads_nothing_from_other_hosts(desk):
     reply = exchange(desk.app, query="to=run%3Fid%3D1")
-    assert (reply.status, told(reply)) == (200, "")
+    assert (reply.status, notice(reply)) == (200, "")
     assert 'type="password"' in reply.text
     assert 'name="to" type="hidden" value="run?id=1"' in reply.text
     assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)|<script|style=", reply.text)
@@ -116,7 +117,7 @@ def test_page_asks_for_a_token_and_loads_nothing_from_elsewhere(desk):
     assert reply.headers["cache-control"] == "no-store"
 
 
-def test_good_token_sets_a_cookie_and_leads_back(desk):
+def test_valid_token_sets_a_cookie_and_redirects_to_the_page(desk):
     made = token(desk)
     reply = post(desk.app, f" {made.secret}\n", "run?id=65f0c0ffee0123456789abcd")
     assert reply.status == 303
@@ -132,20 +133,20 @@ def test_good_token_sets_a_cookie_and_leads_back(desk):
     assert (signed_in.status, signed_in.headers["location"]) == (303, "/files")
 
 
-def test_signing_in_again_ends_the_session_before(desk):
+def test_second_sign_in_ends_the_first_session(desk):
     made, sessions = token(desk), desk.services.sessions
     _, first = post(desk.app, made.secret).cookie
     _, second = post(desk.app, made.secret, cookie=f"{sessions.cookie}={first.value}").cookie
     assert sessions.actor_of({}, second.value).id == "ann"
     reply = exchange(desk.app, cookie=f"{sessions.cookie}={first.value}")
-    assert (reply.status, told(reply)) == (200, "You are signed out.")
+    assert (reply.status, notice(reply)) == (200, "You are signed out.")
 
 
 def test_behind_a_proxy_the_cookie_is_for_https_and_the_portals_path(desk):
     public = replace(desk.settings, portal_url="https://desk.example.org/rundesk/")
     app = app_of(desk.services, public)
-    place = f"/rundesk{PLACE}"
-    assert exchange(app, path=PLACE).text == "Streamlit"
+    place = f"/rundesk{SIGN_IN_PATH}"
+    assert exchange(app, path=SIGN_IN_PATH).text == "Streamlit"
     assert f'action="{place}"' in exchange(app, path=place).text
     secret = token(desk).secret
     reply = post(app, secret, "files", place, origin="https://desk.example.org")
@@ -170,14 +171,14 @@ def test_behind_a_proxy_the_cookie_is_for_https_and_the_portals_path(desk):
         "x" * 2000,
     ],
 )
-def test_it_leads_nowhere_but_to_pages_of_the_portal(desk, to):
+def test_redirect_goes_only_to_pages_of_the_portal(desk, to):
     reply = post(desk.app, token(desk).secret, to)
     assert (reply.status, reply.headers["location"]) == (303, "/")
     asked = exchange(desk.app, query=urlencode({"to": to}))
     assert 'name="to" type="hidden" value=""' in asked.text
 
 
-def test_what_is_wrong_with_a_token_is_said(desk):
+def test_invalid_token_is_refused_with_the_reason(desk):
     revoked, expired = token(desk), token(desk)
     desk.services.tokens.revoke(local_actor(), revoked.id)
     past = datetime.now(UTC) - timedelta(days=1)
@@ -190,14 +191,14 @@ def test_what_is_wrong_with_a_token_is_said(desk):
     ):
         reply = post(app_of(desk.services, desk.settings), secret, "files")
         assert reply.status == 401
-        assert words in told(reply)
+        assert words in notice(reply)
         assert 'role="alert"' in reply.text
         assert 'value="files"' in reply.text
         assert "set-cookie" not in reply.headers
         assert secret not in reply.text
     for secret in ("", "x", "<b>x</b>", "rdk_\0"):
         reply = post(app_of(desk.services, desk.settings), secret)
-        assert told(reply) == "This is no token of this desk. One begins with rdk_."
+        assert notice(reply) == "This is no token of this desk. One begins with rdk_."
 
 
 @pytest.mark.parametrize(
@@ -209,49 +210,49 @@ def test_what_is_wrong_with_a_token_is_said(desk):
         {"origin": "https://127.0.0.1.evil.example:8501"},
     ],
 )
-def test_a_page_of_another_site_signs_nobody_in(desk, headers):
+def test_form_of_another_site_is_refused(desk, headers):
     reply = post(desk.app, token(desk).secret, **headers)
     assert reply.status == 403
     assert "set-cookie" not in reply.headers
 
 
-def test_without_an_origin_the_browser_says_where_it_comes_from(desk):
+def test_form_without_origin_is_checked_by_its_fetch_site(desk):
     body = urlencode({"token": token(desk).secret}).encode()
     for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 303)):
         assert exchange(desk.app, "POST", body=body, sec_fetch_site=site).status == status
     assert exchange(desk.app, "POST", body=body).status == 303
 
 
-def test_wrong_tokens_are_counted_and_good_ones_count_still(desk):
+def test_invalid_tokens_are_rate_limited_and_valid_ones_are_not(desk):
     assert [post(desk.app, WRONG).status for _ in range(5)] == [401, 401, 401, 429, 429]
     reply = post(desk.app, WRONG)
     assert 1 <= int(reply.headers["retry-after"]) <= 60
-    assert "Try again in" in told(reply)
+    assert "Try again in" in notice(reply)
     assert post(desk.app, token(desk).secret).status == 303
 
 
-def test_other_requests_are_refused_or_streamlits(desk):
+def test_other_requests_are_refused_or_passed_to_streamlit(desk):
     assert exchange(desk.app, "DELETE").status == 405
-    assert exchange(desk.app, "POST", body=b"x" * (LONGEST + 1), origin=ORIGIN).status == 413
+    assert exchange(desk.app, "POST", body=b"x" * (MAX_FORM_BYTES + 1), origin=ORIGIN).status == 413
     assert exchange(desk.app, path="/run").text == "Streamlit"
     without = app_of(desk.services, replace(desk.settings, sign_in_by=""))
     assert exchange(without).text == "Streamlit"
 
 
-def test_database_that_is_away_is_said(desk):
+def test_unavailable_database_is_reported(desk):
     settings = replace(desk.settings, mongodb_uri="", db_port=1)
     services = build(settings, patience=0.1)
     reply = post(app_of(services, settings), token(desk).secret)
     services.close()
-    assert (reply.status, told(reply)) == (503, "The database does not answer at the moment.")
+    assert (reply.status, notice(reply)) == (503, "The database is not responding.")
 
 
-def test_who_opens_a_page_without_a_session_is_led_to_the_sign_in(desk):
+def test_page_without_session_redirects_to_the_sign_in_page(desk):
     def opened(settings=desk.settings, **headers):
         sent = [(name.encode(), value.encode()) for name, value in headers.items()]
         scope = {"type": "http", "method": "GET", "path": "/run", "query_string": b"id=1&tab=log"}
         request = Request({**scope, "headers": [(b"host", b"127.0.0.1"), *sent]})
-        return asyncio.run(turned_away(request, settings, lambda: desk.services))
+        return asyncio.run(redirect_to_sign_in(request, settings, lambda: desk.services))
 
     reply = opened()
     assert reply.status_code == 303
@@ -266,7 +267,7 @@ def test_who_opens_a_page_without_a_session_is_led_to_the_sign_in(desk):
 
 @pytest.fixture
 def browser(monkeypatch):
-    """What the browser's cookie holds: AppTest has no browser."""
+    """The session cookie of the browser, which AppTest does not have."""
     held = {"session": ""}
     monkeypatch.setattr(surroundings, "session", lambda: held["session"])
     return held
@@ -276,7 +277,7 @@ def words(session):
     return [text.value.replace("\\", "") for text in (*session.title, *session.markdown)]
 
 
-def test_portal_asks_calmly_who_is_not_signed_in(portal, desk, browser):
+def test_portal_without_session_asks_to_sign_in_without_an_error(portal, desk, browser):
     session = portal("run", id="65f0c0ffee0123456789abcd")
     assert not session.exception
     assert not (*session.error, *session.warning)
@@ -284,7 +285,7 @@ def test_portal_asks_calmly_who_is_not_signed_in(portal, desk, browser):
     assert 'href="/sign-in' in session.get("html")[0].proto.body
 
 
-def test_portal_behind_a_signing_in_proxy_says_where_to_go(portal, settings, monkeypatch):
+def test_portal_behind_a_proxy_names_the_address_to_sign_in(portal, settings, monkeypatch):
     monkeypatch.setenv("RUNDESK_SIGN_IN", "")
     monkeypatch.setenv("RUNDESK_REMOTE_USER_HEADER", "X-User")
     monkeypatch.setenv("RUNDESK_REMOTE_USER_SECRET", "s" * 16)
@@ -295,7 +296,7 @@ def test_portal_behind_a_signing_in_proxy_says_where_to_go(portal, settings, mon
     assert not session.get("html")
 
 
-def test_portal_tells_who_is_signed_in_shows_only_theirs_and_signs_out(portal, desk, browser):
+def test_portal_shows_the_user_and_their_runs_and_signs_out(portal, desk, browser):
     for owner in ("ann", "ben"):
         Scenes(desk.services, Actor(id=owner)).waiting(workflow="shapes", name=f"of {owner}")
     browser["session"] = desk.services.sessions.begin(token(desk, "ann").secret).secret
@@ -310,7 +311,7 @@ def test_portal_tells_who_is_signed_in_shows_only_theirs_and_signs_out(portal, d
     assert "visitor" not in session.session_state
 
 
-def test_session_that_ends_while_a_page_is_open_leads_to_the_question(portal, desk, browser):
+def test_session_that_ends_while_a_page_is_open_asks_to_sign_in(portal, desk, browser):
     made = token(desk)
     browser["session"] = desk.services.sessions.begin(made.secret).secret
     session = portal("files")
@@ -321,7 +322,7 @@ def test_session_that_ends_while_a_page_is_open_leads_to_the_question(portal, de
     assert "You are signed out." in words(session)
 
 
-def test_tab_that_comes_back_as_somebody_else_has_forgotten(portal, desk, browser):
+def test_tab_of_another_user_has_no_state_of_the_previous_one(portal, desk, browser):
     browser["session"] = desk.services.sessions.begin(token(desk, "ann").secret).secret
     session = portal("files")
     session.session_state["links"] = {"kept": "of ann"}
@@ -332,7 +333,7 @@ def test_tab_that_comes_back_as_somebody_else_has_forgotten(portal, desk, browse
     assert "kept" not in session.session_state["links"]
 
 
-def test_token_that_allows_only_to_look_offers_nothing_else(portal, desk, browser):
+def test_read_only_token_disables_every_change(portal, desk, browser):
     scenes = Scenes(desk.services, Actor(id="ann"))
     live, over = scenes.running(), scenes.failed(workflow="shapes")
     browser["session"] = desk.services.sessions.begin(token(desk, "ann", Scope.READ).secret).secret
@@ -350,7 +351,7 @@ def test_token_that_allows_only_to_look_offers_nothing_else(portal, desk, browse
         found = {one.key: one for one in session.button}
         for key in keys:
             assert found[key].disabled, (name, key)
-            assert found[key].help == "The token you signed in with allows only to look."
+            assert found[key].help == surroundings.ONLY_LOOK
         assert not session.get("bidi_component"), name  # no uploader
     (more,) = pages["over"][0].get("menu_button") or [None]
     assert more is None or list(more.proto.options) == [":material/link: Share"]

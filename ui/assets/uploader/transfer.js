@@ -1,60 +1,60 @@
-// Sends files to the API in slices (tus 1.0). Lives as long as the page, so that an upload goes on
-// while another view is open; what is unfinished is remembered, so that it goes on after a reload.
+// Uploads files to the API in slices (tus 1.0). The uploads belong to the browser tab, so they continue
+// while another page is open. Unfinished uploads are kept in localStorage and continue after a reload.
 
-const SLICE = 8 * 1024 * 1024; // bytes of one request
-const AT_ONCE = 3; // files
-const WINDOW = 6000; // ms over which the rate is taken
-const SHORTEST_WAIT = 500; // ms between two tries
-const LONGEST_WAIT = 15000;
-const KEPT = 7 * 24 * 3600 * 1000; // ms; the API forgets an upload then, too
-const MEMORY = "rundesk-upload ";
-const AGAIN = new Set([0, 408, 409, 423, 425, 429, 500, 502, 503, 504]);
+const SLICE_BYTES = 8 * 1024 * 1024; // of one request
+const MAX_PARALLEL = 3; // files
+const RATE_WINDOW_MS = 6000;
+const MIN_RETRY_MS = 500;
+const MAX_RETRY_MS = 15000;
+const KEEP_MS = 7 * 24 * 3600 * 1000; // the API discards an unfinished upload after the same time
+const KEY_PREFIX = "rundesk-upload "; // in localStorage
+const RETRIED = new Set([0, 408, 409, 423, 425, 429, 500, 502, 503, 504]);
 
 class Refused extends Error {
-  constructor(status, words) {
-    super(words);
+  constructor(status, message) {
+    super(message);
     this.status = status;
   }
 }
 
 const memory = {
   entries() {
-    const found = [];
+    const entries = [];
     try {
       for (const key of Object.keys(localStorage)) {
-        if (!key.startsWith(MEMORY)) continue;
+        if (!key.startsWith(KEY_PREFIX)) continue;
         const entry = JSON.parse(localStorage.getItem(key));
-        if (Date.now() - entry.at < KEPT) found.push({ ...entry, key });
+        if (Date.now() - entry.at < KEEP_MS) entries.push({ ...entry, key });
         else localStorage.removeItem(key);
       }
-    } catch { /* a browser that keeps nothing */ }
-    return found;
+    } catch { /* localStorage is not available */ }
+    return entries;
   },
   get(key) {
     return this.entries().find((entry) => entry.key === key);
   },
   put(key, entry) {
-    try { localStorage.setItem(key, JSON.stringify({ ...entry, at: Date.now() })); } catch { /* ditto */ }
+    try { localStorage.setItem(key, JSON.stringify({ ...entry, at: Date.now() })); } catch { /* not available */ }
   },
   drop(key) {
-    try { localStorage.removeItem(key); } catch { /* ditto */ }
+    try { localStorage.removeItem(key); } catch { /* not available */ }
   },
 };
 
 class Uploads extends EventTarget {
   tasks = [];
-  link = null; // address of uploads, with the signature of who is at the page
+  link = null; // the signed address of uploads, for the current user
 
   use(link) {
-    const found = new URL(link);
-    const actor = found.searchParams.get("actor");
-    const changed = this.link?.query !== found.search;
-    this.link = { base: found.origin + found.pathname, query: found.search, actor };
-    if (changed) this.tell("link");
+    const url = new URL(link);
+    const actor = url.searchParams.get("actor");
+    const changed = this.link?.query !== url.search;
+    this.link = { base: url.origin + url.pathname, query: url.search, actor };
+    if (changed) this.notify("link");
   }
 
-  tell(what = "change") {
-    this.dispatchEvent(new Event(what));
+  notify(type = "change") {
+    this.dispatchEvent(new Event(type));
   }
 
   of(slot) {
@@ -62,11 +62,11 @@ class Uploads extends EventTarget {
   }
 
   key(name, file) {
-    return `${MEMORY}${this.link.base} ${this.link.actor} ${name} ${file.size} ${file.lastModified}`;
+    return `${KEY_PREFIX}${this.link.base} ${this.link.actor} ${name} ${file.size} ${file.lastModified}`;
   }
 
   unfinished(slot) {
-    const own = `${MEMORY}${this.link.base} ${this.link.actor} `;
+    const own = `${KEY_PREFIX}${this.link.base} ${this.link.actor} `;
     const active = new Set(this.tasks.map((task) => task.memory));
     return memory
       .entries()
@@ -86,9 +86,9 @@ class Uploads extends EventTarget {
     const busy = this.tasks.filter((task) => task.busy).length;
     this.tasks
       .filter((task) => task.state === "queued")
-      .slice(0, Math.max(0, AT_ONCE - busy))
+      .slice(0, Math.max(0, MAX_PARALLEL - busy))
       .forEach((task) => task.run());
-    this.tell();
+    this.notify();
   }
 
   remove(task) {
@@ -98,12 +98,13 @@ class Uploads extends EventTarget {
 
   async discard(entry) {
     memory.drop(entry.key);
-    this.tell();
-    await this.ask("DELETE", entry.id).catch(() => {});
+    this.notify();
+    await this.request("DELETE", entry.id).catch(() => {});
   }
 
-  // One request. Resolves with its headers; rejects with Refused, of status 0 when nobody answered.
-  ask(method, id, headers = {}, body = null, options = {}) {
+  // Send a request. Resolves with a function that returns a response header; rejects with Refused,
+  // whose status is 0 if there was no response.
+  request(method, id, headers = {}, body = null, options = {}) {
     return new Promise((resolve, reject) => {
       const request = new XMLHttpRequest();
       request.open(method, `${this.link.base}${id}${this.link.query}`);
@@ -112,9 +113,9 @@ class Uploads extends EventTarget {
       }
       request.onload = () => {
         if (request.status < 300) resolve((name) => request.getResponseHeader(name));
-        else reject(new Refused(request.status, wordsOf(request)));
+        else reject(new Refused(request.status, messageOf(request)));
       };
-      request.onerror = () => reject(new Refused(0, "The API does not answer."));
+      request.onerror = () => reject(new Refused(0, "No connection to the server."));
       request.onabort = () => reject(new Refused(-1, ""));
       if (options.progress) request.upload.onprogress = (event) => options.progress(event.loaded);
       options.started?.(request);
@@ -122,65 +123,65 @@ class Uploads extends EventTarget {
     });
   }
 
-  // A fresh link, from the page's server; whoever shows a box asks for it.
-  async renewed() {
+  // Wait for a new link from the portal; the boxes on the page request it.
+  async renewLink() {
     const changed = new Promise((resolve) => {
       this.addEventListener("link", () => resolve(true), { once: true });
       setTimeout(() => resolve(false), 20000);
     });
-    this.tell("expired");
+    this.notify("expired");
     return changed;
   }
 }
 
-function wordsOf(request) {
+function messageOf(request) {
   try {
     const reply = JSON.parse(request.responseText);
     const hint = reply.data?.problems?.[0]?.hint ?? "";
     return `${reply.msg} ${hint}`.trim();
   } catch {
-    return `The API answered ${request.status}.`;
+    return `The server responded with HTTP status ${request.status}.`;
   }
 }
 
 class Task {
   id = crypto.getRandomValues(new Uint32Array(2)).join("-");
-  sent = 0; // bytes that the API has
-  flying = 0; // bytes of the slice that is on its way
+  sent = 0; // bytes that the API has received
+  pending = 0; // bytes of the current slice that were sent
   resumed = false;
   fileId = null;
   #samples = [];
   #request = null;
   #wake = () => {};
-  #turn = 0; // how often it was started
+  #turn = 0; // number of starts
 
   constructor(uploads, slot, file, name, key, problem) {
-    Object.assign(this, { uploads, slot, file, name, memory: key, words: problem });
+    Object.assign(this, { uploads, slot, file, name, memory: key, message: problem });
     this.state = problem ? "failed" : "queued";
   }
 
   get size() { return this.file.size; }
   get busy() { return ["sending", "waiting"].includes(this.state); }
-  get done() { return Math.min(this.size, this.sent + this.flying); }
+  get done() { return Math.min(this.size, this.sent + this.pending); }
 
-  get rate() { // bytes per second, or null as long as it is not known
+  get rate() { // bytes per second, or null while unknown
     const [first] = this.#samples;
     const last = this.#samples.at(-1);
     return last && last.at - first.at > 400 ? ((last.done - first.done) * 1000) / (last.at - first.at) : null;
   }
 
-  #become(state, words = "") {
-    Object.assign(this, { state, words });
+  #setState(state, message = "") {
+    Object.assign(this, { state, message });
     if (state !== "sending") this.#samples = [];
-    this.uploads.tell();
+    this.uploads.notify();
   }
 
-  #sample(flying) {
-    this.flying = flying;
+  #sample(pending) {
+    this.pending = pending;
     const at = performance.now();
     this.#samples.push({ at, done: this.done });
-    while (this.#samples.length > 2 && at - this.#samples[0].at > WINDOW) this.#samples.shift();
-    this.uploads.tell();
+    while (this.#samples.length > 2 && at - this.#samples[0].at > RATE_WINDOW_MS) this.#samples.shift();
+    this.uploads.notify();
   }
 
   pause() {
@@ -188,7 +189,7 @@ class Task {
   }
 
   resume() {
-    if (this.state === "paused" || (this.state === "failed" && this.file)) this.#become("queued");
+    if (this.state === "paused" || (this.state === "failed" && this.file)) this.#setState("queued");
     this.uploads.next();
   }
 
@@ -197,12 +198,12 @@ class Task {
     const known = memory.get(this.memory);
     memory.drop(this.memory);
     this.uploads.remove(this);
-    if (known && !this.fileId) await this.uploads.ask("DELETE", known.id).catch(() => {});
+    if (known && !this.fileId) await this.uploads.request("DELETE", known.id).catch(() => {});
   }
 
   #stop(state) {
-    this.#become(state);
-    this.flying = 0;
+    this.#setState(state);
+    this.pending = 0;
     this.#request?.abort();
     this.#wake();
     this.uploads.next();
@@ -210,52 +211,52 @@ class Task {
 
   async run() {
     const turn = ++this.#turn;
-    const going = () => this.busy && turn === this.#turn; // neither paused nor ended
-    let wait = SHORTEST_WAIT;
-    this.#become("sending");
-    while (going()) {
+    const active = () => this.busy && turn === this.#turn; // neither paused nor removed
+    let wait = MIN_RETRY_MS;
+    this.#setState("sending");
+    while (active()) {
       const before = this.sent;
       try {
         await this.#attempt();
         return;
       } catch (problem) {
-        if (!going()) return;
-        this.flying = 0;
-        if (this.sent > before) wait = SHORTEST_WAIT;
-        if (!(await this.#mend(problem, wait))) return;
-        wait = Math.min(wait * 2, LONGEST_WAIT);
+        if (!active()) return;
+        this.pending = 0;
+        if (this.sent > before) wait = MIN_RETRY_MS;
+        if (!(await this.#recover(problem, wait))) return;
+        wait = Math.min(wait * 2, MAX_RETRY_MS);
       }
     }
   }
 
-  // From where the API stands to the registered file.
+  // Send the rest of the file, then wait until the API has registered it.
   async #attempt() {
-    let reply = await this.#located();
-    if (this.state === "waiting") this.#become("sending");
+    let reply = await this.#locate();
+    if (this.state === "waiting") this.#setState("sending");
     while (this.sent < this.size) {
-      const end = Math.min(this.sent + SLICE, this.size);
+      const end = Math.min(this.sent + SLICE_BYTES, this.size);
       const headers = { "Upload-Offset": this.sent, "Content-Type": "application/offset+octet-stream" };
-      reply = await this.#ask("PATCH", this.upload, headers, this.file.slice(this.sent, end));
+      reply = await this.#send("PATCH", this.upload, headers, this.file.slice(this.sent, end));
       this.sent = Number(reply("Upload-Offset"));
       this.#sample(0);
       this.#remember();
     }
-    while (!reply("Rundesk-File")) { // somebody else is at it
+    while (!reply("Rundesk-File")) { // another request is completing it
       await this.#sleep(1000);
-      reply = await this.#ask("HEAD", this.upload);
+      reply = await this.#send("HEAD", this.upload);
     }
     this.fileId = reply("Rundesk-File");
     memory.drop(this.memory);
-    this.#become("done");
+    this.#setState("done");
     this.uploads.next();
   }
 
-  // Where to go on: a remembered upload of this file, or a new one.
-  async #located() {
+  // Find the unfinished upload of this file, or create a new one.
+  async #locate() {
     const known = memory.get(this.memory);
     if (known) {
       try {
-        const reply = await this.#ask("HEAD", known.id);
+        const reply = await this.#send("HEAD", known.id);
         this.upload = known.id;
         this.resumed ||= this.sent === 0 && Number(reply("Upload-Offset")) > 0;
         this.sent = Number(reply("Upload-Offset"));
@@ -267,7 +268,7 @@ class Task {
     }
     const name = btoa(String.fromCharCode(...new TextEncoder().encode(this.name)));
     const headers = { "Upload-Length": this.size, "Upload-Metadata": `filename ${name}` };
-    const reply = await this.#ask("POST", "", headers);
+    const reply = await this.#send("POST", "", headers);
     this.upload = reply("Location").split("/").pop();
     this.sent = 0;
     this.#remember();
@@ -280,39 +281,39 @@ class Task {
     });
   }
 
-  #ask(method, id, headers, body) {
-    return this.uploads.ask(method, id, headers, body, {
+  #send(method, id, headers, body) {
+    return this.uploads.request(method, id, headers, body, {
       progress: (loaded) => this.#sample(Math.min(loaded, body?.size ?? 0)),
       started: (request) => { this.#request = request; },
     });
   }
 
-  // Whether there is a point in trying again, after a while.
-  async #mend(problem, wait) {
+  // Wait before the next attempt; returns false if the upload has failed for good.
+  async #recover(problem, wait) {
     if (problem.status === 401) {
-      this.#become("waiting", "Asking whether you are still signed in…");
-      if (await this.uploads.renewed()) return true;
-      this.#fail("You are no longer signed in. Reload the page, then choose the file again to go on.");
+      this.#setState("waiting", "Checking your sign-in…");
+      if (await this.uploads.renewLink()) return true;
+      this.#fail("You are signed out. Reload the page to sign in, then choose the file again to continue.");
       return false;
     }
-    if (!(problem instanceof Refused) || (!AGAIN.has(problem.status) && ![404, 410].includes(problem.status))) {
+    if (!(problem instanceof Refused) || (!RETRIED.has(problem.status) && ![404, 410].includes(problem.status))) {
       this.#fail(problem.message);
       return false;
     }
     try {
       await this.file.slice(0, 1).arrayBuffer();
     } catch {
-      this.#fail("The file was changed or moved since you chose it. Choose it again.");
+      this.#fail("The file was changed or moved. Choose it again.");
       return false;
     }
-    const lost = problem.status === 0;
-    this.#become("waiting", lost ? "No connection to the API; trying again…" : "The desk is busy; trying again…");
+    const offline = problem.status === 0;
+    this.#setState("waiting", offline ? "No connection to the server. Retrying…" : "The server is busy. Retrying…");
     await this.#sleep(wait);
     return true;
   }
 
-  #fail(words) {
-    this.#become("failed", words);
+  #fail(message) {
+    this.#setState("failed", message);
     this.uploads.next();
   }
 

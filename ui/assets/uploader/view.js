@@ -1,6 +1,6 @@
-// The box that takes files, and a row for each one on its way.
+// The upload box, with a row for each unfinished upload.
 
-const REDRAW = 200; // ms between two drawings of the rows
+const REDRAW_INTERVAL_MS = 200;
 const ICONS = {
   pause: "M9 6v12M15 6v12",
   resume: "M8 5v14l11-7z",
@@ -19,13 +19,13 @@ class View {
     this.root = root;
     this.one = (name) => root.querySelector(`.${name}`);
     this.listeners = {
-      change: () => this.#later(),
+      change: () => this.#drawSoon(),
       expired: () => this.component.setTriggerValue("expired", Date.now()),
     };
     for (const [name, listener] of Object.entries(this.listeners)) uploads.addEventListener(name, listener);
-    this.#take("choose", "files");
-    this.#take("folder", "folders");
-    this.#drop(this.one("zone"));
+    this.#connectButton("choose", "files");
+    this.#connectButton("folder", "folders");
+    this.#connectDrop(this.one("zone"));
   }
 
   update(component) {
@@ -42,7 +42,7 @@ class View {
     }
     this.one("box").setAttribute("aria-label", `Upload: ${this.data.label}`);
     this.one("hint").textContent = this.data.many ? "Drop files here" : "Drop a file here";
-    this.one("choose").textContent = this.data.many ? "Choose files" : "Choose a file";
+    this.one("choose").textContent = this.data.many ? "Upload files" : "Upload a file";
     this.one("files").multiple = this.data.many;
     this.one("folder").hidden = !this.data.many;
     this.#draw();
@@ -53,7 +53,7 @@ class View {
     for (const [name, listener] of Object.entries(this.listeners)) uploads.removeEventListener(name, listener);
   }
 
-  #take(button, input) {
+  #connectButton(button, input) {
     this.one(button).onclick = () => this.one(input).click();
     this.one(input).onchange = (event) => {
       for (const file of event.target.files) this.#add(file, file.webkitRelativePath || file.name);
@@ -61,7 +61,7 @@ class View {
     };
   }
 
-  #drop(zone) {
+  #connectDrop(zone) {
     zone.ondragover = (event) => {
       event.preventDefault();
       zone.classList.add("over");
@@ -84,14 +84,14 @@ class View {
     this.#arrived = 0;
     this.one("told").textContent = "";
     let problem = "";
-    if (pattern && !fits(pattern, name)) problem = "This is not a file of the kind that is asked for.";
-    if (file.size > largest) problem = `Files of more than ${bytes(largest)} are not taken.`;
+    if (pattern && !fits(pattern, name)) problem = wrongName(this.data.endings);
+    if (file.size > largest) problem = `The file is larger than the limit of ${bytes(largest)}.`;
     if (!many) uploads.of(slot).filter((task) => task.state === "failed").forEach((task) => uploads.remove(task));
     uploads.add(slot, file, name, problem);
   }
 
-  #later() {
-    this.#timer ??= setTimeout(() => this.#draw(), Math.max(0, REDRAW - (Date.now() - this.#drawn)));
+  #drawSoon() {
+    this.#timer ??= setTimeout(() => this.#draw(), Math.max(0, REDRAW_INTERVAL_MS - (Date.now() - this.#drawn)));
   }
 
   #draw() {
@@ -113,7 +113,7 @@ class View {
     shown.forEach((one) => (one.key ? this.#remembered(one) : this.#task(one)));
     list.hidden = shown.length === 0;
     this.#summary(tasks);
-    this.#deliver(tasks);
+    this.#report(tasks);
   }
 
   #row(id, name) {
@@ -133,14 +133,14 @@ class View {
     return row;
   }
 
-  #fill(row, kind, share, words) {
-    row.className = kind;
+  #fill(row, state, share, message) {
+    row.className = state;
     const percent = Math.floor(share * 100);
     row.querySelector(".bar").setAttribute("aria-valuenow", percent);
     row.querySelector(".bar > i").style.width = `${share * 100}%`;
-    const state = row.querySelector(".state");
-    state.ariaLive = ["failed", "waiting"].includes(kind) ? "polite" : "off";
-    state.textContent = words;
+    const text = row.querySelector(".state");
+    text.ariaLive = ["failed", "waiting"].includes(state) ? "polite" : "off";
+    text.textContent = message;
   }
 
   #task(task) {
@@ -149,25 +149,25 @@ class View {
     row.querySelector(".bar").hidden = task.state === "failed" && task.done === 0;
     if (row.dataset.acts === task.state) return;
     row.dataset.acts = task.state;
-    const halted = ["paused", "failed"].includes(task.state);
+    const stopped = ["paused", "failed"].includes(task.state);
     const again = task.state === "failed" ? "Try again" : "Resume";
     const acts = [];
-    if (halted) acts.push(act("resume", `${again}: ${task.name}`, () => task.resume()));
+    if (stopped) acts.push(act("resume", `${again}: ${task.name}`, () => task.resume()));
     else acts.push(act("pause", `Pause ${task.name}`, () => task.pause()));
     acts.push(act("end", `Remove ${task.name}`, () => task.end()));
-    refill(row.querySelector(".acts"), acts);
+    replaceButtons(row.querySelector(".acts"), acts);
   }
 
   #remembered(entry) {
     const row = this.#row(entry.key, entry.name);
-    const words = `${bytes(entry.sent)} of ${bytes(entry.size)} are uploaded. Choose the same file again to go on.`;
-    this.#fill(row, "paused", entry.size ? entry.sent / entry.size : 0, words);
+    const message = `${bytes(entry.sent)} of ${bytes(entry.size)} uploaded. Choose the same file again to continue.`;
+    this.#fill(row, "paused", entry.size ? entry.sent / entry.size : 0, message);
     if (row.dataset.acts === "remembered") return;
     row.dataset.acts = "remembered";
-    const choose = make("button", "wide", "Choose it");
+    const choose = make("button", "wide", "Choose the file");
     choose.type = "button";
     choose.onclick = () => this.one(entry.name.includes("/") ? "folders" : "files").click();
-    refill(row.querySelector(".acts"), [choose, act("end", `Remove ${entry.name}`, () => uploads.discard(entry))]);
+    replaceButtons(row.querySelector(".acts"), [choose, act("end", `Remove ${entry.name}`, () => uploads.discard(entry))]);
   }
 
   #summary(tasks) {
@@ -177,24 +177,24 @@ class View {
     line.hidden = left.length < 2;
     if (line.hidden) return;
     const sum = (pick) => active.reduce((total, task) => total + pick(task), 0);
-    const words = `${active.length - left.length} of ${active.length} files, ${bytes(sum((t) => t.done))} of ${bytes(sum((t) => t.size))}`;
+    const text = `${active.length - left.length} of ${active.length} files, ${bytes(sum((t) => t.done))} of ${bytes(sum((t) => t.size))}`;
     const paused = left.every((task) => task.state === "paused");
     const all = line.querySelector("button") ?? make("button");
     all.type = "button";
     all.textContent = paused ? "Resume all" : "Pause all";
     all.onclick = () => left.forEach((task) => (paused ? task.resume() : task.pause()));
     if (!line.contains(all)) line.append(make("span"), all);
-    line.querySelector("span").textContent = words;
+    line.querySelector("span").textContent = text;
   }
 
-  // Tells the server which files are there: when all are, and now and then before that.
-  #deliver(tasks) {
+  // Report the uploaded files to the portal: at the end, and every few seconds before that.
+  #report(tasks) {
     const done = tasks.filter((task) => task.state === "done").map((task) => ({ key: task.id, file: task.fileId }));
     const text = JSON.stringify(done);
     if (text === "[]" || text === this.#sent) return;
     const busy = tasks.some((task) => task.busy || task.state === "queued");
-    if (busy && Date.now() - (this.delivered ?? 0) < 3000) return;
-    this.delivered = Date.now();
+    if (busy && Date.now() - (this.reported ?? 0) < 3000) return;
+    this.reported = Date.now();
     this.#sent = text;
     this.component.setStateValue("files", done);
   }
@@ -209,7 +209,7 @@ async function* filesIn(entry, path) {
   for (;;) {
     const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (!entries.length) return;
-    for (const one of entries) yield* filesIn(one, `${path}${entry.name}/`);
+    for (const child of entries) yield* filesIn(child, `${path}${entry.name}/`);
   }
 }
 
@@ -217,16 +217,22 @@ function fits(pattern, name) {
   try {
     return new RegExp(pattern, "u").test(name);
   } catch {
-    return true; // the desk knows better
+    return true; // not a JavaScript pattern; the server checks the name
   }
+}
+
+function wrongName(endings) {
+  return endings
+    ? `Only files that end in ${endings} are accepted here.`
+    : "The name of this file is not accepted here.";
 }
 
 function describe(task) {
   const amount = `${bytes(task.done)} of ${bytes(task.size)}`;
-  if (task.state === "queued") return `Waits for its turn · ${bytes(task.size)}`;
+  if (task.state === "queued") return `Queued · ${bytes(task.size)}`;
   if (task.state === "paused") return `Paused · ${amount}`;
-  if (task.state === "waiting") return `${task.words} · ${amount}`;
-  if (task.state === "failed") return task.words;
+  if (task.state === "waiting") return `${task.message} · ${amount}`;
+  if (task.state === "failed") return task.message;
   if (task.done === task.size) return "Checking…";
   const parts = [amount];
   if (task.rate) parts.push(`${bytes(task.rate)}/s`, `${time((task.size - task.done) / task.rate)} left`);
@@ -248,10 +254,10 @@ function time(seconds) {
 }
 
 function make(tag, name = "", text = "") {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  if (text) made.textContent = text;
-  return made;
+  const element = document.createElement(tag);
+  if (name) element.className = name;
+  if (text) element.textContent = text;
+  return element;
 }
 
 function act(icon, label, action) {
@@ -265,10 +271,10 @@ function act(icon, label, action) {
   return button;
 }
 
-// New buttons in place of the old ones; who was at one of them is at its successor.
-function refill(place, buttons) {
-  const at = [...place.children].findIndex((button) => button.matches(":focus"));
-  place.replaceChildren(...buttons);
+// Replace buttons, and keep the focus on the button at the same position.
+function replaceButtons(parent, buttons) {
+  const at = [...parent.children].findIndex((button) => button.matches(":focus"));
+  parent.replaceChildren(...buttons);
   if (at >= 0) buttons[Math.min(at, buttons.length - 1)].focus();
 }
 

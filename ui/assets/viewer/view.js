@@ -1,13 +1,13 @@
-// Results that the browser shows itself, straight from the API: a PDF in its own viewer, which works
-// in no sandbox (Streamlit's frames are one), and a picture, which a press makes large.
+// Results that the browser loads straight from the API: PDF files in its own viewer, which does not
+// work in a sandbox such as Streamlit's frames, and pictures, which a click enlarges.
 
 function pdf(root, { url, title }) {
   const frame = root.querySelector(".frame");
-  const able = navigator.pdfViewerEnabled;
-  frame.hidden = !able;
-  root.querySelector(".note").hidden = able;
+  const supported = navigator.pdfViewerEnabled;
+  frame.hidden = !supported;
+  root.querySelector(".note").hidden = supported;
   frame.title = title;
-  if (able && frame.src !== url) frame.src = url;
+  if (supported && frame.src !== url) frame.src = url;
 }
 
 function picture(root, { url, title }) {
@@ -24,7 +24,7 @@ function picture(root, { url, title }) {
     const [x, y] = [(event.clientX - left) / width, (event.clientY - top) / height];
     button.setAttribute("aria-pressed", large);
     const grown = image.getBoundingClientRect();
-    button.scrollTo(x * grown.width - width / 2, y * grown.height - height / 2); // where it was pressed
+    button.scrollTo(x * grown.width - width / 2, y * grown.height - height / 2); // to the position of the click
   };
 }
 

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+
+from ui.forms.file_endings import endings
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (None, ""),
+        (r"\.tsv$", ".tsv"),
+        (r"\.(csv|tsv|txt|xlsx)$", ".csv, .tsv, .txt, .xlsx"),
+        (r"\.(fastq|fq)(\.gz)?$", ".fastq, .fq (also with .gz)"),
+        (r"\.[mM][zZ][mM][lL](\.gz)?$", ".mzml (also with .gz)"),
+        (r"\.([cC][sS][vV]|[tT][sS][vV])$", ".csv, .tsv"),
+        (r"^sample_\d+\.csv$", ""),
+        (r"\.[ab]sv$", ""),
+    ],
+)
+def test_endings_are_those_of_a_plain_list_and_else_empty(pattern, text):
+    assert endings(pattern) == text
