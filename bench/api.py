@@ -31,7 +31,7 @@ from bench.idle import used
 from bench.stand import ME
 from bench.uploads import api
 from services import bootstrap
-from services.models import RunRequest, State
+from services.models import RunRequest
 from services.settings import Settings
 
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -142,7 +142,7 @@ def at_work(place: Path, port: int) -> str:
     claim = services.database.queue.claim(host="bench", now=now, lease=LEASE)
     if claim is None:
         raise SystemExit("the run could not be claimed")
-    services.database.runs.transition(run.id, State.RUNNING, attempt=claim.attempt, now=now)
+    services.database.runs.start(run.id, claim.attempt, now=now)
     services.close()
     return run.id
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from services.database.shutdown import leave_quickly
+from services.database.shutdown import skip_monitor_shutdown
 from services.engine.warmup import import_snakemake, warm_up
 
 
@@ -66,7 +66,7 @@ def execute(place: Path, snakefile: str, cores: str) -> NoReturn:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     finally:
-        leave_quickly()
+        skip_monitor_shutdown()
         atexit._run_exitfuncs()  # else each run leaves a cache folder behind
         os._exit(code)
 

@@ -31,7 +31,7 @@ from bench.idle import used
 from services import bootstrap
 from services.bootstrap import Services
 from services.host.launcher import program
-from services.models import Run, State, Submission
+from services.models import Run, Submission
 from services.settings import HERE, Settings
 
 RUNS = 60  # in the list
@@ -148,7 +148,7 @@ def running(services: Services, name: str, jobs: int) -> Run:
     claim = services.database.queue.claim(host="bench", now=then, lease=timedelta(days=1))
     if claim is None or claim.run.id != queued.id:
         raise SystemExit("the run could not be claimed")
-    run = services.database.runs.transition(queued.id, State.RUNNING, attempt=1, now=then)
+    run = services.database.runs.start(queued.id, 1, now=then)
     rules = [f"step_{number}" for number in range(RULES)]
     stats = dict.fromkeys(rules, jobs // RULES)
     records: list[dict[str, object]] = [

@@ -1,4 +1,7 @@
-"""For processes that end by `os._exit`: what the driver would do at exit is lost time for them."""
+"""The private parts of PyMongo that Rundesk uses.
+
+`tests/unit/database/test_shutdown.py` fails when a new version of PyMongo has moved them.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ import atexit
 
 from pymongo.synchronous import monitor
 
+EXIT_FUNCTION = "_shutdown_resources"  # of pymongo.synchronous.monitor, as of PyMongo 4.20
 
-def leave_quickly() -> None:
-    """Keep the driver from joining its monitor threads at exit; it takes half a second.
 
-    The function has no public name (pymongo 4.20); where it is absent nothing happens.
+def skip_monitor_shutdown() -> None:
+    """Keep PyMongo from joining its monitor threads at exit, which takes half a second.
+
+    For processes that end by `os._exit`. Where PyMongo has no such function nothing happens.
     """
-    atexit.unregister(getattr(monitor, "_shutdown_resources", lambda: None))
+    atexit.unregister(getattr(monitor, EXIT_FUNCTION, lambda: None))

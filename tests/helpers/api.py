@@ -101,7 +101,7 @@ def finished_run(services: Services, actor: Actor, results: dict[str, str]) -> R
     assert claim is not None
     assert claim.run.id == run.id
     attempt, folder = claim.attempt, RunDir.of(services.settings.data, run.id)
-    store.transition(run.id, State.RUNNING, attempt=attempt, now=now)
+    store.start(run.id, attempt, now=now)
     started = {
         "wildcards": {"sample": "a"},
         "input": [],
@@ -131,4 +131,4 @@ def finished_run(services: Services, actor: Actor, results: dict[str, str]) -> R
     console.parent.mkdir(parents=True, exist_ok=True)
     console.write_text("Building DAG of jobs...\nFinished\n")
     publish(folder, [], [Highlight(path="results/report.html", title="Report")])
-    return store.transition(run.id, State.COMPLETE, attempt=attempt, now=now)
+    return store.end(run.id, attempt, State.COMPLETE, now=now)

@@ -113,9 +113,10 @@ class Scenes:
 
     def _move(self, run: Run, state: State, cause: Cause | None = None) -> Run:
         now = datetime.now(UTC)
-        return self.services.database.runs.transition(
-            run.id, state, attempt=1, now=now, cause=cause
-        )
+        store = self.services.database.runs
+        if state is State.RUNNING:
+            return store.start(run.id, 1, now=now)
+        return store.end(run.id, 1, state, now=now, cause=cause)
 
     def _report(self, run: Run, records: Sequence[dict[str, Any]]) -> None:
         self.services.database.jobs.apply(run.id, 1, records)

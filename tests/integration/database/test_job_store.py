@@ -70,7 +70,7 @@ def test_apply_a_failure_that_is_retried_is_no_failure_yet(database, run):
 
 
 def test_apply_for_a_stale_attempt_leaves_the_run_alone(database, run):
-    database.runs.transition(run.id, State.QUEUED, attempt=1, now=run.created)
+    database.runs.end(run.id, 1, State.QUEUED, now=run.created)
     claim_run(database.queue)
     database.jobs.apply(run.id, 1, RECORDS)
     assert database.runs.get(run.id, None).progress.done == 0

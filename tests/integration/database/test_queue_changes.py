@@ -53,9 +53,9 @@ def test_run_that_ends_is_heard_and_one_that_goes_on_is_not(database, heard):
     until(lambda: heard.times == 2)
     claim = claim_run(database.queue)
     assert claim
-    database.runs.transition(run.id, State.RUNNING, attempt=claim.attempt, now=NOW)
+    database.runs.start(run.id, claim.attempt, now=NOW)
     database.runs.report(run.id, claim.attempt, {"progress.done": 1})
-    database.runs.transition(run.id, State.COMPLETE, attempt=claim.attempt, now=NOW)
+    database.runs.end(run.id, claim.attempt, State.COMPLETE, now=NOW)
     until(lambda: heard.times == 3)
     add_run(database.runs)  # changes come in order: after this one no earlier is missing
     until(lambda: heard.times >= 4)

@@ -64,7 +64,7 @@ def test_usage_and_leases_count_live_runs_only(store, queue):
     for cores in (1, 2, 4):
         add_run(store, cores=cores)
     first, second = claim_run(queue), claim_run(queue)
-    store.transition(first.run.id, State.COMPLETE, attempt=1, now=NOW)
+    store.end(first.run.id, 1, State.COMPLETE, now=NOW)
     assert (queue.usage(host="host").runs, queue.usage(host="host").cores) == (1, 2)
     (lease,) = queue.leases()
     assert (lease.run_id, lease.host, lease.until) == (second.run.id, "host", NOW + LEASE)
@@ -75,7 +75,7 @@ def test_renew_tells_that_the_run_should_stop(store, queue):
     taken = claim_run(queue)
     later = NOW + timedelta(minutes=1)
     assert queue.renew(taken.run.id, 1, now=later, lease=LEASE) is State.INITIALIZING
-    store.transition(taken.run.id, State.CANCELING, now=NOW)
+    store.move(taken.run.id, State.CANCELING, now=NOW)
     assert queue.renew(taken.run.id, 1, now=later, lease=LEASE) is State.CANCELING
     assert queue.leases()[0].until == later + LEASE
 
@@ -102,7 +102,7 @@ def test_claim_an_owner_who_comes_late_does_not_wait_for_the_whole_queue(store, 
 def test_requeue_goes_behind_the_owners_others(store, queue):
     first = add_run(store, "a0")
     claim_run(queue)
-    store.transition(first.id, State.CANCELED, attempt=1, now=NOW)
+    store.end(first.id, 1, State.CANCELED, now=NOW)
     add_run(store, "a1")
     store.requeue(first, now=NOW, note="n")
     assert [claim_run(queue).run.name for _ in range(2)] == ["a1", "a0"]

@@ -42,12 +42,12 @@ def test_add_same_key_gives_the_same_run_and_its_first_body(store):
 def test_stale_attempt_writes_nothing(store, queue):
     add_run(store)
     run_id = claim_run(queue).run.id
-    store.transition(run_id, State.QUEUED, attempt=1, now=NOW, cause=LOST)
+    store.end(run_id, 1, State.QUEUED, now=NOW, cause=LOST)
     assert claim_run(queue).attempt == 2
     with pytest.raises(TransitionRefused):
         queue.renew(run_id, 1, now=NOW, lease=LEASE)
     with pytest.raises(TransitionRefused):
-        store.transition(run_id, State.COMPLETE, attempt=1, now=NOW)
+        store.end(run_id, 1, State.COMPLETE, now=NOW)
     store.report(run_id, 1, {"progress.done": 9})
     run = store.get(run_id, None)
     assert (run.state, run.progress.done) == (State.INITIALIZING, 0)
@@ -56,11 +56,11 @@ def test_stale_attempt_writes_nothing(store, queue):
 def test_transition_to_an_end_closes_the_attempt_in_the_same_write(store, queue):
     add_run(store)
     run_id = claim_run(queue).run.id
-    store.transition(run_id, State.RUNNING, attempt=1, now=NOW)
-    run = store.transition(
+    store.start(run_id, 1, now=NOW)
+    run = store.end(
         run_id,
+        1,
         State.SYSTEM_ERROR,
-        attempt=1,
         now=NOW,
         cause=LOST,
         outcome=Outcome(State.SYSTEM_ERROR, -9, 3, 3),
@@ -76,8 +76,8 @@ def test_transition_to_an_end_closes_the_attempt_in_the_same_write(store, queue)
 def test_transition_back_to_the_queue_forgets_the_end(store, queue):
     add_run(store)
     run_id = claim_run(queue).run.id
-    store.transition(run_id, State.SYSTEM_ERROR, attempt=1, now=NOW, cause=LOST)
-    run = store.transition(run_id, State.QUEUED, now=NOW)
+    store.end(run_id, 1, State.SYSTEM_ERROR, now=NOW, cause=LOST)
+    run = store.move(run_id, State.QUEUED, now=NOW)
     assert (run.ended, run.error, run.cause) == (None, None, None)
     assert claim_run(queue).attempt == 2
 
@@ -87,21 +87,23 @@ def test_transition_an_attempt_that_is_over_brings_nothing_back(store, queue, en
     """Its word that it is to be tried again can come late: after a cancel, and a second time."""
     add_run(store)
     run_id = claim_run(queue).run.id
-    over = store.transition(run_id, end, now=NOW, attempt=1)
-    for target in (State.QUEUED, State.RUNNING, State.CANCELED):
+    run = store.end(run_id, 1, end, now=NOW)
+    for target in (State.QUEUED, State.CANCELED):
         with pytest.raises(TransitionRefused):
-            store.transition(run_id, target, attempt=1, now=NOW)
-    assert store.get(run_id, None) == over
+            store.end(run_id, 1, target, now=NOW)
+    with pytest.raises(TransitionRefused):
+        store.start(run_id, 1, now=NOW)
+    assert store.get(run_id, None) == run
 
 
 @pytest.mark.parametrize("end", sorted(FINAL))
 def test_transition_two_ends_race_and_one_wins(store, queue, end):
     add_run(store)
     run_id = claim_run(queue).run.id
-    store.transition(run_id, end, attempt=1, now=NOW)
+    store.end(run_id, 1, end, now=NOW)
     for target in FINAL:
         with pytest.raises(TransitionRefused):
-            store.transition(run_id, target, attempt=1, now=NOW)
+            store.end(run_id, 1, target, now=NOW)
     assert store.get(run_id, None).state is end
 
 
@@ -154,7 +156,7 @@ def test_requeue_of_a_complete_or_live_run_is_refused(store, queue):
     claim_run(queue)
     with pytest.raises(TransitionRefused):
         store.requeue(run, now=NOW, note="")
-    store.transition(run.id, State.COMPLETE, attempt=1, now=NOW)
+    store.end(run.id, 1, State.COMPLETE, now=NOW)
     with pytest.raises(TransitionRefused):
         store.requeue(run, now=NOW, note="")
 
@@ -162,7 +164,7 @@ def test_requeue_of_a_complete_or_live_run_is_refused(store, queue):
 def test_delete_only_what_is_over(store):
     run = add_run(store)
     assert not store.delete(run.id)
-    store.transition(run.id, State.CANCELED, now=NOW)
+    store.move(run.id, State.CANCELED, now=NOW)
     assert store.delete(run.id)
     assert store.get(run.id, None) is None
 
@@ -174,7 +176,7 @@ def fail(store, queue, run_id: str, state: State, *, final: bool = False) -> int
     count = store.failures(run_id, claim.attempt)[state] + 1
     target = state if final else State.QUEUED
     outcome = Outcome(state, 1, count, 9)
-    store.transition(run_id, target, attempt=claim.attempt, now=NOW, outcome=outcome)
+    store.end(run_id, claim.attempt, target, now=NOW, outcome=outcome)
     return count
 
 
@@ -208,22 +210,22 @@ def test_short_run_passes_running_in_one_write(store, queue):
     run = add_run(store)
     claim = claim_run(queue)
     assert claim
-    began, over = NOW + timedelta(seconds=1), NOW + timedelta(seconds=2)
-    move = partial(store.transition, run.id, State.COMPLETE, attempt=1, now=over)
-    ended = move(ran=began)
+    began, finished = NOW + timedelta(seconds=1), NOW + timedelta(seconds=2)
+    end = partial(store.end, run.id, 1, State.COMPLETE, now=finished)
+    ended = end(started=began)
     assert [(line.state, line.at) for line in ended.history[-2:]] == [
         (State.RUNNING, began),
-        (State.COMPLETE, over),
+        (State.COMPLETE, finished),
     ]
-    assert (ended.started, ended.ended) == (began, over)
+    assert (ended.started, ended.ended) == (began, finished)
     with pytest.raises(TransitionRefused):
-        move(ran=began)
+        end(started=began)
 
 
 def test_run_that_is_known_to_run_does_not_pass_running_again(store, queue):
     run = add_run(store)
     claim_run(queue)
-    store.transition(run.id, State.RUNNING, attempt=1, now=NOW)
+    store.start(run.id, 1, now=NOW)
     with pytest.raises(TransitionRefused):
-        store.transition(run.id, State.COMPLETE, attempt=1, now=NOW, ran=NOW)
-    assert store.transition(run.id, State.COMPLETE, attempt=1, now=NOW).state.final
+        store.end(run.id, 1, State.COMPLETE, now=NOW, started=NOW)
+    assert store.end(run.id, 1, State.COMPLETE, now=NOW).state.final

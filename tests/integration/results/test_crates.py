@@ -156,8 +156,9 @@ def test_snakemake_report_is_made_once_and_shown_in_a_sandbox(desk, pair):
         desk.services.reports.path(Actor(id="ann"), pair.id)
 
 
-def test_snakemake_report_that_takes_too_long_is_told(desk, copied):
+def test_snakemake_report_that_takes_too_long_is_a_conflict(desk, copied):
     with pytest.raises(Conflict) as caught:
         Reports(desk.settings, desk.services.runs, patience=0.01).path(ME, copied.id)
-    assert caught.value.hint == "It took too long."
+    assert caught.value.text.code == "system_error"
+    assert caught.value.message == "Snakemake did not create the report within 0.01 seconds."
     assert not list(RunDir.of(desk.settings.data, copied.id).desk.glob("report*"))
