@@ -1,1 +1,1 @@
-"""Measurements; each prints ratios from one call, as absolute figures depend on the host."""
+"""Benchmarks. Each prints ratios of measurements of one call; absolute figures vary by host."""

@@ -1,8 +1,8 @@
-"""`python -m bench.bare <at once> <Snakefile> <cores> [warm]`: forks Snakemake, and nothing more.
+"""`python -m bench.bare <at once> <Snakefile> <cores> [warm]`: fork Snakemake and do nothing else.
 
-It has imported Snakemake; `warm` has it do all that the nursery does before it forks. Reads names
-of folders, one a line, and executes the Snakefile in each; says `done` when all lines up to an
-empty one are through. No database, no supervisor, no reports.
+The process has imported Snakemake; with `warm` it is prepared like the fork server of Rundesk. It
+reads names of folders, one per line, executes the Snakefile in each, and prints `done` when all
+folders before an empty line have finished. No database, no supervisor, no reports.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from services.database.shutdown import leave_quickly
+from services.database.shutdown import skip_monitor_shutdown
 from services.engine.warmup import import_snakemake, warm_up
 
 
@@ -31,7 +31,7 @@ def main() -> None:
     for line in sys.stdin:
         if running == at_once or not line.strip():
             for _ in range(1 if line.strip() else running):
-                reaped()
+                reap()
                 running -= 1
         if not line.strip():
             print("done", flush=True)
@@ -41,15 +41,15 @@ def main() -> None:
             running += 1
 
 
-def reaped() -> None:
-    """One more has ended; the bench ends when it failed."""
+def reap() -> None:
+    """Wait for one run to end. Raises SystemExit when it failed."""
     _, status = os.wait()
     if status:
         raise SystemExit(f"a bare run ended with status {status}")
 
 
 def execute(place: Path, snakefile: str, cores: str) -> NoReturn:
-    """Snakemake in a process just forked, with the arguments that the desk gives."""
+    """Run Snakemake in a forked process, with the arguments that Rundesk uses."""
     code = 1
     try:
         os.setsid()
@@ -66,8 +66,8 @@ def execute(place: Path, snakefile: str, cores: str) -> NoReturn:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     finally:
-        leave_quickly()
-        atexit._run_exitfuncs()  # else each run leaves a cache folder behind
+        skip_monitor_shutdown()
+        atexit._run_exitfuncs()  # removes the cache folder of the run
         os._exit(code)
 
 

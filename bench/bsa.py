@@ -1,8 +1,8 @@
-"""Identification on whole LC-MS/MS runs: bovine serum albumin must come first.
+"""Identify proteins in complete LC-MS/MS runs: bovine serum albumin must rank first.
 
-`python -m bench.bsa [--package openms-doc_….deb]`. The three BSA runs and the protein database of
-OpenMS's example data, as Debian packs them (43 MB, fetched by `apt-get download` unless given), go
-through the workflow `ms-report` as it is. Ends with an error when albumin is not the first protein.
+`python -m bench.bsa [--package openms-doc_….deb]`. Runs the workflow `ms-report` on the three BSA
+runs and the protein database of the example data of OpenMS, from the Debian package (43 MB, loaded
+with `apt-get download` unless given). Fails when albumin is not the first protein.
 """
 
 from __future__ import annotations
@@ -32,31 +32,31 @@ ALBUMIN = "P02769|ALBU_BOVIN"
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--package", type=Path, help="the .deb, when it is there already")
+    parser.add_argument("--package", type=Path, help="the .deb file, if downloaded already")
     parser.add_argument("--cores", type=int, default=2)
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="rundesk-bsa-") as folder:
         place = Path(folder)
-        examples = unpacked(chosen.package or fetched(place), place)
+        examples = unpack(chosen.package or download(place), place)
         begun = time.monotonic()
-        searched(place, examples, chosen.cores)
-        print(f"three runs measured and searched in {time.monotonic() - begun:.0f} s")
+        search(place, examples, chosen.cores)
+        print(f"three runs searched in {time.monotonic() - begun:.0f} s")
         report(place / "results")
 
 
-def fetched(place: Path) -> Path:
-    """The package, from the sources that apt knows."""
+def download(place: Path) -> Path:
+    """Download the package from the sources of apt."""
     subprocess.run(["apt-get", "download", PACKAGE], cwd=place, check=True)
     return next(place.glob(f"{PACKAGE}_*.deb"))
 
 
-def unpacked(package: Path, place: Path) -> Path:
+def unpack(package: Path, place: Path) -> Path:
     subprocess.run(["dpkg-deb", "-x", str(package), str(place / "package")], check=True)
     return place / "package" / EXAMPLES
 
 
-def searched(place: Path, examples: Path, cores: int) -> None:
-    """Run the workflow with the files as a desk would stage them."""
+def search(place: Path, examples: Path, cores: int) -> None:
+    """Run the workflow with the files staged as Rundesk does."""
     inputs = place / "inputs"
     inputs.mkdir()
     for name in (*RUNS, DATABASE):
@@ -80,14 +80,14 @@ def searched(place: Path, examples: Path, cores: int) -> None:
 
 
 def report(results: Path) -> None:
-    """Print what was found. Raises SystemExit unless albumin leads."""
+    """Print the identified proteins. Raises SystemExit unless albumin is the first."""
     with (results / "proteins.tsv").open(encoding="utf-8", newline="") as file:
         proteins = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    found = json.loads((results / "summary.json").read_text(encoding="utf-8"))["identification"]
-    print(f"{found['psms']} matches at 1 % FDR, {found['proteins']} proteins; the first:")
+    summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))["identification"]
+    print(f"{summary['psms']} matches at 1 % FDR, {summary['proteins']} proteins; the first:")
     for protein in proteins[:3]:
-        told = f"{protein['psms']:>4} matches, {protein['peptides']:>3} peptides"
-        print(f"  {protein['accession']:<22} {told}, {float(protein['coverage_percent']):.0f} %")
+        counts = f"{protein['psms']:>4} matches, {protein['peptides']:>3} peptides"
+        print(f"  {protein['accession']:<22} {counts}, {float(protein['coverage_percent']):.0f} %")
     if proteins[0]["accession"] != ALBUMIN:
         raise SystemExit("The first protein is not bovine serum albumin.")
 

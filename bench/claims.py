@@ -1,8 +1,8 @@
 """Claims per second from a long queue, by 1 to 16 processes.
 
 `python -m bench.claims [--queue 20000] [--seconds 5]`. The peer is the pattern in which one query
-looks for queued runs *or* for live ones with an expired lease; the desk requeues those in a step of
-its own. Same documents, same indexes, same server. No run may be claimed twice.
+finds queued runs *or* live runs with an expired lease; Rundesk requeues the latter in a separate
+step. Same documents, indexes and server. No run may be claimed twice.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Claimed = list[tuple[str, int]]  # runs with the number of the attempt
 
 @dataclass(frozen=True)
 class Task:
-    """What one claimer does: claim by one of both ways until the time is over."""
+    """The task of a claimer: claim with the query `way` until a time."""
 
     uri: str
     way: str
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def fill(uri: str, runs: int) -> None:
-    """Queue copies of one run."""
+    """Queue copies of a run."""
     database = Database(uri, NAME, patience=60)
     database.create_indexes()
     accepted = Submission(
@@ -92,36 +92,36 @@ def fill(uri: str, runs: int) -> None:
 
 
 def measure(uri: str, way: str, claimers: int, seconds: float) -> float:
-    """Claims per second; ends the bench when a run was claimed twice."""
+    """Return claims per second. Raises SystemExit when a run was claimed twice."""
     requeue(uri)
     with multiprocessing.get_context("spawn").Pool(claimers) as pool:
         pool.map(ready, range(claimers), chunksize=1)
         begun = time.time()
         task = Task(uri, way, begun + seconds)
-        found = pool.map(claim, [task] * claimers, chunksize=1)
+        results = pool.map(claim, [task] * claimers, chunksize=1)
         took = time.time() - begun
-    claims = [claimed for one in found for claimed in one]
+    claims = [claimed for result in results for claimed in result]
     if len(set(claims)) != len(claims):
         raise SystemExit(f"{len(claims) - len(set(claims))} runs were claimed twice")
     return len(claims) / took
 
 
 def ready(_: int) -> None:
-    """Keeps a process of the pool until all have started."""
+    """Occupy a process of the pool until all have started."""
     time.sleep(0.5)
 
 
 def claim(task: Task) -> Claimed:
-    """Claim until the time is over or the queue is empty."""
+    """Claim until the time is up or the queue is empty."""
     database = Database(task.uri, NAME, patience=60)
     client = MongoClient[dict[str, Any]](task.uri)
     ways: dict[str, Callable[[], tuple[str, int] | None]] = {
         "ours": partial(by_us, database),
         "peer": partial(with_or, client[NAME]["runs"]),
     }
-    once, claimed = ways[task.way], []
-    while time.time() < task.until and (found := once()):
-        claimed.append(found)
+    claim_once, claimed = ways[task.way], []
+    while time.time() < task.until and (run := claim_once()):
+        claimed.append(run)
     database.close()
     client.close()
     return claimed
@@ -133,7 +133,7 @@ def by_us(database: Database) -> tuple[str, int] | None:
 
 
 def with_or(runs: Collection[dict[str, Any]]) -> tuple[str, int] | None:
-    """The pattern of many queues on MongoDB."""
+    """Claim with one query, the pattern of many queues on MongoDB."""
     now = datetime.now(UTC)
     expired = {"state": {"$in": [state.value for state in LIVE]}, "lease.until": {"$lt": now}}
     found = runs.find_one_and_update(
@@ -152,7 +152,7 @@ def with_or(runs: Collection[dict[str, Any]]) -> tuple[str, int] | None:
 
 
 def requeue(uri: str) -> None:
-    """Everything is queued again, as it was."""
+    """Reset all runs to QUEUED."""
     with MongoClient[dict[str, Any]](uri) as client:
         client[NAME]["runs"].update_many(
             {"state": {"$ne": State.QUEUED.value}},

@@ -1,7 +1,7 @@
-"""How much a search gains when its database was searched in before.
+"""How much faster a search is when its database was searched before.
 
-The first search in a content reads and builds it, the second finds it in the cache. The sequences
-are random, and new in every round.
+The first search reads and indexes the database, the second uses the cached index. The sequences are
+random and new in every round.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from bench.stand import ME, Desk, desk, folder, ratio, reported
 from services.models import RunRequest
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
-LENGTH = 350  # letters of a sequence, about the mean of UniProtKB
+SEQUENCE_LENGTH = 350  # about the mean of UniProtKB
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sequences", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     first, second = [], []
     with (
-        reported(f"Searches in {asked.sequences} proteins, new to the desk and known to it"),
+        reported(f"Searches in {options.sequences} proteins, new and cached"),
         folder() as place,
         desk(place, {}, max_runs="1") as stand,
     ):
-        for number in range(asked.rounds):
-            params = inputs(stand, asked.sequences, number)
+        for number in range(options.rounds):
+            params = inputs(stand, options.sequences, number)
             first.append(searched(stand, params))
             second.append(searched(stand, params))
         print(f"  first {statistics.median(first):.1f} s, second {statistics.median(second):.1f} s")
@@ -39,11 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def inputs(stand: Desk, sequences: int, number: int) -> dict[str, str]:
-    """A database of random proteins, and one of them as the query."""
+    """Register a database of random proteins, and one of them as the query."""
     chance = random.Random(number)
-    made = ["".join(chance.choices(AMINO_ACIDS, k=LENGTH)) for _ in range(sequences)]
-    database = "".join(f">s{place}\n{letters}\n" for place, letters in enumerate(made))
-    texts = {"database": database, "queries": f">q\n{made[0]}\n"}
+    proteins = ["".join(chance.choices(AMINO_ACIDS, k=SEQUENCE_LENGTH)) for _ in range(sequences)]
+    database = "".join(f">s{place}\n{letters}\n" for place, letters in enumerate(proteins))
+    texts = {"database": database, "queries": f">q\n{proteins[0]}\n"}
     files = stand.services.files
     return {
         name: files.register(ME, f"{name}.fasta", io.BytesIO(text.encode())).id
@@ -52,11 +52,11 @@ def inputs(stand: Desk, sequences: int, number: int) -> dict[str, str]:
 
 
 def searched(stand: Desk, params: dict[str, str]) -> float:
-    """Seconds that a search takes, from its start to its end."""
+    """Return the duration of a search in seconds."""
     request = RunRequest(workflow="sequence-search", params={**params, "chunks": 1})
     run = stand.completed(stand.services.runs.submit(ME, request).id)
     if run.started is None or run.ended is None:
-        raise SystemExit("a run has no times")
+        raise SystemExit("the run has no start or end time")
     return (run.ended - run.started).total_seconds()
 
 

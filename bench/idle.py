@@ -1,7 +1,7 @@
-"""What a desk costs that has nothing to do, in percent of a core.
+"""Processor time of an idle installation, in percent of a core.
 
-`python -m bench.idle [--seconds 30]`. The peer is the same runner when it looks at the queue every
-50 ms instead of being told of changes.
+`python -m bench.idle [--seconds 30]`. The peer is the same runner polling the queue every 50 ms
+instead of watching it for changes.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ POLLING = (sys.executable, "-c", "import services.runner as r; r.DISPATCH = 0.05
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--rest", type=float, default=5.0, help="seconds before that")
+    parser.add_argument("--rest", type=float, default=5.0, help="seconds to wait before measuring")
     chosen = parser.parse_args(arguments)
     seconds, rest = chosen.seconds, chosen.rest
-    with stand.reported(f"idle: percent of a core that an idle desk takes, over {seconds:.0f} s"):
-        told, polling = (measure(runner, seconds, rest) for runner in (stand.RUNNER, POLLING))
-        for name, ours in told.items():
-            print(f"  {name:8} {ours:5.2f} %   looking every 50 ms {polling[name]:5.2f} %")
+    with stand.reported(f"idle: percent of a core, over {seconds:.0f} s"):
+        watching, polling = (measure(runner, seconds, rest) for runner in (stand.RUNNER, POLLING))
+        for name, ours in watching.items():
+            print(f"  {name:8} {ours:5.2f} %   polling every 50 ms {polling[name]:5.2f} %")
         if not any(polling.values()):
-            raise SystemExit("too short: not one tick of a processor was taken")
-        ratio = sum(told.values()) / sum(polling.values())
-        print(f"  together {ratio:.2f} of what looking every 50 ms takes")
+            raise SystemExit("the measurement is too short: no processor time was used")
+        ratio = sum(watching.values()) / sum(polling.values())
+        print(f"  together {ratio:.2f} of the time for polling every 50 ms")
 
 
 def measure(runner: Sequence[str], seconds: float, rest: float) -> dict[str, float]:
-    """Percent of a core per process of an idle desk."""
+    """Return percent of a core by process of an idle installation."""
     with stand.folder() as place, stand.desk(place, {"begin": WORKFLOW}, runner=runner) as desk:
-        desk.completed(desk.submit("begin"))  # everything is at work
+        desk.completed(desk.submit("begin"))  # now every process has started
         time.sleep(rest)
         process = psutil.Process(desk.runner)
         parts = {"runner": process, "mongod": psutil.Process(desk.database)}
@@ -49,7 +49,7 @@ def measure(runner: Sequence[str], seconds: float, rest: float) -> dict[str, flo
 
 
 def used(process: psutil.Process) -> float:
-    """CPU seconds so far."""
+    """Return the processor time used so far, in seconds."""
     times = process.cpu_times()
     return float(times.user + times.system)
 

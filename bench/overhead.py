@@ -1,9 +1,10 @@
-"""What it costs to follow a workflow of many small jobs.
+"""Overhead of the logger plugin in a workflow of many small jobs.
 
-`python -m bench.overhead [--jobs 2000] [--rounds 3]`. The same `snakemake` command without any
-plugin, with the desk's, which writes to a MongoDB, and with that of snkmt, which writes to SQLite;
-in turns. Then the pattern in which `run:` rules call the status store themselves, for fewer jobs
-and compared per job. Processor time is that of Snakemake and its jobs, without the database.
+`python -m bench.overhead [--jobs 2000] [--rounds 3]`. The same `snakemake` command without a
+plugin, with the plugin of Rundesk, which writes to MongoDB, and with the plugin of snkmt, which
+writes to SQLite, in turns. Then the pattern in which `run:` rules write to the database themselves,
+with fewer jobs, compared per job. Processor time is that of Snakemake and its jobs, without the
+database.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ LEASE = timedelta(days=1)
 
 @dataclass
 class Stage:
-    """Where the ways take place."""
+    """The folder, database and counters of a benchmark."""
 
     place: Path
     uri: str
@@ -70,7 +71,7 @@ class Stage:
         jobs: int = 0,
         env: Mapping[str, str] | None = None,
     ) -> float:
-        """Seconds of a `snakemake` command in a folder of its own."""
+        """Return the seconds of a `snakemake` command in a folder of its own."""
         folder = self.place / f"{next(self.numbers)}-{way}"
         folder.mkdir()
         (folder / "Snakefile").write_text(workflow)
@@ -97,15 +98,15 @@ class Stage:
         return self.snakemake("plain")
 
     def desk(self) -> float:
-        """With our plugin, for a run that the desk has claimed; every job must arrive."""
+        """Run with the plugin of Rundesk for a claimed run. Every job must be reported."""
         database = Database(self.uri, NAME, patience=30)
         database.runs.add(submission(), now=datetime.now(UTC))
         claim = database.queue.claim(host="bench", now=datetime.now(UTC), lease=LEASE)
         if claim is None:
-            raise SystemExit("there is nothing to claim")
-        told = {"uri": self.uri, "database": NAME, "run": claim.run.id, "attempt": claim.attempt}
-        told["directory"] = self.place / f"reports-{claim.run.id}"
-        words = [word for name, value in told.items() for word in option(name, value)]
+            raise SystemExit("the run could not be claimed")
+        options = {"uri": self.uri, "database": NAME, "run": claim.run.id, "attempt": claim.attempt}
+        options["directory"] = self.place / f"reports-{claim.run.id}"
+        words = [word for name, value in options.items() for word in option(name, value)]
         took = self.snakemake("desk", "--logger", "rundesk", *words)
         check(database.jobs.list(claim.run.id, claim.attempt), self.jobs + 1)
         database.close()
@@ -121,11 +122,11 @@ def option(name: str, value: object) -> tuple[str, str]:
     return f"--logger-rundesk-{name}", str(value)
 
 
-def check(jobs: Sequence[Job], wanted: int) -> None:
-    """A plugin that is fast because it loses something does not count."""
-    whole = [job for job in jobs if job.state is State.COMPLETE and job.started and job.ended]
-    if len(whole) != wanted:
-        raise SystemExit(f"{len(whole)} of {wanted} jobs were reported whole")
+def check(jobs: Sequence[Job], expected: int) -> None:
+    """Raise SystemExit unless every job was reported completely."""
+    complete = [job for job in jobs if job.state is State.COMPLETE and job.started and job.ended]
+    if len(complete) != expected:
+        raise SystemExit(f"{len(complete)} of {expected} jobs were reported completely")
 
 
 def submission() -> Submission:
@@ -136,9 +137,9 @@ def submission() -> Submission:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--jobs", type=int, default=2000)
-    parser.add_argument("--calls", type=int, default=20, help="jobs of the last way; 0: without")
+    parser.add_argument("--calls", type=int, default=20, help="jobs of the last pattern, 0: none")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--peers", type=Path, default=beside(), help="packages of peers")
+    parser.add_argument("--peers", type=Path, default=peers_folder(), help="packages of peers")
     chosen = parser.parse_args(arguments)
     what = f"overhead: {chosen.jobs} shell jobs, {chosen.rounds} rounds, in turns"
     with stand.reported(what), stand.folder() as place, stand.mongod(place) as server:
@@ -149,15 +150,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if (chosen.peers / "snakemake_logger_plugin_snkmt").is_dir():
             ways["snkmt"] = stage.snkmt
         else:
-            print(f"  snkmt's plugin is not installed in {chosen.peers}: left out")
+            print(f"  the plugin of snkmt is not installed in {chosen.peers}: skipped")
         seconds = stand.taking_turns(chosen.rounds, ways)
         report(stage, seconds)
         if chosen.calls:
             report_calls(stage, statistics.median(seconds["plain"]), chosen.calls)
 
 
-def beside() -> Path:
-    """Where `make bench` installs them: nobody else should import these at each start."""
+def peers_folder() -> Path:
+    """Return where `make bench` installs the peers, so that nothing else imports them."""
     root = f"{sys.prefix}/peers"
     return Path(sysconfig.get_path("purelib", vars={"base": root, "platbase": root}))
 
@@ -175,12 +176,12 @@ def report(stage: Stage, seconds: dict[str, list[float]]) -> None:
 
 
 def report_calls(stage: Stage, plain: float, jobs: int) -> None:
-    """Per job, the start of Snakemake itself taken off both; `plain` in seconds for all jobs."""
+    """Print seconds per job, without the start of Snakemake; `plain` is for all jobs."""
     start = stage.snakemake("start", jobs=1)
     plain = (plain - start) / (stage.jobs - 1)
     calls = (stage.snakemake("calls", workflow=CALLS, jobs=jobs) - start) / (jobs - 1)
     print(
-        f"  status calls in run: rules ({jobs} jobs): {calls * 1000:.0f} ms a job,"
+        f"  status calls in run: rules ({jobs} jobs): {calls * 1000:.0f} ms per job,"
         f" plain {plain * 1000:.0f} ms: {calls / plain:.0f} times"
     )
 

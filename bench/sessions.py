@@ -1,9 +1,9 @@
-"""What open pages cost: sessions that poll the portal over websockets, as browsers do.
+"""Cost of open pages: sessions that poll the portal over WebSockets, as browsers do.
 
-`python -m bench.sessions [--sessions 50] [--minutes 0.5] [--jobs 5000]`. Half of the sessions have
-the list of runs open, half a run that is at work; nothing is executed. Then a run of many jobs is
-opened and polled. Limits: 24 polls/s at under half a core, memory that does not grow, 2 s until a
-run of 5,000 jobs is open, 100 ms of the server's time for each poll of it.
+`python -m bench.sessions [--sessions 50] [--minutes 0.5] [--jobs 5000]`. Half of the sessions show
+the list of runs, half a running run; nothing is executed. Then a run of many jobs is opened and
+polled. Limits: 24 polls/s with less than half a core, no growth of memory, 2 s to open a run of
+5,000 jobs, 100 ms of the server's time for each poll of it.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from bench.idle import used
 from services import bootstrap
 from services.bootstrap import Services
 from services.host.launcher import program
-from services.models import Run, State, Submission
+from services.models import Run, Submission
 from services.settings import HERE, Settings
 
-RUNS = 60  # in the list
-FEW = 12  # jobs of the run that is watched by many
+LISTED_RUNS = 60
+WATCHED_RUN_JOBS = 12
 RULES = 5
-AGO = timedelta(minutes=10)  # a young run is polled more often
-SAMPLE = 1.0  # s between two looks at memory
-ENOUGH = 24 / 25  # of the polls asked for
-LARGEST = 2**26  # bytes of a message
-PATIENCE = 180  # s until a portal answers
+RUN_AGE = timedelta(minutes=10)  # a new run is polled more often
+MEMORY_INTERVAL_S = 1.0
+MIN_POLL_SHARE = 24 / 25  # of the requested polls
+MAX_MESSAGE_BYTES = 2**26
+START_TIMEOUT_S = 180
 
 
 @dataclass
 class Page:
-    """A page in a browser, as far as the server can tell."""
+    """A page in a browser, as the server sees it."""
 
     name: str
     query: str
@@ -56,16 +56,16 @@ class Page:
     took: list[float] = field(default_factory=list)  # s of each poll
 
     async def open(self) -> float:
-        """Draw the whole page; seconds until that is done."""
+        """Open the page; return the seconds until it is drawn."""
         return await self._draw(BackMsg(rerun_script=dict(self._where())))
 
     async def poll(self) -> None:
-        """Draw anew what changes."""
+        """Request the part of the page that updates itself."""
         where = {**self._where(), "fragment_id": self.fragment, "is_auto_rerun": True}
         self.took.append(await self._draw(BackMsg(rerun_script=where)))
 
     async def keep_polling(self, end: float, wait: float) -> None:
-        """Poll as its timer says until `end`; the first time after `wait` seconds."""
+        """Poll at the interval of the page until `end`, for the first time after `wait` seconds."""
         due = time.monotonic() + wait
         while due < end:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
@@ -79,11 +79,11 @@ class Page:
         begun = time.perf_counter()
         await self.socket.send(message.SerializeToString())
         async for data in self.socket:
-            told = ForwardMsg.FromString(data)  # type: ignore[arg-type]
-            kind = told.WhichOneof("type")
+            reply = ForwardMsg.FromString(data)  # type: ignore[arg-type]
+            kind = reply.WhichOneof("type")
             if kind == "auto_rerun":
-                self.fragment = told.auto_rerun.fragment_id
-                self.interval = told.auto_rerun.interval
+                self.fragment = reply.auto_rerun.fragment_id
+                self.interval = reply.auto_rerun.interval
             elif kind == "script_finished":
                 break
         return time.perf_counter() - begun
@@ -96,7 +96,7 @@ async def page(settings: Settings, name: str, query: str = "") -> AsyncIterator[
         f"{address.replace('http', 'ws', 1)}/_stcore/stream",
         origin=address,  # type: ignore[arg-type]
         subprotocols=["streamlit"],  # type: ignore[list-item]
-        max_size=LARGEST,
+        max_size=MAX_MESSAGE_BYTES,
         proxy=None,
     ) as socket:
         yield Page(name, query, socket)
@@ -104,7 +104,7 @@ async def page(settings: Settings, name: str, query: str = "") -> AsyncIterator[
 
 @contextlib.contextmanager
 def portal(place: Path) -> Iterator[tuple[Services, psutil.Process]]:
-    """A portal over a database of its own; nothing executes runs."""
+    """Yield a portal with a database of its own; no runner executes runs."""
     with stand.mongod(place) as server:
         given = {
             "RUNDESK_DATA": str(place / "data"),
@@ -132,23 +132,23 @@ def portal(place: Path) -> Iterator[tuple[Services, psutil.Process]]:
 
 def _wait(address: str) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < end:
         with contextlib.suppress(OSError), opener.open(address, timeout=2) as reply:
             if reply.status == 200:
                 return
         time.sleep(0.1)
-    raise SystemExit("the portal does not answer")
+    raise SystemExit("the portal does not respond")
 
 
 def running(services: Services, name: str, jobs: int) -> Run:
-    """A run at work, of which half of the jobs are done."""
-    then = datetime.now(UTC) - AGO
+    """Return a running run with half of its jobs completed."""
+    then = datetime.now(UTC) - RUN_AGE
     queued = add(services, name)
     claim = services.database.queue.claim(host="bench", now=then, lease=timedelta(days=1))
     if claim is None or claim.run.id != queued.id:
         raise SystemExit("the run could not be claimed")
-    run = services.database.runs.transition(queued.id, State.RUNNING, attempt=1, now=then)
+    run = services.database.runs.start(queued.id, 1, now=then)
     rules = [f"step_{number}" for number in range(RULES)]
     stats = dict.fromkeys(rules, jobs // RULES)
     records: list[dict[str, object]] = [
@@ -168,7 +168,7 @@ def running(services: Services, name: str, jobs: int) -> Run:
 
 
 def add(services: Services, name: str) -> Run:
-    """A run in the queue, of no workflow there is."""
+    """Queue a run of a workflow that does not exist."""
     accepted = Submission(
         name=name,
         workflow="bench",
@@ -181,13 +181,13 @@ def add(services: Services, name: str) -> Run:
         inputs=[],
         cores=1,
     )
-    run, _ = services.database.runs.add(accepted, now=datetime.now(UTC) - AGO)
+    run, _ = services.database.runs.add(accepted, now=datetime.now(UTC) - RUN_AGE)
     return run
 
 
 @dataclass(frozen=True)
 class Served:
-    """What polling sessions came to."""
+    """The measurements of polling sessions."""
 
     rate: float  # polls/s
     cores: float  # of the portal
@@ -198,7 +198,7 @@ class Served:
 async def sessions(
     services: Services, process: psutil.Process, watched: Run, count: int, seconds: float
 ) -> Served:
-    """`count` sessions that poll for `seconds`."""
+    """Open `count` sessions that poll for `seconds`."""
     async with contextlib.AsyncExitStack() as stack:
         pages = []
         for number in range(count):
@@ -221,24 +221,24 @@ async def sessions(
 
 
 async def _memory(process: psutil.Process, end: float) -> list[int]:
-    found = []
+    samples = []
     while time.monotonic() < end:
-        found.append(int(process.memory_info().rss))
-        await asyncio.sleep(SAMPLE)
-    return found
+        samples.append(int(process.memory_info().rss))
+        await asyncio.sleep(MEMORY_INTERVAL_S)
+    return samples
 
 
 async def large(
     services: Services, process: psutil.Process, run: Run, polls: int
 ) -> tuple[float, float, float]:
-    """Seconds to open a run; per poll of it seconds until it is drawn, and of the portal's CPU."""
+    """Return the seconds to open a run, and per poll the seconds to draw it and of CPU time."""
     async with page(services.settings, "run", f"id={run.id}") as one:
         opened = await one.open()
         one.took.clear()
         before = used(process)
         for _ in range(polls):
             await one.poll()
-            await asyncio.sleep(1.0)  # else the answer of the last poll would do
+            await asyncio.sleep(1.0)  # so that the cached reply of the last poll has expired
         return opened, statistics.median(one.took), (used(process) - before) / polls
 
 
@@ -247,13 +247,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sessions", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=0.5)
     parser.add_argument("--jobs", type=int, default=5000)
-    parser.add_argument("--polls", type=int, default=20, help="of the run of many jobs")
+    parser.add_argument("--polls", type=int, default=20, help="of the run with many jobs")
     chosen = parser.parse_args(arguments)
     count, jobs, seconds = chosen.sessions, chosen.jobs, chosen.minutes * 60
     what = f"sessions: {count} that poll every 2 s for {seconds:.0f} s; a run of {jobs:,} jobs"
     with stand.reported(what), stand.folder() as place, portal(place) as (services, process):
-        watched, big = running(services, "Watched", FEW), running(services, "Large", jobs)
-        for number in range(RUNS):
+        watched, big = (
+            running(services, "Watched", WATCHED_RUN_JOBS),
+            running(services, "Large", jobs),
+        )
+        for number in range(LISTED_RUNS):
             add(services, f"Waiting {number}")
         tell(asyncio.run(sessions(services, process, watched, count, seconds)), count)
         opened, drawn, cpu = asyncio.run(large(services, process, big, chosen.polls))
@@ -265,10 +268,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def tell(served: Served, count: int) -> None:
-    asked = count / 2.0
-    enough = _limit(served.rate >= ENOUGH * asked)
+    requested = count / 2.0
+    enough = _limit(served.rate >= MIN_POLL_SHARE * requested)
     print(
-        f"  {served.rate:.1f} polls/s of {asked:.1f} asked for{enough},"
+        f"  {served.rate:.1f} polls/s of {requested:.1f} requested{enough},"
         f" {served.cores * 100:.0f} % of a core{_limit(served.cores < 0.5)}"
     )
     middle, slow = (stand.percentile(served.took, rank) * 1000 for rank in (50, 95))

@@ -1,8 +1,8 @@
-"""What the benches share: a database and a desk of their own, and words for what they found.
+"""Helpers of the benchmarks: a database and an installation of their own, and reports.
 
-Everything lives in a temporary folder and on free ports, and is gone afterwards. All times are
-seconds. The machine is never quite idle, so the ways that are compared take turns in one call, and
-what counts is their ratio.
+Everything is in a temporary folder and on free ports, and is removed at the end. All times are
+seconds. The machine is never fully idle, so the measurements to compare take turns in one call,
+and their ratio is the result.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from services.settings import HERE, Settings
 
 ME = local_actor()
 RUNNER = tuple(program("services.runner"))
-AT_WORK = ("rundesk-run", "snakemake")  # names of processes
+RUN_PROCESSES = ("rundesk-run", "snakemake")
 
 
 @contextlib.contextmanager
@@ -46,7 +46,7 @@ def folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def mongod(place: Path) -> Iterator[Mongod]:
-    """A database of its own, as the desk embeds it."""
+    """Yield a database of its own, embedded as in an installation."""
     binary = find(os.environ.get("MONGOD", ""), place / "lib")
     server = Mongod(binary, place / "db", free_port())
     server.start()
@@ -58,21 +58,21 @@ def mongod(place: Path) -> Iterator[Mongod]:
 
 @dataclass(frozen=True)
 class Desk:
-    """A desk at work."""
+    """A running installation."""
 
     services: Services
-    runner: int  # its process number
-    database: int
+    runner: int  # PID
+    database: int  # PID
 
     def submit(self, workflow: str) -> str:
-        """The id of a new run."""
+        """Submit a run and return its id."""
         return self.services.runs.submit(ME, RunRequest(workflow=workflow, params={})).id
 
     def run(self, run_id: str) -> Run:
         return self.services.runs.get(ME, run_id)
 
     def completed(self, run_id: str) -> Run:
-        """The run, once it is over; ends the bench when it failed."""
+        """Wait until a run has completed. Raises SystemExit when it failed."""
         while not (run := self.run(run_id)).state.final:
             time.sleep(0.05)
         if run.state is not State.COMPLETE:
@@ -88,7 +88,7 @@ def desk(
     runner: Sequence[str] = RUNNER,
     **settings: str,
 ) -> Iterator[Desk]:
-    """A desk with these workflows (name → Snakefile); `settings` are variables less RUNDESK_."""
+    """Yield an installation with workflows (name → Snakefile) and settings (without RUNDESK_)."""
     for name, text in workflows.items():
         snakefile = place / "workflows" / name / "workflow/Snakefile"
         snakefile.parent.mkdir(parents=True)
@@ -112,9 +112,9 @@ def desk(
 
 
 def environment() -> dict[str, str]:
-    """That of this process, without settings of a desk; Python keeps what it compiles."""
-    ours = ("RUNDESK_", "MONGODB_URI", "PYTHONDONTWRITEBYTECODE")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    """Return the environment of this process without settings, and with Python's bytecode cache."""
+    excluded = ("RUNDESK_", "MONGODB_URI", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(excluded)}
 
 
 def free_port() -> int:
@@ -124,12 +124,12 @@ def free_port() -> int:
 
 
 def processor() -> float:
-    """Processor time of this process and all below it so far, in seconds, once no run is at work.
+    """Wait until no run is running; return the processor time of this process and all below it.
 
-    Complete for a subreaper: what leaves its parents is its child then, and the dead are collected.
+    In seconds. Complete for a subreaper, which becomes the parent of orphans and reaps them.
     """
     me = psutil.Process()
-    while any(name_of(child) in AT_WORK for child in alive(me)):
+    while any(name_of(child) in RUN_PROCESSES for child in alive(me)):
         time.sleep(0.05)
     return sum(sum(process.cpu_times()[:4]) for process in (me, *alive(me)))
 
@@ -141,19 +141,19 @@ def name_of(process: psutil.Process) -> str:
 
 
 def alive(me: psutil.Process) -> list[psutil.Process]:
-    """All processes below, after the dead among the nearest were collected."""
+    """Reap the dead children, and return all processes below."""
     for child in me.children():
         if child.status() == psutil.STATUS_ZOMBIE:
             os.waitpid(child.pid, 0)
     return me.children(recursive=True)
 
 
-# ---- words -------------------------------------------------------------------------------------
+# ---- reports -----------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def reported(what: str) -> Iterator[None]:
-    """Say what is measured, where, and how busy the machine was."""
+    """Print what is measured, on which machine, and its load."""
     cores = len(os.sched_getaffinity(0))
     print(f"{what}\n  {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {cores} cores, ", end="")
     print(f"Python {platform.python_version()}, Snakemake {version('snakemake')}", flush=True)
@@ -165,15 +165,15 @@ def reported(what: str) -> Iterator[None]:
 
 def taking_turns(rounds: int, ways: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
     """Each way once per round, every other round in reverse."""
-    found: dict[str, list[float]] = {name: [] for name in ways}
+    results: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds):
         for name in list(ways)[:: -1 if number % 2 else 1]:
-            found[name].append(ways[name]())
-    return found
+            results[name].append(ways[name]())
+    return results
 
 
 def ratio(ours: Sequence[float], peer: Sequence[float]) -> float:
-    """Median of the ratios of paired rounds."""
+    """Return the median of the ratios of paired rounds."""
     return statistics.median(own / other for own, other in zip(ours, peer, strict=True))
 
 

@@ -1,7 +1,7 @@
-"""What a start of Snakemake's command costs as the desk starts programs, beside `python -m`.
+"""Cost of starting Snakemake with the launcher of Rundesk, compared with `python -m`.
 
 `python -m bench.startup [--rounds 10]`: processor time of `snakemake --version`, which imports all
-that Snakemake is, and ends.
+of Snakemake and exits.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=10)
     rounds = parser.parse_args(arguments).rounds
     with reported("Processor time of `snakemake --version`"):
-        ways = {"plain": [sys.executable, "-m", *WORDS], "ours": program(*WORDS)}
+        ways = {"plain": [sys.executable, "-m", *WORDS], "rundesk": program(*WORDS)}
         for command in ways.values():
-            spent(command)  # compiles what was not yet
-        found = taking_turns(rounds, {name: partial(spent, way) for name, way in ways.items()})
-        for name, seconds in found.items():
-            print(f"  {name:5} {statistics.median(seconds):.2f} s")
-        print(f"  ours takes {ratio(found['ours'], found['plain']):.2f} of plain")
+            spent(command)  # warm-up, which compiles the modules
+        results = taking_turns(rounds, {name: partial(spent, way) for name, way in ways.items()})
+        for name, seconds in results.items():
+            print(f"  {name:7} {statistics.median(seconds):.2f} s")
+        print(f"  rundesk takes {ratio(results['rundesk'], results['plain']):.2f} of plain")
 
 
 def spent(command: Sequence[str]) -> float:
-    """Processor time of one start and end."""
+    """Return the processor time of one process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, cwd=HERE, env=environment(), stdout=subprocess.DEVNULL, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,10 +1,9 @@
-"""Many tiny runs: through the desk, and forked bare from a process that has Snakemake imported.
+"""Throughput of many small runs: Rundesk, and forks of a process that has imported Snakemake.
 
-`python -m bench.throughput [--runs 200] [--rounds 3] [--at-once 4] [--warm]`. Both ways execute the
-same one-job workflow as often and as many at once. The desk's way is measured from the first
-`submit` to the end of the last run, with everything it does: check, store, claim, supervise,
-report, list the results. With `--warm` the peer has done once what the nursery does before it
-forks, too.
+`python -m bench.throughput [--runs 200] [--rounds 3] [--at-once 4] [--warm]`. Both execute the same
+workflow of one job, equally often and with equal concurrency. Rundesk is measured from the first
+`submit` to the end of the last run, including validation, storage, claims, supervision, reports and
+the list of results. With `--warm` the peer is prepared like the fork server of Rundesk.
 """
 
 from __future__ import annotations
@@ -41,16 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--at-once", type=int, default=4)
-    parser.add_argument("--warm", action="store_true", help="warm up the peer like the nursery")
+    parser.add_argument("--warm", action="store_true", help="prepare the peer as well")
     chosen = parser.parse_args(arguments)
     runs, at_once = chosen.runs, chosen.at_once
-    what = f"throughput: {runs} tiny runs, {at_once} at once, {chosen.rounds} rounds, in turns"
-    with stand.reported(what + (", the peer warmed up" if chosen.warm else "")):
+    what = f"throughput: {runs} small runs, {at_once} at once, {chosen.rounds} rounds, in turns"
+    with stand.reported(what + (", prepared peer" if chosen.warm else "")):
         report(runs, *measure(runs, chosen.rounds, at_once, warm=chosen.warm))
 
 
 def measure(runs: int, rounds: int, at_once: int, *, warm: bool) -> tuple[Seconds, Seconds]:
-    """Seconds of each round by way, and those of processor time."""
+    """Return seconds and processor time of each round, by way."""
     processes.become_subreaper()
     limits = {"max_runs": str(at_once), "cores": str(at_once * CORES), "run_cores": str(CORES)}
     with (
@@ -70,21 +69,21 @@ def measure(runs: int, rounds: int, at_once: int, *, warm: bool) -> tuple[Second
 
 
 def metered(used: list[float], way: Callable[[], float]) -> Callable[[], float]:
-    """A way that adds the processor time it takes to `used`, that of all processes of the desk."""
+    """Return a way that also appends its processor time, of all its processes, to `used`."""
 
-    def taken() -> float:
+    def measured() -> float:
         before = stand.processor()
         seconds = way()
         used.append(stand.processor() - before)
         return seconds
 
-    return taken
+    return measured
 
 
 def through_the_desk(desk: Desk, runs: int) -> float:
     begun = time.time()
     last = [desk.submit("make") for _ in range(runs)][-1]
-    store = desk.services.database.runs  # a look by the service would tell each its place in line
+    store = desk.services.database.runs  # the service would compute positions in the queue
     while (run := store.get(last, None)) is None or not run.state.final:
         time.sleep(0.1)
     unfinished = RunFilter(state=[state for state in State if not state.final], limit=1)
@@ -98,7 +97,7 @@ def through_the_desk(desk: Desk, runs: int) -> float:
 
 @contextlib.contextmanager
 def bare(place: Path, at_once: int, *, warm: bool = False) -> Iterator[subprocess.Popen[str]]:
-    """A process that forks Snakemake for each folder it is told."""
+    """Yield a process that forks Snakemake for each folder that it reads."""
     snakefile = place / "workflows/make/workflow/Snakefile"
     words = [str(at_once), str(snakefile), str(CORES), *(["warm"] if warm else [])]
     server = subprocess.Popen(
@@ -109,7 +108,7 @@ def bare(place: Path, at_once: int, *, warm: bool = False) -> Iterator[subproces
         env=stand.environment(),
     )
     with server:
-        heard(server, "ready")
+        expect(server, "ready")
         yield server
         server.communicate()
 
@@ -119,7 +118,7 @@ def forked(server: subprocess.Popen[str], place: Path, numbers: Iterator[int], r
     for _ in range(runs):
         tell(server, str(place / "bare" / str(next(numbers))))
     tell(server, "")
-    heard(server, "done")
+    expect(server, "done")
     return time.time() - begun
 
 
@@ -129,10 +128,10 @@ def tell(server: subprocess.Popen[str], line: str) -> None:
     server.stdin.flush()
 
 
-def heard(server: subprocess.Popen[str], word: str) -> None:
+def expect(server: subprocess.Popen[str], word: str) -> None:
     assert server.stdout is not None
     if server.stdout.readline().strip() != word:
-        raise SystemExit("the bare way ended")
+        raise SystemExit("bench.bare has exited")
 
 
 def report(runs: int, seconds: Seconds, used: Seconds) -> None:
@@ -141,7 +140,7 @@ def report(runs: int, seconds: Seconds, used: Seconds) -> None:
         print(f"  {name:5} {took:6.1f} s   {runs / took:5.1f} runs/s   ", end="")
         print(f"{took / runs * 1000:5.0f} ms each   processor {own / runs * 1000:5.0f} ms each")
     print(
-        f"  the desk takes {stand.ratio(seconds['desk'], seconds['bare']):.2f} times as long",
+        f"  rundesk takes {stand.ratio(seconds['desk'], seconds['bare']):.2f} times as long",
         end="",
     )
     print(f", {stand.ratio(used['desk'], used['bare']):.2f} times the processor time")

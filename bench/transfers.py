@@ -1,8 +1,7 @@
-"""Memory of portal and API while a large file comes in and goes out again, limit 300 MB each.
+"""Memory of portal and API while a large file is uploaded and downloaded; limit 300 MB each.
 
-`python -m bench.transfers [--size 2048]` (MiB). The file is sent in slices, as the portal's
-uploader does, and fetched by a link as the portal makes them; the pages of files and of runs are
-open meanwhile.
+`python -m bench.transfers [--size 2048]` (MiB). The file is uploaded in slices, as by the uploader
+of the portal, and downloaded with a signed link, while the pages of files and of runs are open.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ import psutil
 from bench import sessions, stand, uploads
 from services.bootstrap import Services
 
-LIMIT = 300_000_000  # bytes, of all processes of each
-OFTEN = 0.05  # s between two looks at memory
-REDRAWN = 2.0  # s between two drawings of the page of files
-BLOCK = 2**20
+MEMORY_LIMIT_BYTES = 300_000_000  # of all processes of each server
+MEMORY_INTERVAL_S = 0.05
+REDRAW_INTERVAL_S = 2.0  # of the page of files
+READ_CHUNK_BYTES = 2**20
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -32,35 +31,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=2048, help="MiB")
     size = parser.parse_args(arguments).size
     with contextlib.ExitStack() as stack:
-        stack.enter_context(stand.reported(f"transfers: {size} MiB up and down again"))
+        stack.enter_context(stand.reported(f"transfers: upload and download of {size} MiB"))
         place = stack.enter_context(stand.folder())
         services, process = stack.enter_context(sessions.portal(place))
         api = stack.enter_context(uploads.api(place, services.settings.db_port))
         watched = {"portal": process, "API": api.process}
         file = place / "bench.bin"
         uploads.write(file, size)
-        stack.enter_context(looked_at(services))
-        tell("at rest", peaks(watched, lambda: time.sleep(REDRAWN * 2)))
-        made: list[str] = []
-        tell("upload", peaks(watched, lambda: made.append(uploads.slices(api, file))))
-        tell("download", peaks(watched, lambda: fetch(services, api.port, made[0], file)))
+        stack.enter_context(open_pages(services))
+        tell("at rest", peaks(watched, lambda: time.sleep(REDRAW_INTERVAL_S * 2)))
+        uploaded: list[str] = []
+        tell("upload", peaks(watched, lambda: uploaded.append(uploads.slices(api, file))))
+        tell("download", peaks(watched, lambda: fetch(services, api.port, uploaded[0], file)))
 
 
 def family(process: psutil.Process) -> int:
-    """Resident bytes of a process and of its children; shared pages count in each of them."""
-    found = [process, *process.children(recursive=True)]
-    return sum(int(one.memory_info().rss) for one in found)
+    """Return the resident bytes of a process and its children; shared pages count repeatedly."""
+    processes = [process, *process.children(recursive=True)]
+    return sum(int(one.memory_info().rss) for one in processes)
 
 
 def peaks(watched: Mapping[str, psutil.Process], work: Callable[[], object]) -> dict[str, int]:
-    """The most that each process took while something was done."""
+    """Return the peak memory of each process during `work`."""
     found, over = dict.fromkeys(watched, 0), threading.Event()
 
     def watch() -> None:
         while not over.is_set():
             for name, process in watched.items():
                 found[name] = max(found[name], family(process))
-            over.wait(OFTEN)
+            over.wait(MEMORY_INTERVAL_S)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -73,8 +72,8 @@ def peaks(watched: Mapping[str, psutil.Process], work: Callable[[], object]) -> 
 
 
 @contextlib.contextmanager
-def looked_at(services: Services) -> Iterator[None]:
-    """The page of files is drawn again and again, and the list of runs polls."""
+def open_pages(services: Services) -> Iterator[None]:
+    """Redraw the page of files repeatedly and poll the list of runs, in another thread."""
     over = threading.Event()
 
     async def look() -> None:
@@ -85,7 +84,7 @@ def looked_at(services: Services) -> Iterator[None]:
             while not over.is_set():
                 await files.open()
                 await runs.poll()
-                await asyncio.sleep(REDRAWN)
+                await asyncio.sleep(REDRAW_INTERVAL_S)
 
     reader = threading.Thread(target=lambda: asyncio.run(look()))
     reader.start()
@@ -97,21 +96,21 @@ def looked_at(services: Services) -> Iterator[None]:
 
 
 def fetch(services: Services, port: int, file_id: str, sent: Path) -> None:
-    """Download a file by a signed link; what comes must be what was sent."""
+    """Download a file with a signed link, and compare it with the uploaded file."""
     link = services.links.make(stand.ME, f"/api/v1/files/{file_id}/content", seconds=3600)
     address = link.replace(services.settings.public_api_url, f"http://127.0.0.1:{port}")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(address, timeout=60) as reply, sent.open("rb") as file:
-        while block := reply.read(BLOCK):
+        while block := reply.read(READ_CHUNK_BYTES):
             if block != file.read(len(block)):
-                raise SystemExit("other bytes came back")
+                raise SystemExit("the downloaded bytes differ from the uploaded ones")
         if file.read(1):
-            raise SystemExit("bytes are missing")
+            raise SystemExit("the download is incomplete")
 
 
 def tell(what: str, found: Mapping[str, int]) -> None:
     words = (
-        f"{name} {most / 1e6:.0f} MB ({'met' if most < LIMIT else 'NOT met'})"
+        f"{name} {most / 1e6:.0f} MB ({'met' if most < MEMORY_LIMIT_BYTES else 'NOT met'})"
         for name, most in found.items()
     )
     print(f"  {what:9} " + ", ".join(words))

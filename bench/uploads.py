@@ -1,8 +1,8 @@
-"""Uploads by each way, beside copying and hashing the same file at a shell; memory of the API, also
-while the file is fetched.
+"""Speed of each kind of upload, compared with `cp` and `sha256sum` of the same file.
 
-`python -m bench.uploads [--size 2048] [--rounds 3]` (MiB). The ways take turns in one call; the
-desk's answer comes when the file is hashed, safe on disk and registered.
+`python -m bench.uploads [--size 2048] [--rounds 3]` (MiB). Also measures the memory of the API,
+during downloads too. The measurements take turns in one call. The API replies when the file is
+hashed, synced to disk and registered.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from bench.stand import environment, folder, free_port, mongod, ratio, reported,
 from services.host.launcher import program
 from services.settings import HERE, MIB
 
-SLICE = 8 * MIB  # of the portal's uploader
+SLICE_BYTES = 8 * MIB  # of the uploader of the portal
 TUS = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
-BOUNDARY = b"------------------------d74496d66958873e"  # as curl makes them
-HEAD = (
+BOUNDARY = b"------------------------d74496d66958873e"  # as created by curl
+PART_HEADER = (
     b'--%b\r\nContent-Disposition: form-data; name="file"; filename="bench.bin"\r\n\r\n' % BOUNDARY
 )
-TAIL = b"\r\n--%b--\r\n" % BOUNDARY
+PART_END = b"\r\n--%b--\r\n" % BOUNDARY
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with folder() as place, mongod(place) as database, api(place, database.port) as desk:
         file = place / "bench.bin"
         write(file, chosen.size)
-        with reported(f"upload of {chosen.size} MiB by each way, {chosen.rounds} rounds"):
+        with reported(f"each kind of upload of {chosen.size} MiB, {chosen.rounds} rounds"):
             ways: dict[str, Callable[[], float]] = {
                 "shell": lambda: shell(file),
                 "raw": lambda: desk.timed("raw", raw, file),
@@ -53,24 +53,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "tus, slices": lambda: desk.timed("tus, slices", slices, file),
             }
             report(chosen.size, taking_turns(chosen.rounds, ways), desk)
-            most = fetched(desk, file) / MIB
-            print(f"  fetching it: {most:.0f} MiB resident at most, all processes of the API")
+            peak = download(desk, file) / MIB
+            print(f"  download: at most {peak:.0f} MiB resident in all processes of the API")
 
 
 @dataclass
 class Api:
-    """The API of a desk, and how much memory it took at most."""
+    """The API and its peak memory."""
 
     port: int
     process: psutil.Process
-    peaks: dict[str, int] = field(default_factory=dict)  # bytes more than before, by way
+    peaks: dict[str, int] = field(default_factory=dict)  # additional bytes, by kind of upload
 
     def memory(self) -> int:
         family = [self.process, *self.process.children(recursive=True)]
         return sum(int(one.memory_info().rss) for one in family)
 
     def ask(self, method: str, path: str, headers: dict[str, str], *parts: Part) -> Reply:
-        """One request whose body is `parts`; ends the bench when it fails."""
+        """Send a request with the body `parts`. Raises SystemExit when it fails."""
         length = sum(part if isinstance(part, int) else len(part) for part, *_ in parts)
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
         connection.putrequest(method, path)
@@ -89,11 +89,11 @@ class Api:
         body = reply.read()
         connection.close()
         if reply.status >= 300:
-            raise SystemExit(f"{method} {path} was answered {reply.status}: {body[:500]!r}")
+            raise SystemExit(f"{method} {path} returned {reply.status}: {body[:500]!r}")
         return reply.headers, json.loads(body) if body else None
 
     def timed(self, way: str, send: Callable[[Api, Path], str], file: Path) -> float:
-        """Seconds of an upload; the file is removed afterwards."""
+        """Return the seconds of an upload; the file is deleted afterwards."""
         before = self.memory()
         with self.watched() as seen:
             begun = time.monotonic()
@@ -105,7 +105,7 @@ class Api:
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[list[int]]:
-        """Resident bytes, looked at again and again meanwhile."""
+        """Yield a list to which samples of the resident bytes are appended."""
         seen, over = [self.memory()], threading.Event()
 
         def watch() -> None:
@@ -121,7 +121,7 @@ class Api:
             watcher.join()
 
 
-Part = tuple[bytes] | tuple[int, Path, int]  # bytes, or so many of a file from an offset on
+Part = tuple[bytes] | tuple[int, Path, int]  # bytes, or a range of a file: (count, path, offset)
 Reply = tuple[http.client.HTTPMessage, dict[str, dict[str, str]] | None]
 
 
@@ -160,7 +160,7 @@ def write(file: Path, size: int) -> None:
             stream.write(block)
 
 
-# ---- the ways ----------------------------------------------------------------------------------
+# ---- kinds of upload ---------------------------------------------------------------------------
 
 
 def shell(file: Path) -> float:
@@ -182,7 +182,7 @@ def raw(desk: Api, file: Path) -> str:
 def multipart(desk: Api, file: Path) -> str:
     kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY.decode()}"}
     size = file.stat().st_size
-    _, body = desk.ask("POST", "/api/v1/files", kind, (HEAD,), (size, file, 0), (TAIL,))
+    _, body = desk.ask("POST", "/api/v1/files", kind, (PART_HEADER,), (size, file, 0), (PART_END,))
     return named(body)
 
 
@@ -191,7 +191,7 @@ def tus(desk: Api, file: Path) -> str:
 
 
 def slices(desk: Api, file: Path) -> str:
-    return pieces(desk, file, SLICE)
+    return pieces(desk, file, SLICE_BYTES)
 
 
 def pieces(desk: Api, file: Path, most: int) -> str:
@@ -206,8 +206,8 @@ def pieces(desk: Api, file: Path, most: int) -> str:
     return str(headers["Rundesk-File"])
 
 
-def fetched(desk: Api, file: Path) -> int:
-    """Resident bytes of the API at most, while the file is fetched from it."""
+def download(desk: Api, file: Path) -> int:
+    """Return the peak of the resident bytes of the API while a file is downloaded."""
     address = f"/api/v1/files/{raw(desk, file)}/content"
     connection = http.client.HTTPConnection("127.0.0.1", desk.port)
     with desk.watched() as seen:
@@ -217,7 +217,7 @@ def fetched(desk: Api, file: Path) -> int:
             read += len(block)
     connection.close()
     if read != file.stat().st_size:
-        raise SystemExit(f"only {read} bytes of the file came back")
+        raise SystemExit(f"only {read} bytes of the file were received")
     return max(seen)
 
 

@@ -12,7 +12,7 @@ from services.admin.additions import Additions
 from services.admin.shared_cache import Cache
 from services.catalogue import Catalogue
 from services.database import Database
-from services.database.connection import PATIENCE
+from services.database.connection import OPERATION_TIMEOUT_S
 from services.files import Files
 from services.files.downloads import Fetcher
 from services.files.imports import Imports
@@ -61,7 +61,7 @@ class Services:
         self.database.close()
 
 
-def build(settings: Settings, *, patience: float = PATIENCE) -> Services:
+def build(settings: Settings, *, patience: float = OPERATION_TIMEOUT_S) -> Services:
     """Wire the services. Opens no connection yet; `patience` is Database's."""
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"

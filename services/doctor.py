@@ -1,4 +1,4 @@
-"""What an operator asks first: does this host have what the desk needs?"""
+"""Check that this host and this installation have what Rundesk needs (`rundesk doctor`)."""
 
 from __future__ import annotations
 
@@ -14,74 +14,106 @@ from services.bootstrap import Services
 from services.catalogue.deployment import absent
 from services.database.embedded.binary import find
 from services.database.embedded.keeper import folder_of
-from services.errors import RundeskError
+from services.errors import Message, Misconfigured, RundeskError, Text
 from services.models import Workflow
 
 GIB = 1024**3
-LEAST_FREE = 2 * GIB
+MIN_FREE_GIB = 2
+PACKAGES = ("rundesk", "snakemake", "streamlit", "flask", "pymongo")
+
+VERSIONS = Message("ok", "Python {python} with {packages}.")
+FREE_SPACE = Message("ok", "{folder} is writable and has {free} GiB of free space.")
+LITTLE_SPACE = Message(
+    "disk_full", "{folder} has only {free} GiB of free space; at least {minimum} GiB are needed."
+)
+NOT_WRITABLE = Message("misconfigured", "{folder} cannot be used: {reason}.")
+EXTERNAL_DATABASE = Message("ok", "The database at MONGODB_URI is available.")
+EMBEDDED_DATABASE = Message("ok", "The embedded MongoDB {version} is at {path}.")
+HOST_SOFTWARE = Message("ok", "Workflows use the software that is installed on this host.")
+MANAGED_SOFTWARE = Message("ok", "Snakemake installs the software of workflows with {methods}.")
+METHOD_MISSING = Message(
+    "unmet_requirement", "RUNDESK_SOFTWARE names {methods}, which this host does not have."
+)
+PACKAGE_MISSING = Message("unmet_requirement", "The package {package} is not installed.")
+CHECK_FAILED = Message("system_error", "The check failed: {reason}.")
+WORKFLOW_READY = Message("ok", "{title} is ready to run.")
+WORKFLOW_PROBLEMS = Message("invalid_workflow", "{problems}")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at."""
+    """The result of one check."""
 
     subject: str
     good: bool
-    words: str
+    text: Text
+
+    @property
+    def words(self) -> str:
+        return str(self.text)
 
 
 def examine(services: Services) -> list[Finding]:
-    """Look at everything; one thing amiss does not hide the next."""
-    checks: dict[str, Callable[[Services], str]] = {
+    """Run every check; a failed check does not stop the others."""
+    checks: dict[str, Callable[[Services], Text]] = {
         "Versions": _versions,
         "Data folder": _data,
         "Database": _database,
         "Software": _software,
     }
-    found = [_finding(subject, check, services) for subject, check in checks.items()]
-    return [*found, *(_workflow(flow) for flow in services.workflows.list(local_actor()))]
+    findings = [_finding(subject, check, services) for subject, check in checks.items()]
+    return [*findings, *(_workflow(flow) for flow in services.workflows.list(local_actor()))]
 
 
-def _finding(subject: str, check: Callable[[Services], str], services: Services) -> Finding:
+def _finding(subject: str, check: Callable[[Services], Text], services: Services) -> Finding:
     try:
         return Finding(subject, True, check(services))
-    except (RundeskError, OSError, ImportError) as error:
-        return Finding(subject, False, str(error))
+    except RundeskError as error:
+        return Finding(subject, False, error.text)
+    except OSError as error:
+        return Finding(subject, False, CHECK_FAILED(reason=error))
 
 
-def _versions(_: Services) -> str:
-    names = ("rundesk", "snakemake", "streamlit", "flask", "pymongo")
-    packages = ", ".join(f"{name} {metadata.version(name)}" for name in names)
-    return f"Python {platform.python_version()}, {packages}"
+def _versions(_: Services) -> Text:
+    versions = []
+    for package in PACKAGES:
+        try:
+            versions.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            raise Misconfigured(PACKAGE_MISSING(package=package)) from None
+    return VERSIONS(python=platform.python_version(), packages=", ".join(versions))
 
 
-def _data(services: Services) -> str:
+def _data(services: Services) -> Text:
     folder = services.settings.data
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        free = shutil.disk_usage(folder).free
-    if free < LEAST_FREE:
-        raise OSError(f"{folder} has {free / GIB:.1f} GiB free, less than {LEAST_FREE / GIB:.0f}")
-    return f"{folder}, {free / GIB:.0f} GiB free"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            free = shutil.disk_usage(folder).free / GIB
+    except OSError as error:
+        raise Misconfigured(NOT_WRITABLE(folder=folder, reason=error.strerror)) from error
+    if free < MIN_FREE_GIB:
+        raise Misconfigured(LITTLE_SPACE(folder=folder, free=round(free, 1), minimum=MIN_FREE_GIB))
+    return FREE_SPACE(folder=folder, free=round(free))
 
 
-def _database(services: Services) -> str:
+def _database(services: Services) -> Text:
     if services.settings.mongodb_uri:
         services.database.ping()
-        return "answers at MONGODB_URI"
+        return EXTERNAL_DATABASE()
     binary = find(services.settings.mongod, folder_of(services.settings) / "lib")
-    return f"embedded MongoDB {binary.version}, {binary.path}"
+    return EMBEDDED_DATABASE(version=binary.version, path=binary.path)
 
 
-def _software(services: Services) -> str:
-    """Raises OSError when what the setting names is not there."""
+def _software(services: Services) -> Text:
     methods = services.settings.software
-    if gone := absent(methods):
-        raise OSError(f"RUNDESK_SOFTWARE names {', '.join(gone)}, which is not installed")
-    return f"installed by Snakemake with {', '.join(methods)}" if methods else "that of this host"
+    if missing := absent(methods):
+        raise Misconfigured(METHOD_MISSING(methods=", ".join(missing)))
+    return MANAGED_SOFTWARE(methods=", ".join(methods)) if methods else HOST_SOFTWARE()
 
 
 def _workflow(workflow: Workflow) -> Finding:
-    words = f"{workflow.title} {workflow.version}".strip()
-    subject = f"Workflow {workflow.name}"
-    return Finding(subject, workflow.available, "; ".join(workflow.problems) or words)
+    subject, title = f"Workflow {workflow.name}", f"{workflow.title} {workflow.version}".strip()
+    problems = " ".join(workflow.problems)
+    text = WORKFLOW_PROBLEMS(problems=problems) if problems else WORKFLOW_READY(title=title)
+    return Finding(subject, workflow.available, text)

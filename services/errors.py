@@ -76,6 +76,7 @@ PROBLEM_CODES = {
     "database_unavailable": "The database does not respond.",
     "disk_full": "The disk is full.",
     "internal": "An unexpected error occurred.",
+    "ok": "No problem: a check passed, or a problem has ended.",
 }
 
 

@@ -1,126 +1,123 @@
-"""Answers that are shared for a moment: many who look at the same thing cost one look."""
+"""Share the result of one call among threads that need the same value at the same time."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-MOMENT = 1.0  # s
-MOST = 1000  # answers kept
+CACHE_SECONDS = 1.0
+MAX_CACHED_VALUES = 1000
 
 
-class _Answer:
-    """One question: asked by whoever comes first, while the others wait."""
+class _Cached:
+    """A value that the first thread to need it computes while the others wait."""
 
     def __init__(self, now: float) -> None:
-        self.asked = now
+        self.requested = now
         self.lock = threading.Lock()
-        self.given = False
+        self.ready = False
         self.value: Any = None
         self.error: Exception | None = None
 
 
-class Shared:
-    """Gives an answer again for a moment, also one that is an error."""
+class ShortCache:
+    """Cache the results of calls for a short time, errors included.
 
-    def __init__(self, moment: float | None = None) -> None:
-        self._moment = MOMENT if moment is None else moment
+    Threads that need the same value at the same time share one call.
+    """
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self._seconds = CACHE_SECONDS if seconds is None else seconds
         self._lock = threading.Lock()
-        self._answers: dict[Hashable, _Answer] = {}
+        self._entries: dict[Hashable, _Cached] = {}
 
-    def get(self, key: Hashable, ask: Callable[[], T]) -> T:
-        """What `ask` answers now, or answered within the last moment under this key."""
+    def get(self, key: Hashable, call: Callable[[], T]) -> T:
+        """Return the cached result for `key`, or that of `call`. Raises what `call` raises."""
         now = time.monotonic()
         with self._lock:
-            answer = self._answers.get(key)
-            if answer is None or now - answer.asked >= self._moment:
-                self._drop(now)
-                answer = self._answers[key] = _Answer(now)
-        with answer.lock:
-            if not answer.given:
+            entry = self._entries.get(key)
+            if entry is None or now - entry.requested >= self._seconds:
+                self._make_room(now)
+                entry = self._entries[key] = _Cached(now)
+        with entry.lock:
+            if not entry.ready:
                 try:
-                    answer.value = ask()
+                    entry.value = call()
                 except Exception as error:
-                    answer.error = error
-                answer.given = True
-        if answer.error is not None:
-            raise answer.error.with_traceback(None)
-        value: T = answer.value
+                    entry.error = error.with_traceback(None)  # which would keep its frames alive
+                entry.ready = True
+        if entry.error is not None:
+            raise copy_of(entry.error) from entry.error
+        value: T = entry.value
         return value
 
     def forget(self) -> None:
-        """Ask anew from now on: something was changed."""
+        """Drop every cached result, because the data behind them was changed."""
         with self._lock:
-            self._answers.clear()
+            self._entries.clear()
 
-    def _drop(self, now: float) -> None:
-        if len(self._answers) >= MOST:
-            fresh = {k: a for k, a in self._answers.items() if now - a.asked < self._moment}
-            self._answers = fresh if len(fresh) < MOST else {}
-
-
-class _Round:
-    """A look that is under way, or the one after it."""
-
-    def __init__(self) -> None:
-        self.over = threading.Lock()  # held until then; an Event costs each who waits much more
-        self.over.acquire()
-        self.value: Any = None
-        self.error: BaseException | None = None
-
-    def wait(self) -> None:
-        with self.over:
-            return
+    def _make_room(self, now: float) -> None:
+        if len(self._entries) >= MAX_CACHED_VALUES:
+            fresh = {k: v for k, v in self._entries.items() if now - v.requested < self._seconds}
+            self._entries = fresh if len(fresh) < MAX_CACHED_VALUES else {}
 
 
-class Together:
-    """Has those who ask the same at the same time share a look, without ever giving an old answer.
+class SingleFlight:
+    """Share one call among threads that need the same value, without returning an old one.
 
-    A look answers only who asked before it began: who comes while one is under way shares the next
-    one. Where the one under way fails, as it does while the database is away, so does the next:
-    nobody waits twice for that.
+    A call serves only the threads that asked before it started. Threads that ask while it runs
+    share the next call, which starts as soon as it ends. When a call fails, as it does while the
+    database is unavailable, the next one fails with it, so no thread waits for two timeouts.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rounds: dict[Hashable, list[_Round]] = {}  # the one under way, the one after it
+        self._calls: dict[Hashable, list[Future[Any]]] = {}  # the running call and the next one
 
-    def get(self, key: Hashable, ask: Callable[[], T]) -> T:
-        """What `ask` answers from now on."""
+    def get(self, key: Hashable, call: Callable[[], T]) -> T:
+        """Return what `call` returns from now on. Raises what `call` raises."""
         with self._lock:
-            rounds = self._rounds.setdefault(key, [])
-            before = rounds[0] if rounds else None
-            leads = len(rounds) < 2
+            calls = self._calls.setdefault(key, [])
+            leads = len(calls) < 2
+            running = calls[0] if leads and calls else None
             if leads:
-                rounds.append(_Round())
-            own = rounds[-1]
+                calls.append(Future())
+            own: Future[T] = calls[-1]
         if leads:
-            self._look(key, own, before, ask)
-        else:
-            own.wait()
-        if own.error is not None:
-            raise own.error.with_traceback(None)
-        value: T = own.value
-        return value
+            self._lead(key, own, running, call)
+        if (error := own.exception()) is not None:
+            raise copy_of(error) from error
+        return own.result()
 
-    def _look(
-        self, key: Hashable, own: _Round, before: _Round | None, ask: Callable[[], T]
+    def _lead(
+        self, key: Hashable, own: Future[T], running: Future[Any] | None, call: Callable[[], T]
     ) -> None:
-        if before is not None:
-            before.wait()
-            own.error = before.error
+        value, error = None, running.exception() if running else None
         try:
-            if own.error is None:
-                own.value = ask()
-        except BaseException as error:
-            own.error = error  # for those who wait, too
-        finally:
-            with self._lock:
-                self._rounds[key].remove(own)
-                if not self._rounds[key]:
-                    del self._rounds[key]
-            own.over.release()
+            if error is None:
+                value = call()
+        except BaseException as raised:
+            error = raised  # the threads that wait need it too
+        with self._lock:  # before the result: a thread that asks from now on needs another call
+            self._calls[key].remove(own)
+            if not self._calls[key]:
+                del self._calls[key]
+        if error is None:
+            own.set_result(value)  # type: ignore[arg-type]
+        else:
+            own.set_exception(error)
+
+
+def copy_of(error: BaseException) -> BaseException:
+    """Return a copy of an exception: each thread must raise an object of its own.
+
+    A traceback belongs to the exception, so threads that raise the same object mix theirs up.
+    """
+    twin = type(error).__new__(type(error), *error.args)
+    vars(twin).update(vars(error))
+    return twin

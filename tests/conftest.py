@@ -19,13 +19,13 @@ from services.bootstrap import Services
 from services.database import Database
 from services.database.embedded.binary import find
 from services.database.embedded.mongod import Mongod
-from services.host.launcher import OBJECTS
+from services.host.launcher import GC_THRESHOLD
 from services.models import Actor
 from services.settings import Settings
 from tests.helpers.waiting import free_port
 
 # As the desk's own programs do while they import.
-gc.set_threshold(OBJECTS, *gc.get_threshold()[1:])
+gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
 
 
 def pytest_collection_finish() -> None:

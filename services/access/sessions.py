@@ -14,7 +14,7 @@ from services.database import Database
 from services.errors import NotSignedIn
 from services.models import Actor, NewSession
 from services.settings import Settings
-from services.single_flight import Shared
+from services.single_flight import ShortCache
 
 BYTES = 32  # of chance in a secret; so much cannot be guessed, and needs no slow hash
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -34,7 +34,7 @@ class Sessions:
         self._settings = settings
         self._store = database.sessions
         self._tokens = tokens
-        self._known = Shared()  # a page that polls asks often
+        self._known = ShortCache()  # a page that polls asks often
 
     @property
     def cookie(self) -> str:

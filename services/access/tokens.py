@@ -14,7 +14,7 @@ from services.access.actors import acting, scope
 from services.database import Database
 from services.errors import Conflict, Forbidden, NotFound, NotSignedIn
 from services.models import Actor, NewToken, Scope, Token, TokenRequest
-from services.single_flight import Shared
+from services.single_flight import ShortCache
 
 PREFIX = "rdk_"  # by which people and scanners of leaked secrets know one
 SECRET = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
@@ -28,7 +28,7 @@ class Tokens:
     def __init__(self, database: Database) -> None:
         self._store = database.tokens
         self._sessions = database.sessions
-        self._known = Shared()  # many requests in a moment cost one look
+        self._known = ShortCache()  # many requests in a moment cost one look
 
     def create(self, actor: Actor, request: TokenRequest) -> NewToken:
         """Make a token. Raises Forbidden for what exceeds the actor's rights."""

@@ -1,4 +1,4 @@
-"""`python -m services.database`: keeps the embedded MongoDB, or stands by for another."""
+"""`python -m services.database`: run the embedded MongoDB, or idle where MONGODB_URI is set."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def main() -> None:
         )
         stop_on_signals()
         if settings.mongodb_uri:
-            logging.info("MONGODB_URI is set: no embedded database; standing by")
+            logging.info("MONGODB_URI is set: the embedded database is not started")
             while True:
                 signal.pause()
         keep(settings)
     except RundeskError as error:
-        sys.exit(f"rundesk: {error}")
+        sys.exit(f"rundesk: {error.message} {error.hint}".rstrip())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Hears at once when the queue may move on, so that nobody has to ask it all the time."""
+"""Watch the queue by a change stream, so that the runner need not poll it often."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from services.models import FINAL, State
 
 log = logging.getLogger(__name__)
 
-AWAIT = 0.5  # s that the server holds a question open; ending takes as long at most
-RETRY = 1.0  # s between two tries to open the stream
-#: A run was queued, or one has ended and left its room to others.
+STREAM_WAIT_S = 0.5  # that the server holds a request open; `stop` waits up to this long
+REOPEN_INTERVAL_S = 1.0  # between attempts to open the stream
+#: States that let a run start: one was queued, or one ended and freed its cores.
 STATES = [State.QUEUED.value, *sorted(state.value for state in FINAL)]
 PIPELINE: list[dict[str, Any]] = [
     {
@@ -27,51 +27,52 @@ PIPELINE: list[dict[str, Any]] = [
             ]
         }
     },
-    {"$project": {"_id": 1}},  # that it happened is all we want to know
+    {"$project": {"_id": 1}},  # nothing else of the event is used
 ]
 
 
 class QueueChanges:
-    """One thread that calls `heard` soon after each change of the queue.
+    """One thread that calls `on_change` soon after each change of the queue.
 
-    It is an aid: who depends on it also looks by itself, less often. A stream that is lost is
-    opened again, and then counts as heard, because of what may have happened in between.
+    Calls can be missed, so the runner polls as well, less often. A lost stream is opened again,
+    which calls `on_change` too, because changes in between were not seen.
     """
 
-    def __init__(self, runs: Collection[dict[str, Any]], heard: Callable[[], None]) -> None:
+    def __init__(self, runs: Collection[dict[str, Any]], on_change: Callable[[], None]) -> None:
         self._runs = runs
-        self._heard = heard
+        self._on_change = on_change
         self._stopping = threading.Event()
-        self._told = False
+        self._warned = False
         self._thread = threading.Thread(target=self._work, name="queue-changes", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """Call `heard` no more; waits for the thread, which looks up every AWAIT seconds."""
+        """Stop calling `on_change`, and wait for the thread to end."""
         self._stopping.set()
-        self._thread.join(AWAIT + RETRY)
+        self._thread.join(STREAM_WAIT_S + REOPEN_INTERVAL_S)
 
     def _work(self) -> None:
         while not self._stopping.is_set():
             try:
                 self._listen()
             except PyMongoError as error:
-                self._lost(error)
-            self._stopping.wait(RETRY)
+                self._warn(error)
+            self._stopping.wait(REOPEN_INTERVAL_S)
 
     def _listen(self) -> None:
-        """Until told to stop. Raises PyMongoError when the stream is lost for good."""
-        with self._runs.watch(PIPELINE, max_await_time_ms=int(AWAIT * 1000)) as stream:
-            self._heard()
-            self._told = False
+        """Read the stream until `stop` is called. Raises PyMongoError when the stream is lost."""
+        with self._runs.watch(PIPELINE, max_await_time_ms=int(STREAM_WAIT_S * 1000)) as stream:
+            self._on_change()
+            self._warned = False
             while stream.alive and not self._stopping.is_set():
                 if stream.try_next() is not None:
-                    self._heard()
+                    self._on_change()
 
-    def _lost(self, error: PyMongoError) -> None:
-        """Say once if the server refuses; that it is away is told by those who need it more."""
-        if isinstance(error, OperationFailure) and not self._told and not self._stopping.is_set():
-            log.warning("changes of the queue are not heard, it is looked at instead: %s", error)
-            self._told = True
+    def _warn(self, error: PyMongoError) -> None:
+        """Log once that the server refuses; other parts of the runner log that it is down."""
+        refused = isinstance(error, OperationFailure)
+        if refused and not self._warned and not self._stopping.is_set():
+            log.warning("cannot watch the queue for changes, polling it instead: %s", error)
+            self._warned = True

@@ -1,4 +1,4 @@
-"""One connection to MongoDB and the stores behind it."""
+"""The connection to MongoDB and the stores that use it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
 
 from services.database.changes import QueueChanges
-from services.database.driver_errors import translated
+from services.database.driver_errors import translate_errors
 from services.database.files import FileStore
 from services.database.imports import ImportStore
 from services.database.jobs import JobStore
@@ -26,15 +26,15 @@ from services.errors import DatabaseUnavailable
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 2.5  # s; what stands before a person fails fast
-BETWEEN_TRIES = 0.5  # s
+OPERATION_TIMEOUT_S = 2.5  # short, because a person waits for the page or reply
+PING_INTERVAL_S = 0.5
 
 
 class Database:
-    """MongoDB as Rundesk uses it. Open it after a fork, never before."""
+    """The database of Rundesk. Create it after a fork, never before (PyMongo is not fork-safe)."""
 
-    def __init__(self, uri: str, name: str, *, patience: float = PATIENCE) -> None:
-        """`patience` bounds each operation, in seconds, selection of a server included."""
+    def __init__(self, uri: str, name: str, *, patience: float = OPERATION_TIMEOUT_S) -> None:
+        """`patience` is the timeout of each operation in seconds, server selection included."""
         options: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
         self._client: MongoClient[dict[str, Any]] = MongoClient(
             uri,
@@ -42,7 +42,7 @@ class Database:
             timeoutMS=int(patience * 1000),
             serverSelectionTimeoutMS=int(patience * 1000),
             connectTimeoutMS=int(min(patience, 5) * 1000),
-            serverMonitoringMode="poll",  # a thread and a connection less for each run
+            serverMonitoringMode="poll",  # saves a thread and a connection for each run
         )
         self._database: MongoDatabase[dict[str, Any]] = self._client.get_database(
             name, codec_options=options
@@ -56,16 +56,16 @@ class Database:
         self.tokens = TokenStore(self._database)
         self.sessions = SessionStore(self._database)
 
-    @translated
+    @translate_errors
     def ping(self) -> None:
         """Raises DatabaseUnavailable unless a primary answers."""
         if not self._client.admin.command("hello").get("isWritablePrimary"):
             raise DatabaseUnavailable
 
     def wait(self, seconds: float | None = None) -> None:
-        """Block until a primary answers; raises DatabaseUnavailable after `seconds`, if given."""
+        """Block until a primary answers. Raises DatabaseUnavailable after `seconds`, if given."""
         end = None if seconds is None else time.monotonic() + seconds
-        told = False
+        logged = False
         while True:
             try:
                 self.ping()
@@ -73,14 +73,14 @@ class Database:
             except DatabaseUnavailable:
                 if end is not None and time.monotonic() > end:
                     raise
-                if not told:
+                if not logged:
                     log.info("waiting for the database")
-                    told = True
-                time.sleep(BETWEEN_TRIES)
+                    logged = True
+                time.sleep(PING_INTERVAL_S)
 
-    @translated
+    @translate_errors
     def create_indexes(self) -> None:
-        """Make every index; those that exist are left alone."""
+        """Create the indexes that do not exist yet."""
         for store in (
             self.runs,
             self.queue,
@@ -93,9 +93,9 @@ class Database:
         ):
             store.create_indexes()
 
-    def queue_changes(self, heard: Callable[[], None]) -> QueueChanges:
-        """What calls `heard` when runs were queued or came to their end; not started yet."""
-        return QueueChanges(self._database["runs"], heard)
+    def queue_changes(self, on_change: Callable[[], None]) -> QueueChanges:
+        """Return a watcher that calls `on_change` when runs are queued or end; start it."""
+        return QueueChanges(self._database["runs"], on_change)
 
     def close(self) -> None:
         self._client.close()

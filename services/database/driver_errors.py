@@ -1,4 +1,4 @@
-"""Turns the driver's ways of saying "nobody answers" into ours."""
+"""Translate the driver's errors about an unavailable server into DatabaseUnavailable."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from services.errors import DatabaseUnavailable
 C = TypeVar("C", bound=type)
 
 
-def translated(call: Callable[..., Any]) -> Callable[..., Any]:
-    """`call`, raising DatabaseUnavailable where MongoDB did not answer in time.
+def translate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: raise DatabaseUnavailable where MongoDB does not answer in time.
 
-    One that yields is guarded for as long as it is asked for more.
+    Covers generators until they are exhausted.
     """
     if inspect.isgeneratorfunction(call):
 
         @functools.wraps(call)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
             with _translating():
                 yield from call(*args, **kwargs)
     else:
 
         @functools.wraps(call)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
             with _translating():
                 return call(*args, **kwargs)
 
-    return guarded
+    return wrapper
 
 
 @contextlib.contextmanager
@@ -55,18 +55,18 @@ def _translating() -> Iterator[None]:
 
 
 def _between_primaries(error: PyMongoError) -> bool:
-    """Whether a server said this while it was shutting down or stepping down.
+    """Return whether a server raised this while it was shutting down or stepping down.
 
-    The write may have happened, but not yet for certain: it is to be tried again.
+    The write may have been applied without being confirmed, so it has to be repeated.
     """
     if isinstance(error, BulkWriteError):
-        return not error.details.get("writeErrors")  # only the confirmation is missing
+        return not error.details.get("writeErrors")  # only the confirmation failed
     return error.has_error_label("RetryableWriteError")
 
 
-def guarded(store: C) -> C:
-    """Class decorator: every public method of a store is translated."""
+def translate_method_errors(store: C) -> C:
+    """Class decorator: apply `translate_errors` to every public method of a store."""
     for name, member in list(vars(store).items()):
         if callable(member) and not name.startswith("_"):
-            setattr(store, name, translated(member))
+            setattr(store, name, translate_errors(member))
     return store

@@ -1,4 +1,4 @@
-"""Registered files: one document each; the bytes lie on disk by content."""
+"""Registered files: one document each. Their content is on disk, addressed by its sha256."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from bson import ObjectId
 from pymongo import IndexModel, ReturnDocument
 from pymongo.database import Database
 
-from services.database.driver_errors import guarded
+from services.database.driver_errors import translate_method_errors
 from services.database.paging import NEWEST_FIRST, identifier, milliseconds, page
 from services.models import File, Page
 
 
-@guarded
+@translate_method_errors
 class FileStore:
     """The collection `files`. `owner=None` means any owner."""
 
@@ -36,35 +36,35 @@ class FileStore:
     def add(
         self, *, owner: str, name: str, size: int, sha256: str, kind: str, now: datetime
     ) -> File:
-        """The file of that owner, name and content; made when there is none yet."""
+        """Register a file, or return the one with the same owner, name and content."""
         document = self._files.find_one_and_update(
             {"owner": owner, "sha256": sha256, "name": name},
             {"$setOnInsert": {"size": size, "kind": kind, "created": milliseconds(now)}},
             upsert=True,
             return_document=ReturnDocument.AFTER,
         )
-        assert document is not None  # an upsert that returns the document after it
+        assert document is not None  # an upsert always returns a document
         return _file(document)
 
     def get(self, file_id: str, owner: str | None) -> File | None:
-        document = self._files.find_one(_one(file_id, owner))
+        document = self._files.find_one(_by_id(file_id, owner))
         return _file(document) if document else None
 
     def by_ids(self, file_ids: Iterable[str], owner: str | None) -> Iterator[File]:
-        """Those files that there are."""
-        query: dict[str, Any] = {"_id": {"$in": [one for i in file_ids if (one := identifier(i))]}}
+        """Yield the files with these ids; unknown ids are skipped."""
+        query: dict[str, Any] = {"_id": {"$in": [identifier(file_id) for file_id in file_ids]}}
         if owner is not None:
             query["owner"] = owner
         yield from map(_file, self._files.find(query))
 
     def by_names(self, names: Iterable[str], owner: str) -> Iterator[File]:
-        """The files of an owner with any of these names."""
+        """Yield the files of an owner with any of these names."""
         query = {"owner": owner, "name": {"$in": [str(name) for name in names]}}
         yield from map(_file, self._files.find(query))
 
     def by_content(self, sha256: Iterable[str], owner: str) -> Sequence[File]:
-        """The files of an owner with any of these contents, newest first."""
-        query = {"owner": owner, "sha256": {"$in": [str(one) for one in sha256]}}
+        """Return the files of an owner with any of these contents, newest first."""
+        query = {"owner": owner, "sha256": {"$in": [str(digest) for digest in sha256]}}
         return [_file(document) for document in self._files.find(query).sort(NEWEST_FIRST)]
 
     def page(
@@ -80,14 +80,14 @@ class FileStore:
         return page(self._files, query, after, limit, _file)
 
     def delete(self, file_id: str, owner: str | None) -> bool:
-        return self._files.delete_one(_one(file_id, owner)).deleted_count == 1
+        return self._files.delete_one(_by_id(file_id, owner)).deleted_count == 1
 
     def holds(self, sha256: str) -> bool:
-        """Whether any file has that content."""
+        """Return whether any file has this content."""
         return self._files.find_one({"sha256": str(sha256)}, {"_id": 1}) is not None
 
 
-def _one(file_id: str, owner: str | None) -> dict[str, Any]:
+def _by_id(file_id: str, owner: str | None) -> dict[str, Any]:
     query: dict[str, ObjectId | str | None] = {"_id": identifier(file_id)}
     if owner is not None:
         query["owner"] = owner

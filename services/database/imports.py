@@ -1,4 +1,4 @@
-"""Imports: files that the runner fetches; one document each, claimed with a lease."""
+"""Imports: files that the runner downloads or copies; one document each, claimed with a lease."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from bson import ObjectId
 from pymongo import IndexModel, ReturnDocument
 from pymongo.database import Database
 
-from services.database.driver_errors import guarded
+from services.database.driver_errors import translate_method_errors
 from services.database.paging import NEWEST_FIRST, identifier, milliseconds, page
 from services.models import Import, Page, State
 
-KEPT = timedelta(days=7)  # after it ended
+FINISHED_IMPORT_RETENTION = timedelta(days=7)
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Claim:
-    """An import that somebody is at work on; whoever has another token writes nothing."""
+class ImportClaim:
+    """An import that a runner is doing. Every write needs the token of the latest claim."""
 
     item: Import
     token: str
 
 
-@guarded
+@translate_method_errors
 class ImportStore:
     """The collection `imports`. `owner=None` means any owner."""
 
@@ -40,7 +40,9 @@ class ImportStore:
                 IndexModel([("owner", 1), *NEWEST_FIRST]),
                 IndexModel(NEWEST_FIRST),
                 IndexModel([("state", 1), ("created", 1)]),
-                IndexModel("ended", expireAfterSeconds=int(KEPT.total_seconds())),
+                IndexModel(
+                    "ended", expireAfterSeconds=int(FINISHED_IMPORT_RETENTION.total_seconds())
+                ),
             ]
         )
 
@@ -68,7 +70,7 @@ class ImportStore:
         return _import(document)
 
     def get(self, import_id: str, owner: str | None) -> Import | None:
-        document = self._imports.find_one(_one(import_id, owner))
+        document = self._imports.find_one(_by_id(import_id, owner))
         return _import(document) if document else None
 
     def page(self, owner: str | None, *, after: str | None, limit: int) -> Page[Import]:
@@ -76,15 +78,15 @@ class ImportStore:
         return page(self._imports, query, after, limit, _import)
 
     def delete(self, import_id: str, owner: str | None) -> bool:
-        return self._imports.delete_one(_one(import_id, owner)).deleted_count == 1
+        return self._imports.delete_one(_by_id(import_id, owner)).deleted_count == 1
 
     def unfinished(self, owner: str) -> int:
-        """How many of an owner wait or are at work."""
+        """Count the imports of an owner that have not finished."""
         states = [State.QUEUED.value, State.RUNNING.value]
         return self._imports.count_documents({"owner": owner, "state": {"$in": states}})
 
-    def claim(self, *, host: str, now: datetime, lease: timedelta) -> Claim | None:
-        """Take the one that waits longest."""
+    def claim(self, *, host: str, now: datetime, lease: timedelta) -> ImportClaim | None:
+        """Claim the import that has waited longest; None when none is queued."""
         token = secrets.token_hex(8)
         document = self._imports.find_one_and_update(
             {"state": State.QUEUED.value},
@@ -100,26 +102,30 @@ class ImportStore:
             sort=[("created", 1)],
             return_document=ReturnDocument.AFTER,
         )
-        return Claim(_import(document), token) if document else None
+        return ImportClaim(_import(document), token) if document else None
 
-    def renew(self, claim: Claim, *, received: int, size: int | None, until: datetime) -> bool:
-        """Tell how far it is; False when it is somebody else's by now, or was ended."""
+    def renew(
+        self, claim: ImportClaim, *, received: int, size: int | None, until: datetime
+    ) -> bool:
+        """Extend the lease and store the progress; False when the claim is no longer valid."""
         put = {"received": received, "size": size, "lease.until": until}
         return self._imports.update_one(_held(claim), {"$set": put}).matched_count == 1
 
-    def finish(self, claim: Claim, *, file: str, size: int, now: datetime) -> bool:
-        """Note which file it became; False as in `renew`."""
+    def finish(self, claim: ImportClaim, *, file: str, size: int, now: datetime) -> bool:
+        """Record the registered file; False when the claim is no longer valid."""
         put = {"file": file, "received": size, "size": size}
         return self._end(_held(claim), State.COMPLETE, now, put)
 
-    def fail(self, claim: Claim, state: State, *, error: str, hint: str, now: datetime) -> bool:
-        """Note why it came to nothing; False as in `renew`."""
+    def fail(
+        self, claim: ImportClaim, state: State, *, error: str, hint: str, now: datetime
+    ) -> bool:
+        """Record why the import failed; False when the claim is no longer valid."""
         return self._end(_held(claim), state, now, {"error": error, "hint": hint})
 
     def release(self, *, now: datetime, most: int, error: str, host: str | None = None) -> None:
-        """Have those tried again whose lease ran out, or which `host` held before it started anew.
+        """Requeue imports whose lease has expired, or all that `host` held before its restart.
 
-        Those that had `most` attempts are given up with `error`.
+        Imports with `most` attempts fail with `error` instead.
         """
         lost: Document = {"state": State.RUNNING.value, "lease.until": {"$lt": now}}
         if host is not None:
@@ -137,14 +143,14 @@ class ImportStore:
         return changed.matched_count == 1
 
 
-def _one(import_id: str, owner: str | None) -> Document:
+def _by_id(import_id: str, owner: str | None) -> Document:
     query: Document = {"_id": identifier(import_id)}
     if owner is not None:
         query["owner"] = owner
     return query
 
 
-def _held(claim: Claim) -> Document:
+def _held(claim: ImportClaim) -> Document:
     return {
         "_id": identifier(claim.item.id),
         "state": State.RUNNING.value,

@@ -1,4 +1,4 @@
-"""Jobs: a collection of its own, `_id` = "<run>:<attempt>:<job>", read by prefix."""
+"""Jobs: one document each, read by prefix of `_id` = "<run>:<attempt>:<job>"."""
 
 from __future__ import annotations
 
@@ -11,20 +11,29 @@ from typing import Any
 from pymongo import ASCENDING, UpdateOne
 from pymongo.database import Database
 
-from services.database.driver_errors import guarded
+from services.database.driver_errors import translate_method_errors
 from services.database.runs import RunStore
 from services.models import Job, JobFilter, State
 
-Record = dict[str, Any]
-DESCRIPTION = ("rule", "wildcards", "input", "output", "log", "threads", "resources", "reason")
+JobRecord = dict[str, Any]
+DESCRIPTIVE_FIELDS = (
+    "rule",
+    "wildcards",
+    "input",
+    "output",
+    "log",
+    "threads",
+    "resources",
+    "reason",
+)
 
 
 @dataclass(frozen=True)
 class RuleCounts:
-    """How many jobs of a rule have started, by state."""
+    """The number of started jobs of a rule, by state."""
 
     states: Mapping[State, int] = field(default_factory=dict)
-    mean_seconds: float | None = None  # of those that are done
+    mean_seconds: float | None = None  # of the completed jobs
 
     def __getitem__(self, state: State) -> int:
         return self.states.get(state, 0)
@@ -35,14 +44,14 @@ class RuleCounts:
 
 
 @dataclass(frozen=True)
-class Maker:
-    """Who made a file."""
+class Producer:
+    """The job that produced a file."""
 
     rule: str
     job: str  # public id
 
 
-@guarded
+@translate_method_errors
 class JobStore:
     """The collection `jobs`."""
 
@@ -51,10 +60,10 @@ class JobStore:
         self._runs = RunStore(database)
 
     def create_indexes(self) -> None:
-        """`_id` serves every query there is."""
+        """Nothing to do: every query uses the index on `_id`."""
 
-    def apply(self, run_id: str, attempt: int, records: Sequence[Record]) -> None:
-        """Write what Snakemake reported, in order. Applying the same records again changes nothing.
+    def apply(self, run_id: str, attempt: int, records: Sequence[JobRecord]) -> None:
+        """Store what Snakemake reported, in order. Applying the same records again changes nothing.
 
         A record has a `type`: plan {stats}, graph {links}, progress {done, total}, and for a `job`
         number: started {rule, wildcards, …, tries, at}, finished {at}, failed {final, at}; `at` in
@@ -64,7 +73,7 @@ class JobStore:
         for record in records:
             if (change := _change(record)) is not None:
                 changes.setdefault(record["job"], {}).update(change)
-        if changes:  # a short job starts and ends within one batch: that is one write
+        if changes:  # one write per job, also when a short job starts and ends within the batch
             key = _key(run_id, attempt)
             self._jobs.bulk_write(
                 [
@@ -81,65 +90,65 @@ class JobStore:
             self._runs.report(run_id, attempt, fields)
 
     def list(self, run_id: str, attempt: int) -> Sequence[Job]:
-        """The jobs of an attempt, in the order they started."""
-        found = self._jobs.find(_prefix(run_id, attempt))
-        return [_job(document) for document in found.sort([("started", ASCENDING), ("_id", 1)])]
+        """Return the jobs of an attempt, in the order they started."""
+        cursor = self._jobs.find(_prefix(run_id, attempt))
+        return [_job(document) for document in cursor.sort([("started", ASCENDING), ("_id", 1)])]
 
-    def done(self, run_id: str) -> Sequence[Job]:
-        """The jobs of all attempts that came to an end of their own, in the order they started."""
-        own = [State.COMPLETE.value, State.EXECUTOR_ERROR.value]
-        found = self._jobs.find({**_whole(run_id), "state": {"$in": own}})
-        return [_job(document) for document in found.sort([("started", ASCENDING), ("_id", 1)])]
+    def ended(self, run_id: str) -> Sequence[Job]:
+        """Return the completed and failed jobs of all attempts, in the order they started."""
+        states = [State.COMPLETE.value, State.EXECUTOR_ERROR.value]
+        cursor = self._jobs.find({**_whole(run_id), "state": {"$in": states}})
+        return [_job(document) for document in cursor.sort([("started", ASCENDING), ("_id", 1)])]
 
-    def makers(self, run_id: str) -> dict[str, Maker]:
-        """For each path that finished jobs of a run promised, the last of them."""
+    def producers(self, run_id: str) -> dict[str, Producer]:
+        """Return the last completed job that declares each path as an output, by path."""
         query = {**_whole(run_id), "state": State.COMPLETE.value}
-        found = self._jobs.find(query, {"rule": 1, "output": 1, "started": 1})
-        makers: dict[str, Maker] = {}
-        for document in found.sort([("started", ASCENDING), ("_id", 1)]):
-            maker = Maker(document.get("rule", ""), _public(document["_id"]))
-            makers |= dict.fromkeys(map(os.path.normpath, document.get("output", ())), maker)
-        return makers
+        cursor = self._jobs.find(query, {"rule": 1, "output": 1, "started": 1})
+        producers: dict[str, Producer] = {}
+        for document in cursor.sort([("started", ASCENDING), ("_id", 1)]):
+            producer = Producer(document.get("rule", ""), _public(document["_id"]))
+            producers |= dict.fromkeys(map(os.path.normpath, document.get("output", ())), producer)
+        return producers
 
-    def page(self, run_id: str, attempt: int, wanted: JobFilter) -> tuple[Sequence[Job], int]:
-        """Some jobs of an attempt in the order they started, and how many fit in all."""
+    def page(self, run_id: str, attempt: int, filters: JobFilter) -> tuple[Sequence[Job], int]:
+        """Return a page of the jobs of an attempt by start, and how many match in total."""
         query = _prefix(run_id, attempt)
-        if wanted.state:
-            query["state"] = {"$in": [state.value for state in wanted.state]}
-        if wanted.rule is not None:
-            query["rule"] = {"$eq": wanted.rule}
-        found = self._jobs.find(query).sort([("started", ASCENDING), ("_id", 1)])
-        jobs = [_job(document) for document in found.skip(wanted.skip).limit(wanted.limit)]
+        if filters.state:
+            query["state"] = {"$in": [state.value for state in filters.state]}
+        if filters.rule is not None:
+            query["rule"] = {"$eq": filters.rule}
+        cursor = self._jobs.find(query).sort([("started", ASCENDING), ("_id", 1)])
+        jobs = [_job(document) for document in cursor.skip(filters.skip).limit(filters.limit)]
         return jobs, self._jobs.count_documents(query)
 
     def count(self, run_id: str, attempt: int) -> dict[str, RuleCounts]:
-        """The jobs of an attempt counted by rule, in the order in which the rules first ran."""
+        """Count the jobs of an attempt by rule, in the order in which the rules first ran."""
         states = {
             state.value: {"$sum": {"$cond": [{"$eq": ["$state", state.value]}, 1, 0]}}
             for state in State
         }
-        took = {"$subtract": ["$ended", "$started"]}  # ms
-        done = {"$eq": ["$state", State.COMPLETE.value]}
+        duration = {"$subtract": ["$ended", "$started"]}  # ms
+        complete = {"$eq": ["$state", State.COMPLETE.value]}
         group = {
             "_id": "$rule",
             "first": {"$min": "$started"},
-            "took": {"$avg": {"$cond": [done, took, None]}},
+            "duration": {"$avg": {"$cond": [complete, duration, None]}},
             **states,
         }
         order = {"$sort": {"first": 1, "_id": 1}}
-        found = self._jobs.aggregate(
+        cursor = self._jobs.aggregate(
             [{"$match": _prefix(run_id, attempt)}, {"$group": group}, order]
         )
-        return {str(document["_id"] or ""): _counted(document) for document in found}
+        return {str(document["_id"] or ""): _rule_counts(document) for document in cursor}
 
     def get(self, run_id: str, job_id: str) -> Job | None:
-        """A job by its public id, "<attempt>-<job>"."""
+        """Return a job by its public id, "<attempt>-<job>"."""
         attempt, _, number = str(job_id).partition("-")
         document = self._jobs.find_one({"_id": f"{run_id}:{attempt}:{number}"})
         return _job(document) if document else None
 
     def close(self, run_id: str, attempt: int, state: State, *, now: datetime) -> None:
-        """End the jobs that still count as running; for an attempt whose processes are gone."""
+        """Set the running jobs of an attempt to `state`, after its processes have ended."""
         self._jobs.update_many(
             {**_prefix(run_id, attempt), "state": State.RUNNING.value},
             {"$set": {"state": state.value, "ended": now}},
@@ -154,17 +163,17 @@ class JobStore:
         return self._jobs.count_documents({**_prefix(run_id, attempt), **failed})
 
 
-def _counted(document: dict[str, Any]) -> RuleCounts:
-    took = document["took"]
+def _rule_counts(document: dict[str, Any]) -> RuleCounts:
+    duration = document["duration"]
     states = {state: document[state.value] for state in State if document[state.value]}
-    return RuleCounts(states, None if took is None else took / 1000)
+    return RuleCounts(states, None if duration is None else duration / 1000)
 
 
-def _change(record: Record) -> dict[str, Any] | None:
-    """The fields that a record sets in its job, None when it says nothing about one."""
+def _change(record: JobRecord) -> dict[str, Any] | None:
+    """Return the fields that a record sets in its job; None when it is not about a job."""
     match record["type"]:
         case "started":
-            fields = {name: record[name] for name in DESCRIPTION if name in record}
+            fields = {name: record[name] for name in DESCRIPTIVE_FIELDS if name in record}
             return fields | {
                 "command": record.get("command", ""),
                 "tries": record.get("tries", 1),
@@ -179,10 +188,10 @@ def _change(record: Record) -> dict[str, Any] | None:
             return None
 
 
-def _summary(record: Record) -> dict[str, Any]:
-    """What a record says about the run as a whole."""
+def _summary(record: JobRecord) -> dict[str, Any]:
+    """Return the fields that a record sets in its run."""
     match record["type"]:
-        case "plan":  # as pairs: a rule's name is no field name
+        case "plan":  # as pairs, because names of rules may not be valid field names
             stats = {rule: n for rule, n in record["stats"].items() if rule != "total"}
             total = record["stats"].get("total", sum(stats.values()))
             return {"plan": [[rule, n] for rule, n in stats.items()], "progress.total": total}
@@ -204,7 +213,7 @@ def _prefix(run_id: str, attempt: int) -> dict[str, Any]:
 
 
 def _whole(run_id: str) -> dict[str, Any]:
-    """All attempts."""
+    """Return the query for the jobs of all attempts of a run."""
     return {"_id": {"$gte": f"{run_id}:", "$lt": f"{run_id};"}}
 
 

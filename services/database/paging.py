@@ -1,4 +1,4 @@
-"""Keyset pages over (created, _id), newest first: a deep page costs what the first one costs."""
+"""Keyset pagination by (created, _id), newest first: every page costs as much as the first."""
 
 from __future__ import annotations
 
@@ -12,22 +12,27 @@ from bson import ObjectId
 from bson.errors import InvalidId
 from pymongo.collection import Collection
 
-from services.errors import Invalid
+from services.errors import Invalid, Message
 from services.models import Page
 
 T = TypeVar("T")
 
 NEWEST_FIRST = [("created", -1), ("_id", -1)]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+INVALID_PAGE_TOKEN = Message(
+    "wrong_format",
+    "Invalid page token.",
+    hint="Use `next` from the previous page, or omit this parameter to get the first page.",
+)
 
 
 def milliseconds(now: datetime) -> datetime:
-    """`now` as MongoDB keeps it: whole milliseconds."""
+    """Return `now` in whole milliseconds, the precision of MongoDB."""
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def identifier(text: str) -> ObjectId | None:
-    """The ObjectId that `text` spells, or None: what is no id matches nothing."""
+    """Return `text` as an ObjectId, or None, which matches no document."""
     return ObjectId(text) if isinstance(text, str) and ObjectId.is_valid(text) else None
 
 
@@ -38,12 +43,12 @@ def page(
     limit: int,
     read: Callable[[dict[str, Any]], T],
 ) -> Page[T]:
-    """One page of `query`. Raises Invalid for a token that we did not give."""
+    """Return one page of `query`. Raises Invalid for a token that is not from an earlier page."""
     clauses = [query] + ([_older(after)] if after else [])
     cursor = collection.find({"$and": clauses}).sort(NEWEST_FIRST).limit(limit + 1)
-    found = list(cursor)
-    shown = found[:limit]
-    token = _token(shown[-1]) if len(found) > limit else None
+    documents = list(cursor)
+    shown = documents[:limit]
+    token = _token(shown[-1]) if len(documents) > limit else None
     return Page(items=[read(document) for document in shown], next=token)
 
 
@@ -59,9 +64,5 @@ def _older(token: str) -> dict[str, Any]:
         created = EPOCH + timedelta(milliseconds=int(age))
         last_id = ObjectId(last)
     except (binascii.Error, ValueError, OverflowError, InvalidId) as error:
-        raise Invalid(
-            "This is not a token of an earlier page.",
-            field="after",
-            hint="Use the `next` of the page before, or leave it out.",
-        ) from error
+        raise Invalid(INVALID_PAGE_TOKEN(), field="after") from error
     return {"$or": [{"created": {"$lt": created}}, {"created": created, "_id": {"$lt": last_id}}]}

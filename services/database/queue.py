@@ -1,7 +1,7 @@
-"""The collection `runs` as a queue: who is next, who holds what, and until when.
+"""The collection `runs` as a queue: order, claims and leases.
 
-The number of an attempt is its fencing token: each claim makes the next one, and every write of an
-attempt names it, so that one which was given up can no longer change anything.
+The number of an attempt is its fencing token: each claim increments it, and every write of an
+attempt names it, so an attempt that was given up can no longer change anything.
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from services.database.driver_errors import guarded
+from services.database.driver_errors import translate_method_errors
 from services.database.paging import milliseconds
-from services.database.run_documents import Document, change, live, one, read
-from services.errors import TransitionRefused
+from services.database.run_documents import Document, by_id, change, live, read
+from services.errors import Message, TransitionRefused
 from services.models import Progress, Run, State
 
 ORDER = [("priority", DESCENDING), ("rank", ASCENDING), ("_id", ASCENDING)]
 WAITING = {"state": State.QUEUED.value}
+HOST_UNREACHABLE = Message("system_error", "The host {host} stopped responding.")
+HOST_BACK = Message("ok", "The host {host} responds again.")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A run that is ours to execute, under this attempt number."""
+    """A run that this host executes, under this attempt number."""
 
     run: Run
     attempt: int
@@ -37,7 +39,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Lease:
-    """Who holds a live run, and until when without a sign of life."""
+    """The host that holds a live run, and when its lease expires unless it is renewed."""
 
     run_id: str
     attempt: int
@@ -48,7 +50,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Usage:
-    """What the live runs take: how many they are, their cores, and how many each owner has."""
+    """The number of live runs, their cores, and the number of runs of each owner."""
 
     runs: int = 0
     cores: int = 0
@@ -56,25 +58,25 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class Place:
-    """A run that waits, or one at work since `since`."""
+class QueueEntry:
+    """A waiting run, or a live run with the start of its attempt."""
 
     run_id: str
     workflow: str
     owner: str
     cores: int
-    since: datetime | None = None
+    since: datetime | None = None  # start of the attempt; None: it waits
 
 
-@guarded
+@translate_method_errors
 class QueueStore:
-    """Claims, leases and the line of waiting runs."""
+    """Claims, leases and the order of waiting runs."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._runs = database["runs"]
 
     def create_indexes(self) -> None:
-        # Owner and cores at its end: runs that a claim passes over need not be read for that.
+        # Owner and cores are part of the index so that a claim does not read the runs it skips.
         keys = [*ORDER, ("owner", ASCENDING), ("cores", ASCENDING)]
         self._runs.create_index(keys, name="line", partialFilterExpression=WAITING)
 
@@ -87,9 +89,9 @@ class QueueStore:
         cores: int | None = None,
         passing: Sequence[str] = (),
     ) -> Claim | None:
-        """Take the next queued run: QUEUED → INITIALIZING.
+        """Claim the next queued run: QUEUED → INITIALIZING. None when no run qualifies.
 
-        `cores` is what it may need at most; runs of the owners in `passing` are passed over.
+        Runs that need more than `cores` are skipped, and so are runs of the owners in `passing`.
         """
         now = milliseconds(now)
         number = {"$add": ["$attempt", 1]}
@@ -122,13 +124,13 @@ class QueueStore:
         return Claim(read(document), document["attempt"]) if document else None
 
     def renew(self, run_id: str, attempt: int, *, now: datetime, lease: timedelta) -> State:
-        """Prolong a lease and tell the state now: CANCELING asks the holder to stop.
+        """Extend a lease and return the state of the run: CANCELING asks the holder to stop.
 
-        Raises TransitionRefused when the attempt is over or another one has begun.
+        Raises TransitionRefused when the attempt has ended or is not the present one.
         """
         now = milliseconds(now)
         before = self._runs.find_one_and_update(
-            {**one(run_id), "attempt": attempt, **live()},
+            {**by_id(run_id), "attempt": attempt, **live()},
             {"$set": {"lease.until": now + lease}, "$unset": {"unreachable": ""}},
             projection={"state": 1, "unreachable": 1, "lease": 1},
         )
@@ -136,14 +138,16 @@ class QueueStore:
             raise TransitionRefused
         state = State(before["state"])
         if "unreachable" in before:
-            note = f"The host {before['lease']['host']} is back."
-            line = change(state, now, note)
-            self._runs.update_one({**one(run_id), "attempt": attempt}, {"$push": {"history": line}})
+            note = HOST_BACK(host=before["lease"]["host"])
+            line = change(state, now, str(note))
+            self._runs.update_one(
+                {**by_id(run_id), "attempt": attempt}, {"$push": {"history": line}}
+            )
         return state
 
     def leases(self) -> list[Lease]:
-        """All live runs."""
-        found = self._runs.find(live(), {"attempt": 1, "state": 1, "lease": 1})
+        """Return the leases of all live runs."""
+        documents = self._runs.find(live(), {"attempt": 1, "state": 1, "lease": 1})
         return [
             Lease(
                 str(document["_id"]),
@@ -152,17 +156,17 @@ class QueueStore:
                 document["lease"]["host"],
                 document["lease"]["until"],
             )
-            for document in found
+            for document in documents
         ]
 
     def flag_unreachable(self, lease: Lease, *, now: datetime) -> bool:
-        """Say that the holder of a lease gave no sign of life; False when that is known or wrong.
+        """Flag a run whose host does not renew its lease; False if flagged already or renewed.
 
-        The run stays what it is, and its holder's: the next renewal takes the flag away.
+        The run keeps its state and its holder: the next renewal removes the flag.
         """
-        note = f"The host {lease.host} gives no sign of life."
+        note = HOST_UNREACHABLE(host=lease.host)
         query = {
-            **one(lease.run_id),
+            **by_id(lease.run_id),
             "attempt": lease.attempt,
             "state": lease.state.value,
             "lease.until": lease.until,
@@ -170,57 +174,57 @@ class QueueStore:
         }
         update = {
             "$set": {"unreachable": lease.until},
-            "$push": {"history": change(lease.state, milliseconds(now), note)},
+            "$push": {"history": change(lease.state, milliseconds(now), str(note))},
         }
         return self._runs.update_one(query, update).modified_count == 1
 
     def usage(self, *, host: str) -> Usage:
-        """What the live runs of a host take now."""
+        """Return what the live runs of a host use now."""
         query = {**live(), "lease.host": host}
-        found = list(self._runs.find(query, {"cores": 1, "owner": 1}))
-        owners = Counter(document["owner"] for document in found)
-        return Usage(len(found), sum(document["cores"] for document in found), owners)
+        documents = list(self._runs.find(query, {"cores": 1, "owner": 1}))
+        owners = Counter(document["owner"] for document in documents)
+        return Usage(len(documents), sum(document["cores"] for document in documents), owners)
 
-    def line(self, limit: int) -> list[Place]:
-        """The waiting runs, in the order in which they are served."""
-        found = self._runs.find(WAITING, {"workflow": 1, "owner": 1, "cores": 1})
-        return [_place(document) for document in found.sort(ORDER).limit(limit)]
+    def line(self, limit: int) -> list[QueueEntry]:
+        """Return the first `limit` waiting runs, in the order in which they are claimed."""
+        cursor = self._runs.find(WAITING, {"workflow": 1, "owner": 1, "cores": 1})
+        return [_entry(document) for document in cursor.sort(ORDER).limit(limit)]
 
-    def working(self) -> list[Place]:
-        """The live runs whose host answers, each with the start of its attempt."""
+    def working(self) -> list[QueueEntry]:
+        """Return the live runs whose host is reachable, each with the start of its attempt."""
         fields = {"workflow": 1, "owner": 1, "cores": 1, "attempts": {"$slice": -1}}
         query = {**live(), "unreachable": {"$exists": False}}
-        return [_place(document) for document in self._runs.find(query, fields)]
+        return [_entry(document) for document in self._runs.find(query, fields)]
 
     def usual_seconds(self, workflow: str) -> float | None:
-        """Median time of the last 20 completed runs of a workflow; None when there is none."""
-        found = self._runs.find(
+        """Return the median duration of the last 20 completed runs; None when there are none."""
+        cursor = self._runs.find(
             {"workflow": workflow, "state": State.COMPLETE.value},
             {"started": 1, "ended": 1},
         )
         seconds = [
             (document["ended"] - document["started"]).total_seconds()
-            for document in found.sort("ended", DESCENDING).limit(20)
+            for document in cursor.sort("ended", DESCENDING).limit(20)
             if "started" in document
         ]
         return statistics.median(seconds) if seconds else None
 
 
 def rank(runs: Collection[dict[str, Any]], owner: str, priority: int) -> int:
-    """Where an owner's next run stands among the waiting ones of that priority.
+    """Return the rank of an owner's next run among the waiting runs of a priority.
 
-    Owners are served in turn: each run of an owner ranks one behind the owner's last one, and
-    nobody ranks before the run that is served next (start-time fair queueing, SIGCOMM 1996).
+    Owners take turns: a new run ranks directly after the last waiting run of its owner, and never
+    before the run that is claimed next (start-time fair queueing, SIGCOMM 1996).
     """
     waiting = {**WAITING, "priority": priority}
-    served = runs.find_one(waiting, {"rank": 1}, sort=[("rank", ASCENDING)])
+    first = runs.find_one(waiting, {"rank": 1}, sort=[("rank", ASCENDING)])
     own = runs.find_one({**waiting, "owner": owner}, {"rank": 1}, sort=[("rank", DESCENDING)])
-    return max(served["rank"] if served else 0, own["rank"] + 1 if own else 0)
+    return max(first["rank"] if first else 0, own["rank"] + 1 if own else 0)
 
 
-def _place(document: Document) -> Place:
+def _entry(document: Document) -> QueueEntry:
     attempts = document.get("attempts")
     since = attempts[0]["started"] if attempts else None
-    return Place(
+    return QueueEntry(
         str(document["_id"]), document["workflow"], document["owner"], document["cores"], since
     )

@@ -1,4 +1,4 @@
-"""How a run stands in its document, and the pieces of queries and updates that several need."""
+"""The documents of runs, and the queries and updates that several stores share."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from services.models import LIVE, Cause, Run, RunFilter, State
 
 Document = dict[str, Any]
 
-#: Fields for us alone. `resumed` is the number of the last attempt before the run was resumed.
+#: Fields that `Run` does not have. `resumed`: number of the last attempt before a resume.
 HIDDEN = ("_id", "attempt", "idempotency", "lease", "links", "plan", "rank", "resumed")
 
 
 def read(document: Document) -> Run:
-    """The run in a document."""
+    """Return the run that a document holds."""
     fields = {key: value for key, value in document.items() if key not in HIDDEN}
     for absent in ("started", "ended", "error", "cause"):
         fields.setdefault(absent, None)
     return Run(id=str(document["_id"]), **{**fields, "params": json.loads(document["params"])})
 
 
-def one(run_id: str, owner: str | None = None) -> Document:
-    """Matches one run, if it is the owner's."""
+def by_id(run_id: str, owner: str | None = None) -> Document:
+    """Return the query for one run, if it belongs to `owner`."""
     query: Document = {"_id": identifier(run_id)}
     if owner is not None:
         query["owner"] = owner
@@ -33,43 +33,45 @@ def one(run_id: str, owner: str | None = None) -> Document:
 
 
 def live() -> Document:
-    """Matches runs that somebody holds a lease on."""
+    """Return the query for runs that a host holds a lease on."""
     return {"state": {"$in": [state.value for state in State if state in LIVE]}}
 
 
-def matching(wanted: RunFilter, owner: str | None) -> Document:
-    """Matches what a filter asks for, as far as `owner` may see it."""
+def matching(filters: RunFilter, owner: str | None) -> Document:
+    """Return the query for the runs that match a filter and that `owner` may see."""
     query: Document = {}
-    if wanted.owner is not None:
-        query["owner"] = wanted.owner
+    if filters.owner is not None:
+        query["owner"] = filters.owner
     if owner is not None:
         query = {"$and": [query, {"owner": owner}]}
-    if wanted.id:
-        query["_id"] = {"$in": [identifier(run_id) for run_id in wanted.id]}
-    if wanted.state:
-        query["state"] = {"$in": [state.value for state in wanted.state]}
-    if wanted.workflow is not None:
-        query["workflow"] = wanted.workflow
-    if wanted.file is not None:
-        query["inputs.file"] = wanted.file
-    if wanted.text:
-        part = {"$regex": re.escape(wanted.text), "$options": "i"}
-        ways: list[Document] = [
+    if filters.id:
+        query["_id"] = {"$in": [identifier(run_id) for run_id in filters.id]}
+    if filters.state:
+        query["state"] = {"$in": [state.value for state in filters.state]}
+    if filters.workflow is not None:
+        query["workflow"] = filters.workflow
+    if filters.file is not None:
+        query["inputs.file"] = filters.file
+    if filters.text:
+        part = {"$regex": re.escape(filters.text), "$options": "i"}
+        alternatives: list[Document] = [
             {field: part} for field in ("name", "tags", "workflow", "workflow_title", "owner")
         ]
-        if (exact := identifier(wanted.text)) is not None:
-            ways.append({"_id": exact})
-        query["$or"] = ways
+        if (exact := identifier(filters.text)) is not None:
+            alternatives.append({"_id": exact})
+        query["$or"] = alternatives
     return query
 
 
 def change(state: State, now: datetime, note: str = "") -> Document:
-    """A line of the history."""
+    """Return a line of the history."""
     return {"state": state.value, "at": now, "note": note}
 
 
-def moved(target: State, now: datetime, note: str, cause: Cause | None) -> Document:
-    """The update that brings a run to `target`."""
+def update_for(
+    target: State, now: datetime, note: str = "", cause: Cause | None = None
+) -> Document:
+    """Return the update that moves a run to `target` and appends that to its history."""
     put: Document = {"state": target.value}
     drop: Document = {}
     update: Document = {"$set": put, "$push": {"history": change(target, now, note)}}

@@ -1,10 +1,10 @@
-"""Runs: their documents and the state machine. One atomic statement per change."""
+"""Store runs and apply their state machine, with one atomic statement per change."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,18 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from services.database.driver_errors import guarded
+from services.database.driver_errors import translate_method_errors
 from services.database.paging import NEWEST_FIRST, milliseconds, page
 from services.database.queue import rank
-from services.database.run_documents import Document, change, live, matching, moved, one, read
+from services.database.run_documents import (
+    Document,
+    by_id,
+    change,
+    live,
+    matching,
+    read,
+    update_for,
+)
 from services.errors import TransitionRefused
 from services.models import (
     FINAL,
@@ -35,11 +43,11 @@ from services.models import (
 
 @dataclass(frozen=True)
 class Plan:
-    """What an attempt set out to do: jobs per rule, and which rule waits for which."""
+    """The plan of an attempt: jobs per rule, and the links between rules."""
 
     attempt: int
     jobs: dict[str, int]
-    links: list[tuple[str, str]]
+    links: list[tuple[str, str]]  # (rule, the rule that needs its output)
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ class Outcome:
     limit: int | None = None
 
 
-@guarded
+@translate_method_errors
 class RunStore:
     """The collection `runs`. `owner=None` means any owner."""
 
@@ -81,7 +89,7 @@ class RunStore:
     def add(
         self, accepted: Submission, *, now: datetime, key: str | None = None, body: str = ""
     ) -> tuple[Run, str]:
-        """Store a run as QUEUED; the same owner and `key` again gives the run that is there.
+        """Store a run as QUEUED, or return the one that its owner submitted with the same `key`.
 
         Returns the run and the digest of the body it was submitted with.
         """
@@ -104,45 +112,46 @@ class RunStore:
         try:
             self._runs.insert_one(document)
         except DuplicateKeyError:
-            there = self._runs.find_one({"owner": accepted.owner, "idempotency.key": key})
-            if there is None:
+            earlier = self.by_key(accepted.owner, key) if key is not None else None
+            if earlier is None:
                 raise
-            return read(there), str(there["idempotency"]["body"])
+            return earlier
         return read(document), body
 
     def by_key(self, owner: str, key: str) -> tuple[Run, str] | None:
-        """The run submitted under an idempotency key, and the digest of its body."""
-        there = self._runs.find_one({"owner": owner, "idempotency.key": str(key)})
-        return (read(there), str(there["idempotency"]["body"])) if there else None
+        """Return the run submitted with an idempotency key, and the digest of its body."""
+        document = self._runs.find_one({"owner": owner, "idempotency.key": str(key)})
+        return (read(document), str(document["idempotency"]["body"])) if document else None
 
     def get(self, run_id: str, owner: str | None) -> Run | None:
-        document = self._runs.find_one(one(run_id, owner))
+        document = self._runs.find_one(by_id(run_id, owner))
         return read(document) if document else None
 
-    def page(self, wanted: RunFilter, owner: str | None) -> Page[Run]:
-        return page(self._runs, matching(wanted, owner), wanted.after, wanted.limit, read)
+    def page(self, filters: RunFilter, owner: str | None) -> Page[Run]:
+        return page(self._runs, matching(filters, owner), filters.after, filters.limit, read)
 
     def counts(self, owner: str | None) -> dict[State, int]:
-        """Runs per state; every state is there."""
+        """Return the number of runs in each state, zeros included."""
         match = {} if owner is None else {"owner": owner}
         grouped = self._runs.aggregate(
             [{"$match": match}, {"$group": {"_id": "$state", "n": {"$sum": 1}}}]
         )
-        found = {group["_id"]: group["n"] for group in grouped}
-        return {state: found.get(state.value, 0) for state in State}
+        numbers = {group["_id"]: group["n"] for group in grouped}
+        return {state: numbers.get(state.value, 0) for state in State}
 
     def tally(self, owner: str | None) -> dict[str, dict[State, int]]:
-        """Runs per workflow, by name, and state; every state is there."""
+        """Return the number of runs in each state by name of workflow, zeros included."""
         match = {} if owner is None else {"owner": owner}
         by_both = {"_id": {"workflow": "$workflow", "state": "$state"}, "n": {"$sum": 1}}
-        found: dict[str, dict[State, int]] = {}
+        workflows: dict[str, dict[State, int]] = {}
         for group in self._runs.aggregate([{"$match": match}, {"$group": by_both}]):
-            states = found.setdefault(group["_id"]["workflow"], dict.fromkeys(State, 0))
+            states = workflows.setdefault(group["_id"]["workflow"], dict.fromkeys(State, 0))
             states[State(group["_id"]["state"])] = group["n"]
-        return dict(sorted(found.items()))
+        return dict(sorted(workflows.items()))
 
     def plan(self, run_id: str) -> Plan | None:
-        document = self._runs.find_one(one(run_id), {"attempt": 1, "plan": 1, "links": 1})
+        """Return the plan of the present attempt; None when the run does not exist."""
+        document = self._runs.find_one(by_id(run_id), {"attempt": 1, "plan": 1, "links": 1})
         if document is None:
             return None
         links = [(link[0], link[1]) for link in document.get("links", [])]
@@ -150,8 +159,8 @@ class RunStore:
         return Plan(document["attempt"], jobs, links)
 
     def failures(self, run_id: str, before: int) -> Counter[State]:
-        """How attempts before number `before` ended, of those since it was last resumed."""
-        document = self._runs.find_one(one(run_id), {"resumed": 1, "attempts": 1}) or {}
+        """Count the final states of the attempts before `before`, since the last resume."""
+        document = self._runs.find_one(by_id(run_id), {"resumed": 1, "attempts": 1}) or {}
         return Counter(
             State(attempt["state"])
             for attempt in document.get("attempts", ())
@@ -159,76 +168,96 @@ class RunStore:
         )
 
     def describe(self, run_id: str, **fields: Any) -> Run | None:
-        """Set what people call a run; its state does not matter. None when it is gone."""
+        """Set descriptive fields of a run in any state; None when it does not exist."""
         document = self._runs.find_one_and_update(
-            one(run_id), {"$set": fields}, return_document=ReturnDocument.AFTER
+            by_id(run_id), {"$set": fields}, return_document=ReturnDocument.AFTER
         )
         return read(document) if document else None
 
     def uses(self, file_id: str, owner: str | None = None) -> int:
-        """How many runs (of an owner) have that file among their inputs; 1000 at most."""
+        """Count the runs (of an owner) that have a file among their inputs, up to 1000."""
         query = {"inputs.file": str(file_id)} | ({} if owner is None else {"owner": owner})
         return self._runs.count_documents(query, limit=1000)
 
     # ---- the state machine -----------------------------------------------------------------
 
-    def transition(
+    def start(self, run_id: str, attempt: int, *, now: datetime) -> Run:
+        """Note that an attempt executes its run now: INITIALIZING → RUNNING.
+
+        Raises TransitionRefused unless `attempt` is the run's present one and is initializing.
+        """
+        update = update_for(State.RUNNING, milliseconds(now))
+        return self._apply(by_id(run_id) | {"attempt": attempt}, State.RUNNING, update, LIVE)
+
+    def end(
+        self,
+        run_id: str,
+        attempt: int,
+        target: State,
+        *,
+        now: datetime,
+        note: str = "",
+        cause: Cause | None = None,
+        outcome: Outcome | None = None,
+        started: datetime | None = None,
+    ) -> Run:
+        """End an attempt: move its run to a final state, or back to QUEUED for another attempt.
+
+        In one write with the history and the entry of the attempt, which gets `outcome`; without
+        one, `target` alone. `started` is when Snakemake started, for a run that is still
+        INITIALIZING: its history then passes through RUNNING. Raises TransitionRefused when
+        `attempt` has ended or is not the present one, and when the state does not allow `target`.
+        """
+        now = milliseconds(now)
+        update = update_for(target, now, note, cause)
+        only_from = LIVE
+        if started is not None:
+            only_from, started = frozenset({State.INITIALIZING}), milliseconds(started)
+            lines = [change(State.RUNNING, started), update["$push"]["history"]]
+            update |= {"$push": {"history": {"$each": lines}}, "$min": {"started": started}}
+        entry = vars(outcome or Outcome(target)) | {"ended": now, "cause": None}
+        if cause is not None:
+            entry["cause"] = cause.model_dump(mode="json")
+        update["$set"] |= {f"attempts.$[own].{name}": entry[name] for name in entry}
+        query, filters = by_id(run_id) | {"attempt": attempt}, [{"own.number": attempt}]
+        return self._apply(query, target, update, only_from, filters)
+
+    def move(
         self,
         run_id: str,
         target: State,
         *,
         now: datetime,
-        attempt: int | None = None,
-        owner: str | None = None,
-        only_from: Sequence[State] | None = None,
+        only_from: Collection[State] | None = None,
         note: str = "",
         cause: Cause | None = None,
-        outcome: Outcome | None = None,
-        ran: datetime | None = None,
     ) -> Run:
-        """Move a run to `target` and append to its history, in one write.
+        """Move a run to `target`, whichever attempt is its present one.
 
-        `ran`: by way of RUNNING, from then on; only a run that is INITIALIZING takes that way.
-        The entry of an `attempt` that ends so gets its `outcome`, `target` by itself. Raises
-        TransitionRefused when the present state does not allow that, or when `attempt` is given
-        and is over or no longer the present one.
+        Raises TransitionRefused unless its state allows that and is in `only_from`, if given.
         """
-        now = milliseconds(now)
-        update = moved(target, now, note, cause)
-        query, filters = one(run_id, owner), None
-        if ran is not None:
-            only_from, ran = [State.INITIALIZING], milliseconds(ran)
-            lines = [change(State.RUNNING, ran), update["$push"]["history"]]
-            update |= {"$push": {"history": {"$each": lines}}, "$min": {"started": ran}}
-        if attempt is not None:  # what is over, or waits again, is not an attempt's to move
-            query["attempt"] = attempt
-            only_from = [state for state in only_from or LIVE if state in LIVE]
-            if target.final or target is State.QUEUED:
-                entry = vars(outcome or Outcome(target)) | {"ended": now, "cause": None}
-                if cause is not None:
-                    entry["cause"] = cause.model_dump(mode="json")
-                update["$set"] |= {f"attempts.$[own].{name}": entry[name] for name in entry}
-                filters = [{"own.number": attempt}]
-        return self._moved(query, target, update, only_from, filters)
+        update = update_for(target, milliseconds(now), note, cause)
+        return self._apply(by_id(run_id), target, update, only_from)
 
     def requeue(self, run: Run, *, now: datetime, note: str) -> Run:
-        """Put a run that is over back into the queue, behind its owner's others.
+        """Put a finished run back into the queue, behind the other runs of its owner.
 
-        Its attempts are counted anew. Raises TransitionRefused unless it failed or was canceled.
+        Failures are counted from zero again. Raises TransitionRefused unless it failed or was
+        canceled.
         """
-        update = moved(State.QUEUED, milliseconds(now), note, None)
+        update = update_for(State.QUEUED, milliseconds(now), note)
         update["$set"] |= {
             "rank": rank(self._runs, run.owner, run.priority),
             "resumed": run.attempts[-1].number if run.attempts else 0,
         }
-        return self._moved(one(run.id), State.QUEUED, update, list(FINAL))
+        return self._apply(by_id(run.id), State.QUEUED, update, FINAL)
 
-    def _moved(
+    def _apply(
         self,
         query: Document,
         target: State,
         update: Document,
-        only_from: Sequence[State] | None,
+        only_from: Collection[State] | None,
         filters: list[Document] | None = None,
     ) -> Run:
         allowed = sources(target)
@@ -243,10 +272,10 @@ class RunStore:
         return read(document)
 
     def delete(self, run_id: str) -> bool:
-        """Delete a run if it is over; whether it was."""
-        over = {"$in": [state.value for state in FINAL]}
-        return self._runs.delete_one({**one(run_id), "state": over}).deleted_count == 1
+        """Delete a run if it has finished; return whether it was deleted."""
+        final = {"$in": [state.value for state in FINAL]}
+        return self._runs.delete_one({**by_id(run_id), "state": final}).deleted_count == 1
 
     def report(self, run_id: str, attempt: int, fields: dict[str, Any]) -> None:
-        """Set reported fields (progress, plan, links) while the attempt is the live one."""
-        self._runs.update_one({**one(run_id), "attempt": attempt, **live()}, {"$set": fields})
+        """Set reported fields (progress, plan, links) while the attempt is live."""
+        self._runs.update_one({**by_id(run_id), "attempt": attempt, **live()}, {"$set": fields})

@@ -1,4 +1,4 @@
-"""Sessions: one document for each browser that is signed in; a digest instead of its secret."""
+"""Sessions: one document for each signed-in browser. Only a digest of its secret is stored."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from bson import ObjectId
 from pymongo import IndexModel
 from pymongo.database import Database
 
-from services.database.driver_errors import guarded
+from services.database.driver_errors import translate_method_errors
 from services.database.paging import NEWEST_FIRST, identifier, milliseconds
 
 
-@guarded
+@translate_method_errors
 class SessionStore:
-    """The collection `sessions`. A session names its token and knows nothing else of the user."""
+    """The collection `sessions`. A session refers to its token and holds no data of the user."""
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._sessions = database["sessions"]
@@ -30,7 +30,7 @@ class SessionStore:
         )
 
     def add(self, digest: str, *, token: str, now: datetime, expires: datetime, most: int) -> None:
-        """Keep a new one; of those of its token only the newest `most` stay."""
+        """Store a session, and delete all but the newest `most` sessions of its token."""
         of_token = {"token": identifier(token)}
         self._sessions.insert_one(
             {
@@ -42,16 +42,16 @@ class SessionStore:
             }
         )
         older = self._sessions.find(of_token, {"_id": 1}).sort(NEWEST_FIRST).skip(most)
-        self._sessions.delete_many({"_id": {"$in": [one["_id"] for one in older]}})
+        self._sessions.delete_many({"_id": {"$in": [session["_id"] for session in older]}})
 
     def token_of(self, digest: str, *, now: datetime) -> str | None:
-        """The id of the token that the session with that digest began with."""
-        found = self._sessions.find_one({"digest": str(digest), "expires": {"$gt": now}})
-        return str(found["token"]) if found else None
+        """Return the id of the token that a session was started with; None if it has expired."""
+        document = self._sessions.find_one({"digest": str(digest), "expires": {"$gt": now}})
+        return str(document["token"]) if document else None
 
     def end(self, digest: str) -> None:
         self._sessions.delete_one({"digest": str(digest)})
 
     def end_all(self, token: str) -> None:
-        """End those that began with that token."""
+        """Delete all sessions that were started with a token."""
         self._sessions.delete_many({"token": identifier(token)})

@@ -1,4 +1,4 @@
-"""Tokens: one document each. Of the secret only a digest is kept."""
+"""Tokens: one document each. Only a digest of the secret is stored."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from bson import ObjectId
 from pymongo import IndexModel
 from pymongo.database import Database
 
-from services.database.driver_errors import guarded
+from services.database.driver_errors import translate_method_errors
 from services.database.paging import NEWEST_FIRST, identifier, milliseconds
 from services.models import Scope, Token
 
-KEPT = timedelta(days=30)  # after it expired, so that a list still tells what became of it
-USED = timedelta(minutes=5)  # how exactly is known when a token was last used
+EXPIRED_TOKEN_RETENTION = timedelta(days=30)  # so that lists show for a while that it expired
+LAST_USED_PRECISION = timedelta(minutes=5)  # so that not every request writes to the database
 
 
-@guarded
+@translate_method_errors
 class TokenStore:
     """The collection `tokens`. `owner=None` means any owner."""
 
@@ -30,7 +30,9 @@ class TokenStore:
             [
                 IndexModel("digest", unique=True),
                 IndexModel([("owner", 1), *NEWEST_FIRST]),
-                IndexModel("expires", expireAfterSeconds=int(KEPT.total_seconds())),
+                IndexModel(
+                    "expires", expireAfterSeconds=int(EXPIRED_TOKEN_RETENTION.total_seconds())
+                ),
             ]
         )
 
@@ -51,18 +53,18 @@ class TokenStore:
         return _token(document)
 
     def by_digest(self, digest: str, *, now: datetime) -> Token | None:
-        """The token whose secret has that digest, also one that expired; notes that it is used."""
-        return self._used({"digest": str(digest)}, now)
+        """Return the token with this digest of its secret, expired ones too; update `used`."""
+        return self._find({"digest": str(digest)}, now)
 
     def by_id(self, token_id: str, *, now: datetime) -> Token | None:
-        """The same for the token with that id."""
-        return self._used({"_id": identifier(token_id)}, now)
+        """Return the token with this id, expired ones too; update `used`."""
+        return self._find({"_id": identifier(token_id)}, now)
 
-    def _used(self, query: dict[str, Any], now: datetime) -> Token | None:
+    def _find(self, query: dict[str, Any], now: datetime) -> Token | None:
         document = self._tokens.find_one(query)
         if document is None:
             return None
-        idle = document["used"] is None or now - document["used"] > USED
+        idle = document["used"] is None or now - document["used"] > LAST_USED_PRECISION
         if idle and document["expires"] > now:
             self._tokens.update_one({"_id": document["_id"]}, {"$max": {"used": now}})
         return _token(document)
@@ -76,7 +78,7 @@ class TokenStore:
         return self._tokens.count_documents({"owner": str(owner)})
 
     def delete(self, token_id: str, owner: str | None) -> bool:
-        """Whether there was one."""
+        """Delete a token; return whether it existed."""
         query: dict[str, Any] = {"_id": identifier(token_id)}
         if owner is not None:
             query["owner"] = str(owner)

@@ -1,4 +1,4 @@
-"""Files on their way: one document each; how much has arrived is the size of a file on disk."""
+"""Uploads: one document each. The number of bytes received is the size of a file on disk."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.database import Database
 
-from services.database.driver_errors import guarded
+from services.database.driver_errors import translate_method_errors
 from services.database.paging import milliseconds
 
 
 @dataclass(frozen=True)
 class Record:
-    """What was announced when an upload was created, and what became of it."""
+    """An upload as it was created, and the file that it became."""
 
     id: str
     owner: str
     name: str
     size: int  # bytes of the whole file
-    metadata: str  # as it was sent
+    metadata: str  # of the tus header Upload-Metadata, as sent
     created: datetime
-    file: str | None  # id of the registered file, once there is one
+    file: str | None  # id of the registered file; None until the upload has finished
 
 
-@guarded
+@translate_method_errors
 class UploadStore:
     """The collection `uploads`. `owner=None` means any owner."""
 
@@ -52,7 +52,7 @@ class UploadStore:
         return _record(document) if document else None
 
     def finish(self, upload_id: str, file_id: str) -> Record | None:
-        """Note which file it became; None when the upload is gone."""
+        """Record the registered file; None when the upload no longer exists."""
         document = self._uploads.find_one_and_update(
             {"_id": str(upload_id)},
             {"$set": {"file": file_id}},
@@ -64,7 +64,7 @@ class UploadStore:
         self._uploads.delete_one({"_id": str(upload_id)})
 
     def due(self, before: datetime) -> list[Record]:
-        """Those that are no files yet, and those that were created earlier than `before`."""
+        """Return the unfinished uploads, and all that were created earlier than `before`."""
         query = {"$or": [{"file": None}, {"created": {"$lt": before}}]}
         return [_record(document) for document in self._uploads.find(query)]
 

@@ -26,7 +26,7 @@ from typing import NoReturn
 from services.catalogue.deployment import declared
 from services.catalogue.layout import kept
 from services.database import Database
-from services.database.shutdown import leave_quickly
+from services.database.shutdown import skip_monitor_shutdown
 from services.engine import causes, reporter
 from services.engine.console import Console
 from services.engine.settling import Attempt, Unstarted
@@ -221,7 +221,7 @@ def _sink(order: Order) -> reporter.Sink:
 def _leave(code: int) -> NoReturn:
     """End without waiting for Snakemake's timers; its exit functions remove its cache folder."""
     try:
-        leave_quickly()
+        skip_monitor_shutdown()
         atexit._run_exitfuncs()  # there is no public name for it
         sys.stdout.flush()
         sys.stderr.flush()

@@ -189,26 +189,22 @@ def _outcome(attempt: Attempt, database: Database, ended: Ended) -> Outcome:
 
 
 def _move(attempt: Attempt, database: Database, ended: Ended, outcome: Outcome) -> State:
-    transition = partial(database.runs.transition, attempt.run_id, attempt=attempt.number)
+    end = partial(database.runs.end, attempt.run_id, attempt.number, now=ended.ended)
     if outcome.failures is not None and outcome.failures < (outcome.limit or 0):
         if ended.started is not None:
             with contextlib.suppress(TransitionRefused):  # told already
-                transition(State.RUNNING, now=ended.started)
+                database.runs.start(attempt.run_id, attempt.number, now=ended.started)
         note = f"Attempt {attempt.number} failed ({outcome.failures} of {outcome.limit})."
         with contextlib.suppress(TransitionRefused):
-            return transition(
-                State.QUEUED, now=ended.ended, note=note, cause=ended.cause, outcome=outcome
-            ).state
-        asked = [State.CANCELING]  # since; never a run that is back in the queue already
+            return end(State.QUEUED, note=note, cause=ended.cause, outcome=outcome).state
+        # It was asked to cancel since: only that keeps a live attempt from the queue.
         cause = causes.explain(causes.Evidence(attempt.number, canceled=True))
         outcome = Outcome(State.CANCELED, outcome.exit_code)
-        return transition(
-            State.CANCELED, now=ended.ended, only_from=asked, cause=cause, outcome=outcome
-        ).state
-    end = partial(transition, outcome.state, now=ended.ended, cause=ended.cause, outcome=outcome)
+        return end(State.CANCELED, cause=cause, outcome=outcome).state
+    end = partial(end, outcome.state, cause=ended.cause, outcome=outcome)
     if ended.started is not None:  # a short run; or the database was away when it began
         with contextlib.suppress(TransitionRefused):  # told already
-            return end(ran=ended.started).state
+            return end(started=ended.started).state
     return end().state
 
 

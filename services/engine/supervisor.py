@@ -195,7 +195,7 @@ class Supervisor:
         run, attempt = self._order.run.id, self._order.attempt
         if self._preparation.ready and not self._told_running:
             with contextlib.suppress(TransitionRefused):  # canceled already, or not ours any more
-                database.runs.transition(run, State.RUNNING, attempt=attempt, now=now)
+                database.runs.start(run, attempt, now=now)
             self._told_running = True
         return database.queue.renew(run, attempt, now=now, lease=LEASE)
 

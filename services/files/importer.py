@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from services.database import Database
-from services.database.imports import Claim
+from services.database.imports import ImportClaim
 from services.errors import Conflict, DatabaseUnavailable, DiskFull, RundeskError
 from services.files import Files
 from services.files.downloads import Fetcher
@@ -88,7 +88,7 @@ class Importer:
         self._store.release(now=now, most=ATTEMPTS, error=GIVEN_UP)
         self._released = now
 
-    def _work(self, claim: Claim) -> None:
+    def _work(self, claim: ImportClaim) -> None:
         try:
             self.do(claim)
         except DatabaseUnavailable:
@@ -96,7 +96,7 @@ class Importer:
         finally:
             self._places.release()
 
-    def do(self, claim: Claim) -> None:
+    def do(self, claim: ImportClaim) -> None:
         """Do one import to its end, and say what became of it."""
         try:
             file = self._file(claim)
@@ -113,10 +113,10 @@ class Importer:
         else:
             self._store.finish(claim, file=file.id, size=file.size, now=datetime.now(UTC))
 
-    def _fail(self, claim: Claim, state: State, error: str, hint: str) -> None:
+    def _fail(self, claim: ImportClaim, state: State, error: str, hint: str) -> None:
         self._store.fail(claim, state, error=error, hint=hint, now=datetime.now(UTC))
 
-    def _file(self, claim: Claim) -> File:
+    def _file(self, claim: ImportClaim) -> File:
         """The registered file."""
         item, actor = claim.item, Actor(id=claim.item.owner)
         if item.url is not None:
@@ -134,7 +134,7 @@ class Importer:
                 return self._files.adopt(actor, item.name, draft, sha256=sha256, size=size)
             return self._files.register(actor, item.name, watched)
 
-    def _told(self, claim: Claim, size: int | None) -> Callable[[int], None]:
+    def _told(self, claim: ImportClaim, size: int | None) -> Callable[[int], None]:
         """What notes progress now and then. Raises Ended as soon as it is known."""
         last = time.monotonic() - TOLD
 

@@ -1,1 +1,1 @@
-"""The host: processes, disk, ports, and how Python programs start and end."""
+"""The host: processes, disk space, ports, and how Python programs start and end."""

@@ -1,4 +1,4 @@
-"""Room on the disk of the desk."""
+"""Disk space of the host."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def too_full(settings: Settings) -> bool:
-    """Whether there is so little room that no run should start."""
+    """Return whether there is too little free disk space to start a run."""
     try:
         return shutil.disk_usage(settings.data).free < settings.disk_floor * MIB
-    except FileNotFoundError:  # a desk that was never used
+    except FileNotFoundError:  # the data folder was not created yet
         return False
 
 
 def no_room(error: Exception) -> bool:
-    """Whether the disk was full. An error about a whole folder tells that in its text only."""
+    """Return whether an error means a full disk. A shutil.Error only says so in its text."""
     if isinstance(error, shutil.Error):
         return any(os.strerror(number) in str(error) for number in FULL)
     return isinstance(error, OSError) and error.errno in FULL

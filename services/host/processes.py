@@ -1,7 +1,7 @@
-"""What is alive, what belongs to whom, and how it ends. Linux: everything is read from /proc.
+"""Find, identify and end processes on Linux, using /proc.
 
-A process is named by its number and its start time, because numbers are used again. A zombie is
-dead: it can neither write nor hold a lock.
+A process is identified by its PID and its start time, because PIDs are reused. A zombie is treated
+as dead, because it can neither write nor hold a lock.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-TAG = "RUNDESK_RUN"  # environment of everything a run starts: "<run id>:<attempt>"
+TAG = "RUNDESK_RUN"  # variable of all processes of a run: "<run id>:<attempt>"
 PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 1, 15, 36  # linux/prctl.h
-BETWEEN_LOOKS = 0.02  # s
-IDENTITY_SIZE = 128  # bytes; written in one piece
+END_INTERVAL_S = 0.02  # between attempts to end processes
+IDENTITY_BYTES = 128  # written at once
 DEAD = frozenset("ZXx")
-OURS = ("RUNDESK_", "SNAKEMAKE_", "MONGODB_URI", "MONGOD")  # beginnings of variables of the desk
+#: Prefixes of the variables that runs must not see.
+PRIVATE_VARIABLES = ("RUNDESK_", "SNAKEMAKE_", "MONGODB_URI", "MONGOD")
 
 
 @dataclass(frozen=True)
 class Process:
-    """One process, never confused with a later one of the same number."""
+    """A process, distinguished from later ones with the same PID."""
 
     pid: int
     start: int  # clock ticks since boot
@@ -35,7 +36,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Identity:
-    """A process, in words that stay true after a reboot."""
+    """A process, distinguished also from those before a reboot."""
 
     boot: str
     pid: int
@@ -49,19 +50,19 @@ class Identity:
 
     @property
     def alive(self) -> bool:
-        """Whether exactly this process still runs; a zombie does not."""
+        """Whether this process is still running; a zombie is not."""
         stat = _stat(self.pid)
         same = stat is not None and stat.start == self.start and stat.state not in DEAD
         return same and self.boot == boot_id()
 
     def write(self, file: int) -> None:
-        """Put it into an open file, whole, in place of what was there."""
-        os.pwrite(file, json.dumps(asdict(self)).encode().ljust(IDENTITY_SIZE), 0)
+        """Overwrite the content of an open file with this identity, in one write."""
+        os.pwrite(file, json.dumps(asdict(self)).encode().ljust(IDENTITY_BYTES), 0)
 
     @classmethod
     def read(cls, file: int) -> Identity | None:
-        """None when nobody wrote theirs."""
-        text = os.pread(file, IDENTITY_SIZE, 0).strip()
+        """Return the identity in an open file; None if there is none."""
+        text = os.pread(file, IDENTITY_BYTES, 0).strip()
         return cls(**json.loads(text)) if text else None
 
 
@@ -73,12 +74,12 @@ class _Stat:
 
 
 def boot_id() -> str:
-    """Changes with every start of the host."""
+    """Return the id of this boot of the host."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
 
 
 def out_of_memory_kills() -> int:
-    """Processes that the kernel ended for want of memory since the host started."""
+    """Return how many processes the kernel has killed for lack of memory since the boot."""
     with contextlib.suppress(OSError), open("/proc/vmstat", encoding="utf-8") as file:  # noqa: PTH123
         for line in file:
             if line.startswith("oom_kill "):
@@ -87,49 +88,49 @@ def out_of_memory_kills() -> int:
 
 
 def descendants(root: int) -> list[Process]:
-    """All living processes below `root`."""
+    """Return all live processes below the process `root`."""
     stats = {pid: stat for pid in _pids() if (stat := _stat(pid))}
     children: dict[int, list[int]] = {}
     for pid, stat in stats.items():
         children.setdefault(stat.parent, []).append(pid)
-    found, todo = [], list(children.get(root, ()))
+    below, todo = [], list(children.get(root, ()))
     while todo:
         pid = todo.pop()
-        found.append(pid)
+        below.append(pid)
         todo.extend(children.get(pid, ()))
-    return [Process(pid, stats[pid].start) for pid in found if stats[pid].state not in DEAD]
+    return [Process(pid, stats[pid].start) for pid in below if stats[pid].state not in DEAD]
 
 
 def tagged(run_id: str, attempt: int | None = None) -> list[Process]:
-    """Living processes whose environment carries the tag of a run, or of one attempt of it.
+    """Return the live processes whose environment has the tag of a run, or of one attempt.
 
-    Finds what escaped every other way: another session, another parent, another group. A process
-    that was forked and never executed anything else shows its parent's environment instead.
+    This also finds processes with another session, parent or group. A process that was forked
+    without executing a program shows the environment of its parent instead.
     """
-    wanted = f"{TAG}={run_id}:{'' if attempt is None else attempt}".encode()
-    return _living(pid for pid in _pids() if _carries(pid, wanted, exact=attempt is not None))
+    tag = f"{TAG}={run_id}:{'' if attempt is None else attempt}".encode()
+    return _live(pid for pid in _pids() if _has_tag(pid, tag, exact=attempt is not None))
 
 
 def holding(path: Path) -> list[Process]:
-    """Living processes, other than this one, that have `path` open."""
-    wanted = str(path.resolve())
-    return _living(pid for pid in _pids() if pid != os.getpid() and _has_open(pid, wanted))
+    """Return the live processes, other than this one, that have `path` open."""
+    name = str(path.resolve())
+    return _live(pid for pid in _pids() if pid != os.getpid() and _has_open(pid, name))
 
 
 def end(find: Callable[[], Iterable[Process]], *, patience: float) -> bool:
-    """SIGKILL whatever `find` finds until it finds nothing more; False after `patience` seconds."""
+    """SIGKILL the processes that `find` returns until there are none; False after `patience` s."""
     deadline = time.monotonic() + patience
-    while found := list(find()):
+    while alive := list(find()):
         if time.monotonic() > deadline:
             return False
-        for process in found:
+        for process in alive:
             send(process, signal.SIGKILL)
-        time.sleep(BETWEEN_LOOKS)
+        time.sleep(END_INTERVAL_S)
     return True
 
 
 def send(process: Process, number: signal.Signals) -> None:
-    """Signal exactly this process; nothing happens when it is gone."""
+    """Send a signal to this process; do nothing if it has ended."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         handle = os.pidfd_open(process.pid)
         try:
@@ -141,20 +142,23 @@ def send(process: Process, number: signal.Signals) -> None:
 
 
 def send_group(group: int, number: signal.Signals) -> None:
-    """Signal a process group; nothing happens when nobody is in it."""
+    """Send a signal to a process group; do nothing if it is empty."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
 
 
 def reap() -> Iterator[tuple[int, int]]:
-    """Collect dead children; their numbers and wait statuses."""
+    """Reap dead children and yield their PIDs and wait statuses."""
     with contextlib.suppress(ChildProcessError):
-        while (gone := os.waitpid(-1, os.WNOHANG))[0]:
-            yield gone
+        while (child := os.waitpid(-1, os.WNOHANG))[0]:
+            yield child
 
 
 def childless() -> bool:
-    """Whether this process has no child, dead or alive; then a subreaper has no descendant."""
+    """Return whether this process has no child, dead or alive.
+
+    A subreaper without children has no descendants.
+    """
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -163,19 +167,22 @@ def childless() -> bool:
 
 
 def become_subreaper() -> None:
-    """From now on orphans below this process become its children, whatever they do."""
+    """Make this process the parent of all processes below it whose own parents end."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def die_with_parent(parent: int) -> None:
-    """SIGKILL for this process when the thread that forked it ends. Raises when it is gone."""
+    """Have this process killed when the thread that forked it ends.
+
+    Raises ProcessLookupError if it has ended already.
+    """
     _prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
     if os.getppid() != parent:
-        raise ProcessLookupError(f"parent {parent} is gone")
+        raise ProcessLookupError(f"parent {parent} has ended")
 
 
 def rename(name: str) -> None:
-    """The name that ps and top show; 15 bytes."""
+    """Set the name that ps and top show, at most 15 bytes."""
     _prctl(PR_SET_NAME, name.encode()[:15])
 
 
@@ -195,38 +202,38 @@ def _stat(pid: int) -> _Stat | None:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    fields = text.rpartition(")")[2].split()  # the name before it may hold anything
+    fields = text.rpartition(")")[2].split()  # the name before it may contain anything
     return _Stat(state=fields[0], parent=int(fields[1]), start=int(fields[19]))
 
 
-def _living(pids: Iterable[int]) -> list[Process]:
+def _live(pids: Iterable[int]) -> list[Process]:
     stats = ((pid, _stat(pid)) for pid in pids)
     return [Process(pid, stat.start) for pid, stat in stats if stat and stat.state not in DEAD]
 
 
-def _carries(pid: int, wanted: bytes, *, exact: bool) -> bool:
+def _has_tag(pid: int, tag: bytes, *, exact: bool) -> bool:
     try:
         environ = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return False
-    if wanted not in environ:
+    if tag not in environ:
         return False
     entries = environ.split(b"\0")
-    return wanted in entries if exact else any(entry.startswith(wanted) for entry in entries)
+    return tag in entries if exact else any(entry.startswith(tag) for entry in entries)
 
 
-def _has_open(pid: int, wanted: str) -> bool:
+def _has_open(pid: int, path: str) -> bool:
     folder = f"/proc/{pid}/fd"
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):  # noqa: PTH208
             with contextlib.suppress(OSError):
-                if os.readlink(f"{folder}/{name}") == wanted:  # noqa: PTH115
+                if os.readlink(f"{folder}/{name}") == path:  # noqa: PTH115
                     return True
     return False
 
 
 def environment(of: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What runs may see of the desk's environment: none of its settings, its programs first."""
-    kept = {name: value for name, value in of.items() if not name.startswith(OURS)}
-    beside = str(Path(sys.executable).parent)
-    return {**kept, "PATH": os.pathsep.join([beside, kept.get("PATH", os.defpath)])}
+    """Return the environment of runs: without settings, and with Rundesk's programs first."""
+    visible = {name: value for name, value in of.items() if not name.startswith(PRIVATE_VARIABLES)}
+    programs = str(Path(sys.executable).parent)
+    return {**visible, "PATH": os.pathsep.join([programs, visible.get("PATH", os.defpath)])}

@@ -1,7 +1,7 @@
-"""Runs a command that ends when its parent does: `python tethered.py <parent pid> <command> …`.
+"""Run a command that ends when its parent ends: `python tether.py <parent pid> <command> …`.
 
-Executed by path: it becomes the command, so there is no process in between, and no Python of ours
-runs between fork and exec of a parent that may have threads.
+Executed by path. It replaces itself by the command, so there is no process in between, and no
+Python code runs between fork and exec of a parent that may have threads.
 """
 
 from __future__ import annotations
@@ -16,23 +16,26 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def tethered(*command: str) -> list[str]:
-    """The command line that runs `command` tethered to the calling thread."""
+    """Return the command line that runs `command` until the calling thread ends."""
     return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
 
 
 def tether(parent: int) -> None:
-    """SIGTERM for this process when the thread that forked it ends; exits when it is gone."""
+    """Have SIGTERM sent to this process when the thread that forked it ends.
+
+    Exits if it has ended already.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
-    if os.getppid() != parent:  # it ended before the tether held
+    if os.getppid() != parent:  # it ended before prctl
         sys.exit(1)
 
 
 def main() -> None:
     parent, command = int(sys.argv[1]), sys.argv[2:]
     tether(parent)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # one descriptor per connection
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))  # one descriptor per connection
     os.execv(command[0], command)
 
 

@@ -1,13 +1,12 @@
-"""Completed runs as Workflow Run RO-Crates: what was done, with what, and what came of it.
+"""Export completed runs as Workflow Run RO-Crates: the workflow, its inputs, steps and results.
 
-A crate is laid out as the run directory is, so that an unpacked one can be run again by
+A crate has the layout of the run directory, so an unpacked crate can be executed again with
 `snakemake --configfile config.json`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,21 +15,34 @@ from zipstream import ZipStream
 from services.catalogue.layout import files, kept, manifest_of, params_schema, snakefile
 from services.catalogue.schemas import Broken
 from services.database import Database
-from services.errors import Conflict, NotFound
+from services.errors import Conflict, Message, NotFound
 from services.models import Actor, Result, Run, State
 from services.params.schema import flatten
 from services.results import provenance
-from services.results.service import Bundle, Results, fit, folder_of, unused
+from services.results.service import (
+    CONTENT_GONE,
+    WORKFLOW_GONE,
+    Bundle,
+    Results,
+    folder_of,
+    portable_path,
+    unique_name,
+)
 from services.rundir import RunDir
 from services.runs import Runs
 from services.settings import Settings
 
-UNSAID = {"snakemake": "unknown"}  # of runs from before versions were kept
+UNKNOWN_VERSIONS = {"snakemake": "unknown"}  # of runs that are older than the list of versions
+
+NOT_COMPLETE = Message("wrong_state", "Only completed runs have an RO-Crate; this run is {state}.")
+WORKFLOW_UNREADABLE = Message(
+    "unreadable_file", "The workflow files of this run cannot be read: {reason}"
+)
 
 
 @dataclass(frozen=True)
 class _Parts:
-    """Where the bytes of a crate lie: {path in the run: file}."""
+    """The files of a crate, by their path in the run directory."""
 
     workflow: dict[str, Path]
     inputs: dict[str, Path]
@@ -41,7 +53,7 @@ class _Parts:
 
 
 class Crates:
-    """Makes the crate of a run from what is kept of it; nothing is stored."""
+    """Creates the crates of runs on demand; nothing is stored."""
 
     def __init__(
         self, settings: Settings, database: Database, runs: Runs, results: Results
@@ -52,83 +64,78 @@ class Crates:
         self._results = results
 
     def metadata(self, actor: Actor, run_id: str, *, inputs: bool = True) -> bytes:
-        """`ro-crate-metadata.json`. Raises Conflict for a run that is not COMPLETE."""
-        run, results = self._told(actor, run_id)
-        return self._described(run, results, self._parts(run, results, inputs=inputs))
+        """Return `ro-crate-metadata.json`. Raises Conflict for a run that is not COMPLETE."""
+        run, results = self._completed(actor, run_id)
+        return self._describe(run, results, self._parts(run, results, inputs=inputs))
 
     def bundle(self, actor: Actor, run_id: str, *, inputs: bool = True) -> Bundle:
-        """The whole crate as a zip; without the bytes of the inputs when they are not wanted.
+        """Return the crate as a zip, with or without the content of the inputs.
 
-        Raises Conflict for a run that is not COMPLETE, NotFound when a part of it is gone.
+        Raises Conflict for a run that is not COMPLETE, NotFound when a file of it was removed.
         """
-        run, results = self._told(actor, run_id)
+        run, results = self._completed(actor, run_id)
         parts = self._parts(run, results, inputs=inputs)
         zipped = ZipStream(sized=True)
-        zipped.add(self._described(run, results, parts), provenance.METADATA)
+        zipped.add(self._describe(run, results, parts), provenance.METADATA)
         names = _names(parts)
-        for path, place in parts.all().items():
+        for path, file in parts.all().items():
             try:
-                zipped.add_path(place, names[path], recurse=False)
+                zipped.add_path(file, names[path], recurse=False)
             except FileNotFoundError:
-                raise NotFound("The content is gone.") from None
+                raise NotFound(CONTENT_GONE(path=path)) from None
         return Bundle(f"{folder_of(run)}-crate.zip", len(zipped), zipped)
 
-    def _told(self, actor: Actor, run_id: str) -> tuple[Run, list[Result]]:
+    def _completed(self, actor: Actor, run_id: str) -> tuple[Run, list[Result]]:
         run = self._runs.get(actor, run_id)
         if run.state is not State.COMPLETE:
-            raise Conflict(f"Only a run that is complete has a crate: this is {run.state}.")
+            raise Conflict(NOT_COMPLETE(state=run.state))
         return run, list(self._results.list(actor, run_id))
 
     def _parts(self, run: Run, results: list[Result], *, inputs: bool) -> _Parts:
         folder, rundir = kept(self._data, run.digest), RunDir.of(self._data, run.id)
         if not folder.is_dir():
-            raise NotFound("The files of the workflow are gone.")
-        given = {entry.path for entry in run.inputs} if inputs else set()
-        there = {path: rundir.root / path for path in sorted({*given, *run.sheets.values()})}
+            raise NotFound(WORKFLOW_GONE())
+        included = {entry.path for entry in run.inputs} if inputs else set()
+        staged = {path: rundir.root / path for path in sorted({*included, *run.sheets.values()})}
         config = {rundir.config.name: rundir.config}
         return _Parts(
             workflow={path: folder / path for path in files(folder)} | config,
-            inputs={path: place for path, place in there.items() if place.is_file()},
+            inputs={path: file for path, file in staged.items() if file.is_file()},
             results={result.path: rundir.root / result.path for result in results},
         )
 
-    def _described(self, run: Run, results: list[Result], parts: _Parts) -> bytes:
+    def _describe(self, run: Run, results: list[Result], parts: _Parts) -> bytes:
         folder, rundir = kept(self._data, run.digest), RunDir.of(self._data, run.id)
         try:
             main = str(snakefile(folder).relative_to(folder))
             fields = flatten(params_schema(folder), run.params)["properties"]
             license = manifest_of(folder).license
         except Broken as error:
-            raise NotFound(f"The files of the workflow cannot be read: {error}") from error
-        beside = parts.workflow.keys() - {main} - parts.inputs.keys() - parts.results.keys()
-        told = provenance.Story(
+            raise NotFound(WORKFLOW_UNREADABLE(reason=error)) from error
+        others = parts.workflow.keys() - {main} - parts.inputs.keys() - parts.results.keys()
+        data = provenance.RunData(
             run=run,
-            jobs=self._jobs.done(run.id),
+            jobs=self._jobs.ended(run.id),
             results=results,
             snakefile=main,
-            files=sorted(beside),
+            files=sorted(others),
             license=license,
             fields=fields,
             software=_software(rundir),
             names=_names(parts),
         )
-        return json.dumps(provenance.describe(told), indent=2, ensure_ascii=False).encode()
+        return json.dumps(provenance.describe(data), indent=2, ensure_ascii=False).encode()
 
 
 def _software(rundir: RunDir) -> dict[str, str]:
     try:
-        found: dict[str, str] = json.loads(rundir.software.read_bytes())
+        software: dict[str, str] = json.loads(rundir.software.read_bytes())
     except FileNotFoundError:
-        found = {}
-    return UNSAID | found
+        software = {}
+    return UNKNOWN_VERSIONS | software
 
 
 def _names(parts: _Parts) -> dict[str, str]:
-    """What each path is called in the crate: as it is, where every system can unpack that."""
-
-    def named() -> Iterator[tuple[str, str]]:
-        taken = {provenance.METADATA}
-        for path in parts.all():
-            yield path, unused(fit(path), taken)
-
-    return dict(named())
+    """Return the name of each path in the crate: the path itself, where it is portable."""
+    taken = {provenance.METADATA}
+    return {path: unique_name(portable_path(path), taken) for path in parts.all()}

@@ -1,4 +1,4 @@
-"""Snakemake's own report of a run (`snakemake --report`), made when first asked for."""
+"""Create the Snakemake report of a run (`snakemake --report`) when it is first requested."""
 
 from __future__ import annotations
 
@@ -9,16 +9,30 @@ from pathlib import Path
 from services.catalogue.layout import kept, snakefile
 from services.catalogue.schemas import Broken
 from services.engine import oneshot
-from services.errors import Conflict, NotFound
+from services.errors import Conflict, Message, NotFound
 from services.host.disk import told_when_full
 from services.models import Actor, State
+from services.results.service import WORKFLOW_GONE
 from services.rundir import RunDir
 from services.runs import Runs
 from services.settings import Settings
 
+NOT_COMPLETE = Message(
+    "wrong_state", "Only completed runs have a Snakemake report; this run is {state}."
+)
+REPORTS_BUSY = Message(
+    "busy", "Another Snakemake report is being created.", hint="Try again in a moment."
+)
+REPORT_FAILED = Message(
+    "system_error", "Snakemake could not create the report.", hint="{last_line}"
+)
+REPORT_TIMED_OUT = Message(
+    "system_error", "Snakemake did not create the report within {seconds:g} seconds."
+)
+
 
 class Reports:
-    """Makes each report once, and one at a time."""
+    """Creates each report once, and one report at a time."""
 
     def __init__(
         self, settings: Settings, runs: Runs, *, patience: float = oneshot.PATIENCE
@@ -29,41 +43,43 @@ class Reports:
         self._making = threading.Lock()
 
     def path(self, actor: Actor, run_id: str) -> Path:
-        """The report, HTML in one file: rules, times, and what the workflow marks for it.
+        """Return the report: one HTML file with rules, times and the outputs marked for it.
 
-        Raises Conflict for a run that is not COMPLETE, and when Snakemake cannot make it.
+        Raises Conflict for a run that is not COMPLETE, and when Snakemake cannot create it.
         """
         run = self._runs.get(actor, run_id)
         if run.state is not State.COMPLETE:
-            raise Conflict(f"Only a run that is complete has this report: this is {run.state}.")
+            raise Conflict(NOT_COMPLETE(state=run.state))
         rundir = RunDir.of(self._data, run_id)
         if not rundir.report.exists():
             if not self._making.acquire(timeout=self._patience):
-                raise Conflict("Other reports are being made.", hint="Try again in a moment.")
+                raise Conflict(REPORTS_BUSY())
             try:
                 if not rundir.report.exists():
-                    self._make(rundir, run.digest)
+                    self._create(rundir, run.digest)
             finally:
                 self._making.release()
         return rundir.report
 
-    def _make(self, rundir: RunDir, digest: str) -> None:
+    def _create(self, rundir: RunDir, digest: str) -> None:
         try:
-            found = snakefile(kept(self._data, digest))
+            path = snakefile(kept(self._data, digest))
         except Broken as error:
-            raise NotFound("The files of the workflow are gone.") from error
+            raise NotFound(WORKFLOW_GONE()) from error
         draft = rundir.report.with_name(f"report-{secrets.token_hex(8)}.html")
         try:
             with told_when_full():
-                said = oneshot.snakemake(_words(found, rundir, draft), patience=self._patience)
+                said = oneshot.snakemake(_arguments(path, rundir, draft), patience=self._patience)
+            if said.code is None:
+                raise Conflict(REPORT_TIMED_OUT(seconds=self._patience))
             if said.code != 0 or not draft.exists():
-                raise Conflict("Snakemake could not make its report.", hint=_why(said))
+                raise Conflict(REPORT_FAILED(last_line=_last_line(said.output)))
             draft.rename(rundir.report)
         finally:
             draft.unlink(missing_ok=True)
 
 
-def _words(snakefile: Path, rundir: RunDir, target: Path) -> list[str]:
+def _arguments(snakefile: Path, rundir: RunDir, target: Path) -> list[str]:
     return [
         *("--snakefile", str(snakefile)),
         *("--directory", str(rundir.root)),
@@ -77,8 +93,6 @@ def _words(snakefile: Path, rundir: RunDir, target: Path) -> list[str]:
     ]
 
 
-def _why(said: oneshot.Said) -> str:
-    if said.code is None:
-        return "It took too long."
-    lines = [line.strip() for line in said.output.splitlines() if line.strip()]
+def _last_line(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     return lines[-1][:300] if lines else ""

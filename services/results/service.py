@@ -1,4 +1,4 @@
-"""Results: what a completed run published, and nothing else."""
+"""The results of completed runs, as their manifests list them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,38 @@ from zipstream import ZipStream
 
 from services.access.actors import scope
 from services.database import Database
-from services.database.jobs import Maker
-from services.errors import NotFound
+from services.database.jobs import Producer
+from services.errors import Message, NotFound
 from services.models import Actor, Result, Run, State
 from services.rundir import RunDir
 from services.settings import Settings
 
-UNFIT = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]+')  # what some system does not take in a name
+#: Characters that Windows or another system does not allow in the name of a file.
+UNPORTABLE = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]+')
+
+RUN_NOT_FOUND = Message("not_found", "Run not found.")
+RESULT_NOT_FOUND = Message("not_found", "This run has no result at {path}.")
+REPORT_NOT_FOUND = Message("not_found", "This run has no report.")
+NO_RESULTS = Message(
+    "not_found", "There are no results to download.", hint="Only completed runs have results."
+)
+CONTENT_GONE = Message(
+    "gone",
+    "The content of {path} was removed from storage.",
+    hint="Submit the run again to create it again.",
+)
+WORKFLOW_GONE = Message(
+    "gone", "The workflow files that this run was executed with were removed from storage."
+)
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """Results as one zip, uncompressed, which is made while it is sent."""
+    """An uncompressed zip archive that is created while it is sent."""
 
     name: str
-    size: int  # bytes, exactly
-    blocks: Iterable[bytes]  # raises RuntimeError when a file changes meanwhile
+    size: int  # bytes; exact
+    blocks: Iterable[bytes]  # raises RuntimeError when a file changes while it is read
 
 
 class Results:
@@ -39,98 +55,99 @@ class Results:
         self._jobs = database.jobs
 
     def list(self, actor: Actor, run_id: str) -> Sequence[Result]:
-        """The results of a run, highlights first; none unless it is COMPLETE.
+        """Return the results of a run, highlights first; none unless it is COMPLETE.
 
-        Each with the job that made it, as far as one said that it did.
+        Each has the rule and the job that declared it as an output, where there is one.
         """
         run = self._run(actor, run_id)
-        listed = self._listed(run)
-        makers = self._jobs.makers(run_id) if listed else {}
-        return [_credited(result, makers) for result in listed]
+        results = self._manifest(run)
+        producers = self._jobs.producers(run_id) if results else {}
+        return [_with_producer(result, producers) for result in results]
 
     def path(self, actor: Actor, run_id: str, path: str) -> Path:
-        """The bytes of one result, to be read only. Only what the manifest lists is found."""
-        if not any(result.path == path for result in self._listed(self._run(actor, run_id))):
-            raise NotFound("There is no such result.")
+        """Return the file of a result; do not change it. Raises NotFound unless it is listed."""
+        if not any(result.path == path for result in self._manifest(self._run(actor, run_id))):
+            raise NotFound(RESULT_NOT_FOUND(path=path))
         return RunDir.of(self._data, run_id).root / path
 
     def report(self, actor: Actor, run_id: str) -> Result:
-        """The first result that is a report. Raises NotFound."""
-        for result in self._listed(self._run(actor, run_id)):
+        """Return the first result that is a report. Raises NotFound."""
+        for result in self._manifest(self._run(actor, run_id)):
             if result.kind == "report":
                 return result
-        raise NotFound("This run has no report.")
+        raise NotFound(REPORT_NOT_FOUND())
 
     def bundle(
         self, actor: Actor, run_ids: Sequence[str], *, paths: Sequence[str] | None = None
     ) -> Bundle:
-        """The results of runs, a folder each; only those at `paths` when given.
+        """Return the results of runs as a zip with a folder for each run; only `paths`, if given.
 
-        Raises NotFound for a run or a path that is not there, and when there is nothing at all.
+        Raises NotFound for an unknown run or path, and when there are no results.
         """
         runs = [self._run(actor, run_id) for run_id in dict.fromkeys(run_ids)]
         zipped, taken, folders = ZipStream(sized=True), set[str](), set[str]()
         for run in runs:
-            for result in _chosen(self._listed(run), paths):
-                name = unused(f"{folder_of(run)}/{fit(result.path)}", taken)
+            for result in _select(self._manifest(run), paths):
+                name = unique_name(f"{folder_of(run)}/{portable_path(result.path)}", taken)
                 folders.add(folder_of(run))
                 try:
                     zipped.add_path(self._root(run) / result.path, name, recurse=False)
                 except FileNotFoundError:
-                    raise NotFound("The content is gone.") from None
+                    raise NotFound(CONTENT_GONE(path=result.path)) from None
         if not folders:
-            raise NotFound("There are no results to download.")
+            raise NotFound(NO_RESULTS())
         name = folders.pop() if len(folders) == 1 else f"{len(folders)} runs"
         return Bundle(f"{name}.zip", len(zipped), zipped)
 
     def _run(self, actor: Actor, run_id: str) -> Run:
         run = self._store.get(run_id, scope(actor))
         if run is None:
-            raise NotFound("There is no such run.")
+            raise NotFound(RUN_NOT_FOUND())
         return run
 
     def _root(self, run: Run) -> Path:
         return RunDir.of(self._data, run.id).root
 
-    def _listed(self, run: Run) -> Sequence[Result]:
+    def _manifest(self, run: Run) -> Sequence[Result]:
         if run.state is not State.COMPLETE:
             return []
         manifest = RunDir.of(self._data, run.id).manifest
         return [Result.model_validate(entry) for entry in json.loads(manifest.read_bytes())]
 
 
-def _credited(result: Result, makers: Mapping[str, Maker]) -> Result:
-    """With the job that promised the file, or a folder that it is in."""
+def _with_producer(result: Result, producers: Mapping[str, Producer]) -> Result:
+    """Return the result with the job that declared the file, or a folder of it, as an output."""
     for path in (result.path, *map(str, PurePosixPath(result.path).parents)):
-        if maker := makers.get(path):
-            return result.model_copy(update={"rule": maker.rule, "job": maker.job})
+        if producer := producers.get(path):
+            return result.model_copy(update={"rule": producer.rule, "job": producer.job})
     return result
 
 
-def _chosen(listed: Sequence[Result], paths: Sequence[str] | None) -> Sequence[Result]:
-    """Those at `paths`; all when none are given. Raises NotFound."""
+def _select(results: Sequence[Result], paths: Sequence[str] | None) -> Sequence[Result]:
+    """Return the results at `paths`, or all. Raises NotFound for a path that is not listed."""
     if paths is None:
-        return listed
-    known = {result.path: result for result in listed}
-    if not known.keys() >= set(paths):
-        raise NotFound("There is no such result.")
-    return [known[path] for path in dict.fromkeys(paths)]
+        return results
+    by_path = {result.path: result for result in results}
+    for path in paths:
+        if path not in by_path:
+            raise NotFound(RESULT_NOT_FOUND(path=path))
+    return [by_path[path] for path in dict.fromkeys(paths)]
 
 
 def folder_of(run: Run) -> str:
-    """What the folder of a run is called: names of runs need not differ."""
+    """Return the name of a run's folder in an archive; unique, although names of runs are not."""
     name = re.sub(r"[^\w.-]+", "-", run.name or run.workflow).strip("-.")
     return f"{name[:60] or run.workflow}-{run.id[-6:]}"
 
 
-def fit(path: str) -> str:
-    """A path that every system can unpack."""
-    parts = (UNFIT.sub("_", part).rstrip(" .") for part in path.split("/"))
+def portable_path(path: str) -> str:
+    """Return the path with names that every operating system can unpack."""
+    parts = (UNPORTABLE.sub("_", part).rstrip(" .") for part in path.split("/"))
     return "/".join(part or "_" for part in parts)
 
 
-def unused(name: str, taken: set[str]) -> str:
-    """`name`, or with a number where systems that ignore case have it already."""
+def unique_name(name: str, taken: set[str]) -> str:
+    """Return `name`, with a number if it is in `taken`, and add it; case is ignored."""
     stem, dot, ending = name.rpartition(".")
     number, free = 1, name
     while free.lower() in taken:

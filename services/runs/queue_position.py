@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from services.database import Database
-from services.database.queue import Place
+from services.database.queue import QueueEntry
 from services.host import disk
 from services.models import Line, Run, State, Waiting
 from services.settings import Settings
@@ -62,7 +62,7 @@ class Queue:
             reason=FULL if disk.too_full(settings) else "",
         )
 
-    def _reason(self, place: Place, working: Sequence[Place], full: bool) -> str:
+    def _reason(self, place: QueueEntry, working: Sequence[QueueEntry], full: bool) -> str:
         """What keeps a run from starting, by the rules of the dispatcher."""
         settings, most = self._settings, self._settings.max_runs_per_owner
         taken = sum(min(other.cores, settings.shared_cores) for other in working)
@@ -76,7 +76,9 @@ class Queue:
             return f"It needs {place.cores} cores; {taken} of {settings.shared_cores} are taken."
         return ""
 
-    def _starts(self, line: Sequence[Place], working: Sequence[Place]) -> list[float | None]:
+    def _starts(
+        self, line: Sequence[QueueEntry], working: Sequence[QueueEntry]
+    ) -> list[float | None]:
         """Seconds until each run of a line starts; None behind one that nothing is known of."""
         ends: defaultdict[str, list[float]] = defaultdict(list)
         free = [0.0] * (self._slots - len(working))
@@ -91,7 +93,7 @@ class Queue:
         return [*known, *[None] * (len(line) - len(known))]
 
     def _served(
-        self, line: Sequence[Place], free: list[float], ends: defaultdict[str, list[float]]
+        self, line: Sequence[QueueEntry], free: list[float], ends: defaultdict[str, list[float]]
     ) -> Iterator[float]:
         """Start times of a line of runs, as far as the times of those before are known.
 
@@ -108,7 +110,7 @@ class Queue:
             heapq.heapreplace(free, start + seconds)
             ends[place.owner].append(start + seconds)
 
-    def _seconds_left(self, place: Place) -> float | None:
+    def _seconds_left(self, place: QueueEntry) -> float | None:
         usual = self.usual_seconds(place.workflow)
         if usual is None or place.since is None:
             return None

@@ -39,7 +39,7 @@ from services.runs.intake import Intake, distinct
 from services.runs.queue_position import Queue
 from services.runs.steps import graph_of
 from services.settings import MIB, Settings
-from services.single_flight import Together
+from services.single_flight import SingleFlight
 
 CANCELED = Cause(kind=CauseKind.CANCELED, message="Canceled on request.")
 
@@ -55,7 +55,7 @@ class Runs:
         self._jobs = database.jobs
         self._queue = Queue(settings, database)
         self._intake = Intake(settings, files, workflows)
-        self._watched = Together()
+        self._watched = SingleFlight()
 
     def submit(
         self, actor: Actor, request: RunRequest, *, idempotency_key: str | None = None
@@ -194,7 +194,7 @@ class Runs:
             waits = run.state is State.QUEUED
             target, cause = (State.CANCELED, CANCELED) if waits else (State.CANCELING, None)
             with contextlib.suppress(TransitionRefused):  # it has just moved on: look again
-                return self._store.transition(
+                return self._store.move(
                     run_id, target, now=datetime.now(UTC), only_from=[run.state], cause=cause
                 )
         raise Conflict(f"The run is over: it is {run.state}.")

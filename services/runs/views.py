@@ -12,7 +12,7 @@ from services.errors import NotFound
 from services.models import LIVE, Actor, Graph, Job, JobFilter, Line, Page, Run, RunFilter, State
 from services.runs import Runs
 from services.runs.steps import graph_of
-from services.single_flight import Shared
+from services.single_flight import ShortCache
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Views:
         self._runs = runs
         self._store = database.runs
         self._jobs = database.jobs
-        self._shared = Shared()
+        self._shared = ShortCache()
 
     def forget(self) -> None:
         """Look anew: runs were changed."""

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from services.settings import Settings
-from tests.helpers.chromium import launched
+from tests.helpers.chromium import launch_chromium
 from tests.helpers.processes import Servers, serving
 
 BACKGROUND = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 24, 29)"}  # of the themes
@@ -83,7 +83,7 @@ def chromium() -> Iterator[Browser]:
     """A browser for a module: Playwright keeps an event loop running in this thread."""
     expect.set_options(timeout=STEP_TIMEOUT_MS)
     with sync_playwright() as playwright:
-        browser = launched(playwright.chromium)
+        browser = launch_chromium(playwright.chromium)
         yield browser
         browser.close()
 

@@ -25,7 +25,7 @@ from services.database.embedded.mongod import Mongod
 from services.models import Run, RunRequest
 from services.settings import HERE, Settings
 from tests.browser.conftest import BACKGROUND, STEP_TIMEOUT_MS
-from tests.helpers.chromium import launched
+from tests.helpers.chromium import launch_chromium
 from tests.helpers.processes import serving
 from tests.helpers.waiting import free_port, until
 
@@ -155,7 +155,7 @@ def windows(services: Services) -> Iterator[dict[str, Page]]:
     """Open a light and a dark window for the portal."""
     expect.set_options(timeout=STEP_TIMEOUT_MS)
     with sync_playwright() as playwright:
-        browser = launched(playwright.chromium)
+        browser = launch_chromium(playwright.chromium)
         yield {
             scheme: browser.new_page(
                 base_url=services.settings.public_portal_url, viewport=SIZE, color_scheme=scheme

@@ -231,11 +231,9 @@ def stale_writer(field: Field) -> str:
     taken = []
     for what, write in {
         "renew": lambda: queue.renew(run.id, number, now=now, lease=timedelta(minutes=1)),
-        "complete": lambda: store.transition(run.id, State.COMPLETE, attempt=number, now=now),
-        "run": lambda: store.transition(run.id, State.RUNNING, attempt=number, now=now),
-        "requeue": lambda: store.transition(
-            run.id, State.QUEUED, attempt=number, now=now, note="stale"
-        ),
+        "complete": lambda: store.end(run.id, number, State.COMPLETE, now=now),
+        "run": lambda: store.start(run.id, number, now=now),
+        "requeue": lambda: store.end(run.id, number, State.QUEUED, now=now, note="stale"),
     }.items():
         try:
             write()

@@ -1,4 +1,4 @@
-"""Helpers of the API's tests: an app over real services, and a run that is over."""
+"""Helpers of the tests of the API: an app with real services, and a completed run."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ properties:
   depth: {type: integer, default: 3, minimum: 1}
 required: [reads]
 """
+PROBLEM_FIELDS = {"field", "code", "message", "hint", "args"}
 DEMO = {
     "workflow/Snakefile": "rule all:\n    shell: 'true'\n",
     "workflow/schemas/config.schema.yaml": SCHEMA,
@@ -35,9 +36,9 @@ DEMO = {
 
 @contextlib.contextmanager
 def open_desk(mongod: str, folder: Path, **given: Any) -> Iterator[Services]:
-    """Services over a data folder and a database of their own, both gone afterwards.
+    """Yield services with a data folder and a database of their own, which are deleted at the end.
 
-    For a whole module: a new database for each of hundreds of requests would take minutes.
+    For a whole module, because a new database for each test would take minutes.
     """
     write_workflow(folder / "more" / "demo")
     made = Settings(
@@ -58,7 +59,7 @@ def open_desk(mongod: str, folder: Path, **given: Any) -> Iterator[Services]:
 
 
 def write_workflow(folder, files=DEMO):
-    """A small workflow in `folder`."""
+    """Write a small workflow to `folder`."""
     for path, text in files.items():
         place = folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +67,7 @@ def write_workflow(folder, files=DEMO):
 
 
 class Client(FlaskClient):
-    """Reads replies whole, so that none keeps a file open."""
+    """Reads replies completely, so that none keeps a file open."""
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
         return super().open(*args, **{"buffered": True, **kwargs})
@@ -79,7 +80,7 @@ def client_of(services: Services) -> FlaskClient:
 
 
 def refused(reply, status: int, number: int | None = None) -> dict[str, tuple[str, str]]:
-    """The problems of a failed reply, as field → (message, hint); checks its envelope."""
+    """Check the envelope of a failed reply; return its problems as field → (message, hint)."""
     body = reply.get_json()
     assert reply.status_code == status, body
     assert list(body) == ["errCode", "data", "msg", "requestId"]
@@ -88,20 +89,20 @@ def refused(reply, status: int, number: int | None = None) -> dict[str, tuple[st
     assert body["msg"]
     assert body["requestId"] == reply.headers["X-Request-Id"]
     assert "Traceback" not in reply.text
-    found = body["data"]["problems"] if body["data"] else []
-    assert all(set(problem) == {"field", "message", "hint"} for problem in found)
-    return {one["field"]: (one["message"], one["hint"]) for one in found}
+    problems = body["data"]["problems"] if body["data"] else []
+    assert all(set(problem) == PROBLEM_FIELDS for problem in problems)
+    return {problem["field"]: (problem["message"], problem["hint"]) for problem in problems}
 
 
 def finished_run(services: Services, actor: Actor, results: dict[str, str]) -> Run:
-    """A COMPLETE run of "demo" with one job, logs and `results`, as an engine leaves it."""
+    """Return a completed run of "demo" with one job, logs and `results`; nothing is executed."""
     run = services.runs.submit(actor, RunRequest(workflow="demo", example=True))
     store, jobs, now = services.database.runs, services.database.jobs, datetime.now(UTC)
     claim = services.database.queue.claim(host="desk", now=now, lease=timedelta(seconds=30))
     assert claim is not None
     assert claim.run.id == run.id
     attempt, folder = claim.attempt, RunDir.of(services.settings.data, run.id)
-    store.transition(run.id, State.RUNNING, attempt=attempt, now=now)
+    store.start(run.id, attempt, now=now)
     started = {
         "wildcards": {"sample": "a"},
         "input": [],
@@ -131,4 +132,4 @@ def finished_run(services: Services, actor: Actor, results: dict[str, str]) -> R
     console.parent.mkdir(parents=True, exist_ok=True)
     console.write_text("Building DAG of jobs...\nFinished\n")
     publish(folder, [], [Highlight(path="results/report.html", title="Report")])
-    return store.transition(run.id, State.COMPLETE, attempt=attempt, now=now)
+    return store.end(run.id, attempt, State.COMPLETE, now=now)

@@ -1,4 +1,4 @@
-"""Chromium for the tests that need a browser."""
+"""Chromium for tests that need a browser."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--js-flags=--no-opt --no-maglev",  # no page is open for so long that optimizing repays
+    "--js-flags=--no-opt --no-maglev",  # pages are too short-lived for it
 ]
 
 
-def launched(kind: BrowserType) -> Browser:
-    """The Chromium that RUNDESK_CHROMIUM names, or that of the PATH; its headless shell first."""
-    there = map(shutil.which, ("chromium-headless-shell", "chromium"))
-    program = os.environ.get("RUNDESK_CHROMIUM") or next(filter(None, there), None)
-    assert program, "RUNDESK_CHROMIUM or a chromium on the PATH is needed"
+def launch_chromium(kind: BrowserType) -> Browser:
+    """Launch the Chromium at RUNDESK_CHROMIUM, or the headless shell or Chromium on the PATH."""
+    programs = map(shutil.which, ("chromium-headless-shell", "chromium"))
+    program = os.environ.get("RUNDESK_CHROMIUM") or next(filter(None, programs), None)
+    assert program, "set RUNDESK_CHROMIUM, or install chromium on the PATH"
     return kind.launch(executable_path=program, args=FLAGS)

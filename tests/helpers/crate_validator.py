@@ -1,7 +1,7 @@
-"""Whether the crate of a run is what the profile asks for, by the validator of its makers.
+"""Validate the crates of runs with rocrate-validator, the reference validator of the profile.
 
-Offline: the two contexts that crates name lie in `tests/data/contexts`, and the validator finds
-them in its HTTP cache.
+Offline: the two contexts that crates name are in `tests/data/contexts`, and the validator reads
+them from its HTTP cache.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ACCEPTED = (
 
 
 class _Files(BaseAdapter):
-    """Answers with files instead of asking the network."""
+    """Replies with files instead of sending requests."""
 
     def send(self, request: Any, **_: Any) -> requests.Response:
         body = io.BytesIO((CONTEXTS / URLS[request.url]).read_bytes())
@@ -49,12 +49,12 @@ class _Files(BaseAdapter):
         return HTTPAdapter().build_response(request, raw)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
 
 @lru_cache
 def _cache() -> Path:
-    """The validator's HTTP cache with the contexts in it."""
+    """Return the path of an HTTP cache for the validator that contains the contexts."""
     path = Path(mkdtemp(prefix="rundesk-contexts-")) / "http_cache"
     with CachedSession(str(path), backend="sqlite", expire_after=-1) as session:
         session.mount("https://", _Files())
@@ -66,7 +66,7 @@ def _cache() -> Path:
 
 
 def unpack(services: Services, run_id: str, folder: Path, *, inputs: bool = True) -> dict[str, Any]:
-    """Unpack the crate of a run; its entities by id."""
+    """Unpack the crate of a run and return its entities by id."""
     bundle = services.crates.bundle(local_actor(), run_id, inputs=inputs)
     data = b"".join(bundle.blocks)
     assert len(data) == bundle.size
@@ -77,9 +77,9 @@ def unpack(services: Services, run_id: str, folder: Path, *, inputs: bool = True
     return {entity["@id"]: entity for entity in graph}
 
 
-def amiss(crate: Path) -> list[str]:
-    """What the validator says that an unpacked crate lacks of what is required."""
-    asked = {
+def problems_of(crate: Path) -> list[str]:
+    """Return the required properties that an unpacked crate lacks, in the validator's words."""
+    settings = {
         "rocrate_uri": str(crate),
         "profile_identifier": PROFILE,
         "requirement_severity": "REQUIRED",
@@ -87,16 +87,16 @@ def amiss(crate: Path) -> list[str]:
         "cache_path": _cache(),
     }
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what it is made of
-        found = validate(asked)
-    words = [f"{issue.violatingEntity}: {issue.message}" for issue in found.get_issues()]
-    assert found.passed() is not bool(words)
-    return words
+        warnings.simplefilter("ignore")  # of its dependencies
+        result = validate(settings)
+    problems = [f"{issue.violatingEntity}: {issue.message}" for issue in result.get_issues()]
+    assert result.passed() is not bool(problems)
+    return problems
 
 
 def assert_valid_crate(services: Services, run_id: str, *, inputs: bool = True) -> dict[str, Any]:
-    """Fail unless the validator finds nothing amiss; the entities of the crate by id."""
+    """Fail unless the crate of a run is valid; return its entities by id."""
     with TemporaryDirectory(prefix="rundesk-crate-") as name:
         entities = unpack(services, run_id, Path(name), inputs=inputs)
-        assert amiss(Path(name)) == []
+        assert problems_of(Path(name)) == []
     return entities

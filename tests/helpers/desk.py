@@ -1,4 +1,4 @@
-"""A desk that really runs: a runner process of its own, and what its runs leave alive."""
+"""An installation with a runner process, and access to the processes of its runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORKFLOWS = Path(__file__).parents[1] / "integration" / "workflows"
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The environment that `Settings.load` reads as these settings."""
+    """Return the environment from which `Settings.load` reads these settings."""
     given = {name: value for name, value in os.environ.items() if not name.startswith("RUNDESK_")}
     for item in fields(settings):
         value = getattr(settings, item.name)
@@ -57,7 +57,7 @@ class Runner:
         self._process = subprocess.Popen(command, cwd=HERE, env=self._environment)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """End it and return its exit code."""
+        """Stop the runner and return its exit code."""
         assert self._process is not None
         self._process.send_signal(number)
         return self._process.wait(30)
@@ -65,14 +65,14 @@ class Runner:
 
 @dataclass(frozen=True)
 class Desk:
-    """A runner at work, and short ways to what a test asks of it."""
+    """A running installation with shortcuts for tests."""
 
     settings: Settings
     services: Services
     runner: Runner
 
     def submit(self, workflow: str, **params: Any) -> str:
-        """The id of a new run."""
+        """Submit a run and return its id."""
         request = RunRequest(workflow=workflow, params=params)
         return self.services.runs.submit(local_actor(), request).id
 
@@ -86,10 +86,11 @@ class Desk:
         return [result.path for result in self.services.results.list(local_actor(), run_id)]
 
     def finished(self, run_id: str) -> Run:
-        """The run, once it is over."""
+        """Wait until a run has finished, and return it."""
         return until(lambda: run if (run := self.run(run_id)).state.final else None)
 
     def reaches(self, run_id: str, state: State) -> Run:
+        """Wait until a run is in `state`, and return it."""
         return until(lambda: run if (run := self.run(run_id)).state is state else None)
 
     def folder(self, run_id: str) -> Path:
@@ -99,19 +100,19 @@ class Desk:
         return RunDir.of(self.settings.data, run_id).attempt(number)
 
     def supervisor(self, run_id: str, number: int = 1) -> Process:
-        """The supervisor of an attempt, once it has said who it is."""
-        found = until(lambda: identity(self.attempt(run_id, number)))
-        return Process(found.pid, found.start)
+        """Wait until an attempt has a supervisor, and return it."""
+        supervisor = until(lambda: identity(self.attempt(run_id, number)))
+        return Process(supervisor.pid, supervisor.start)
 
     def snakemake(self, run_id: str, number: int = 1) -> Process:
-        """The Snakemake of an attempt: the only other holder of its lock."""
+        """Return the Snakemake process of an attempt, the only other holder of its lock."""
         supervisor = self.supervisor(run_id, number)
         lock = self.attempt(run_id, number).lock
         return until(lambda: [p for p in processes.holding(lock) if p != supervisor])[0]
 
 
 def identity(attempt: AttemptDir) -> Identity | None:
-    """Who supervises an attempt; None as long as nobody does."""
+    """Return the supervisor of an attempt; None when it has none."""
     if not attempt.lock.exists():
         return None
     file = os.open(attempt.lock, os.O_RDONLY)
@@ -123,7 +124,7 @@ def identity(attempt: AttemptDir) -> Identity | None:
 
 @contextlib.contextmanager
 def running(settings: Settings) -> Iterator[Desk]:
-    """A desk with the workflows of the tests; nothing of it lives on afterwards."""
+    """Yield a running installation with the workflows of the tests; stop all its processes."""
     settings = replace(settings, workflows=(WORKFLOWS,), cancel_grace=1.0)
     services = bootstrap.build(settings, patience=20)
     services.database.create_indexes()
@@ -138,7 +139,7 @@ def running(settings: Settings) -> Iterator[Desk]:
 
 
 def end_runs(settings: Settings) -> None:
-    """Kill whatever runs of a desk are still alive."""
+    """Kill all processes of runs that are still alive."""
     for folder in (settings.data / "runs").glob("*"):
         for lock in folder.glob(".rundesk/attempt-*/lock"):
             processes.end(lambda lock=lock: processes.holding(lock), patience=10)

@@ -1,4 +1,4 @@
-"""A bad line: a TCP proxy that cuts connections, stays away for a while, spoils what it carries."""
+"""A TCP proxy that simulates a bad network: it cuts connections and corrupts data."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import threading
 import time
 from collections.abc import Iterator
 
-BLOCK = 256 * 1024
-RESET = struct.pack("ii", 1, 0)  # for SO_LINGER: close with a reset, nothing is flushed
+READ_CHUNK_BYTES = 256 * 1024
+RESET = struct.pack("ii", 1, 0)  # for SO_LINGER: close with a reset without flushing
 
 
 class Line:
-    """Carries bytes between its port and another one of this host."""
+    """Forwards bytes between its port and another port of this host."""
 
     def __init__(self, target: int) -> None:
         self._target = target
         self._door = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._door.getsockname()[1]
         self.carried = 0  # bytes to the target
-        self.cuts: list[int] = []  # when it has carried so much it is cut
-        self.away = 0.0  # s that it is away after a cut
-        self.spoiled: list[bytes] = []  # each is turned round once on its way
+        self.cuts: list[int] = []  # numbers of forwarded bytes at which it cuts all connections
+        self.away = 0.0  # s without connections after a cut
+        self.spoiled: list[bytes] = []  # each is reversed once when it is forwarded
         self._back = 0.0
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -31,7 +31,7 @@ class Line:
         self._accepting.start()
 
     def cut(self) -> None:
-        """End every connection."""
+        """Cut every connection."""
         self._back = time.monotonic() + self.away
         with self._lock:
             for end in self._open:
@@ -67,7 +67,7 @@ class Line:
 
     def _carry(self, source: socket.socket, sink: socket.socket, up: bool) -> None:
         with contextlib.suppress(OSError):
-            while block := source.recv(BLOCK):
+            while block := source.recv(READ_CHUNK_BYTES):
                 sink.sendall(self._spoil(block) if up else block)
                 if up:
                     self._count(len(block))

@@ -1,4 +1,4 @@
-"""What Schemathesis finds when it holds an app against an OpenAPI document."""
+"""Test an app against its OpenAPI document with Schemathesis."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ PROFILE: dict[str, Any] = {
 
 
 def config(examples: int, operations: list[dict[str, Any]], **more: Any) -> SchemathesisConfig:
-    """The same cases in every run: `examples` for each operation, beside those of its document."""
+    """Return a deterministic configuration: `examples` for each operation plus documented ones."""
     generation = {**PROFILE["generation"], "max-examples": examples}
     profile = {**PROFILE, "generation": generation, "operations": operations, **more}
     return SchemathesisConfig.from_dict(profile)
 
 
 def check(schema: BaseSchema) -> tuple[list[str], int]:
-    """The failures in words, and how many cases there were."""
+    """Return descriptions of the failures, and the number of cases."""
     failures, cases, broken = [], 0, []
     for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):

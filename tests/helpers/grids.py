@@ -1,4 +1,4 @@
-"""The one editable table of a page in an AppTest: what the browser would tell of it."""
+"""The editable table of a page in an AppTest, with the events that a browser sends."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 
 def grid(session: AppTest) -> Any:
-    """The table's element; its id changes when its rows are replaced."""
-    (found,) = [n for n in session._tree if getattr(n, "type", "") == "dataframe"]
-    return found
+    """Return the element of the table; its id changes when its rows are replaced."""
+    (element,) = [n for n in session._tree if getattr(n, "type", "") == "dataframe"]
+    return element
 
 
 def edit(
@@ -22,8 +22,8 @@ def edit(
     added: Sequence[Mapping[str, str]] = (),
     deleted: Sequence[int] = (),
 ) -> AppTest:
-    """What the browser sends when cells are changed; rows are counted from 0."""
-    told = {"edited_rows": edited or {}, "added_rows": list(added), "deleted_rows": list(deleted)}
+    """Send the event of changed cells and rerun the page; rows are counted from 0."""
+    event = {"edited_rows": edited or {}, "added_rows": list(added), "deleted_rows": list(deleted)}
     states = session._tree.get_widget_states()
-    states.widgets.append(WidgetState(id=grid(session).proto.id, string_value=json.dumps(told)))
+    states.widgets.append(WidgetState(id=grid(session).proto.id, string_value=json.dumps(event)))
     return session._run(states)

@@ -1,4 +1,4 @@
-"""The processes of the Procfile, for tests: each can be ended and begun again."""
+"""The processes of the Procfile for tests, each of which can be stopped and restarted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMMANDS = {
 
 
 class Servers:
-    """Starts processes of a desk, and ends by their pid only those that it started."""
+    """Starts the processes of an installation, and stops only those that it started."""
 
     def __init__(self, settings: Settings, logs: Path, **extra: str) -> None:
         self.settings = settings
@@ -49,7 +49,7 @@ class Servers:
                 )
 
     def start(self, *names: str) -> None:
-        """Start processes and wait until those that serve answer."""
+        """Start processes and wait until the servers among them respond."""
         self.begin(*names)
         base = urlsplit(self.settings.public_portal_url).path.rstrip("/")
         for name, port, path in (
@@ -60,7 +60,7 @@ class Servers:
                 until(partial(_answers, f"http://127.0.0.1:{port}{path}"))
 
     def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> int:
-        """End a process and wait for it; its exit code."""
+        """Stop a process and return its exit code."""
         process = self._running.pop(name)
         process.send_signal(how)
         try:
@@ -69,16 +69,16 @@ class Servers:
             process.kill()
 
     def processes(self, name: str) -> list[psutil.Process]:
-        """A process and all that it started."""
+        """Return a process and all its descendants."""
         first = psutil.Process(self._running[name].pid)
         return [first, *first.children(recursive=True)]
 
     def memory(self, name: str) -> int:
-        """Resident bytes of a process and of all that it started."""
+        """Return the resident bytes of a process and all its descendants."""
         return sum(process.memory_info().rss for process in self.processes(name))
 
     def kill(self, name: str) -> None:
-        """kill -9 of a process and of all that it started."""
+        """Kill a process and all its descendants."""
         family = self.processes(name)
         for process in family:
             process.kill()
@@ -95,7 +95,7 @@ class Servers:
 
 @contextlib.contextmanager
 def serving(settings: Settings, logs: Path, *names: str, **extra: str) -> Iterator[Servers]:
-    """Processes of a desk; nothing of it lives on afterwards."""
+    """Yield running processes of an installation; stop them and the processes of runs."""
     servers = Servers(settings, logs, **extra)
     try:
         servers.start(*names)

@@ -1,4 +1,4 @@
-"""A bundled workflow run through the API on a desk at work, and looked at the same way."""
+"""Run bundled workflows and read their results through the API of a running installation."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.helpers.desk import Desk
 from tests.helpers.waiting import until
 
 API = "/api/v1"
-PATIENCE = 240.0  # s for a whole run on a busy machine
+RUN_TIMEOUT_S = 240.0  # for a whole run on a busy machine
 
 
 @dataclass(frozen=True)
 class Remote:
-    """What a program at the API of a desk can do."""
+    """A client of the API."""
 
     client: FlaskClient
 
@@ -28,7 +28,7 @@ class Remote:
         return cls(client_of(desk.services))
 
     def get(self, path: str) -> Any:
-        """The data of a reply."""
+        """Return the data of a reply."""
         reply = self.client.get(f"{API}{path}")
         assert reply.status_code == 200, reply.text
         return reply.get_json()["data"]
@@ -45,13 +45,13 @@ class Remote:
         return self.client.post(f"{API}/runs/validate", json=body)
 
     def runs(self) -> int:
-        """How many there are, up to a page."""
+        """Return the number of runs, up to one page."""
         return len(self.get("/runs")["items"])
 
 
 @dataclass(frozen=True)
 class Done:
-    """A run that is complete."""
+    """A completed run."""
 
     remote: Remote
     id: str
@@ -67,29 +67,30 @@ class Done:
         return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
 
     def jobs(self) -> list[str]:
-        """The rule of each job."""
+        """Return the rule of each job."""
         return [job["rule"] for job in self.remote.get(f"/runs/{self.id}/jobs")]
 
 
 def finished(remote: Remote, body: dict[str, Any]) -> Done:
-    """Submit a run and wait until it is complete."""
+    """Submit a run and wait until it has completed."""
     reply = remote.submit(body)
     assert reply.status_code in (200, 201, 202), reply.text
     run_id = reply.get_json()["data"]["id"]
 
-    def over() -> dict[str, Any] | None:
+    def ended() -> dict[str, Any] | None:
         run = remote.get(f"/runs/{run_id}")
-        waits = run["state"] in ("QUEUED", "INITIALIZING", "RUNNING", "CANCELING")
-        return None if waits else run
+        unfinished = run["state"] in ("QUEUED", "INITIALIZING", "RUNNING", "CANCELING")
+        return None if unfinished else run
 
-    run = until(over, PATIENCE)
+    run = until(ended, RUN_TIMEOUT_S)
     log = remote.client.get(f"{API}/runs/{run_id}/log").text
     assert run["state"] == "COMPLETE", log[-4000:]
-    found = remote.get(f"/runs/{run_id}/results")
-    return Done(remote, run_id, [one["path"] for one in found])
+    results = remote.get(f"/runs/{run_id}/results")
+    return Done(remote, run_id, [result["path"] for result in results])
 
 
 def problems(reply: TestResponse, status: int) -> dict[str, str]:
-    """The messages of a refusal, by field."""
+    """Return the messages of the problems of a reply, by field."""
     assert reply.status_code == status, reply.text
-    return {one["field"]: one["message"] for one in reply.get_json()["data"]["problems"]}
+    found = reply.get_json()["data"]["problems"]
+    return {problem["field"]: problem["message"] for problem in found}

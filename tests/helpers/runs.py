@@ -1,4 +1,4 @@
-"""Small helpers that several tests share."""
+"""Add and claim runs directly in the database."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def add_run(
     retries: int = 0,
     **key: str,
 ) -> Run:
-    """A queued run of no particular workflow."""
+    """Queue a run of a workflow that does not exist."""
     accepted = Submission(
         name=name,
         workflow="w",
@@ -51,5 +51,5 @@ def _input(file: File) -> Input:
 
 
 def claim_run(queue: QueueStore, **limits: Any) -> Claim | None:
-    """Take the next queued run, as a dispatcher of the host "host" does."""
+    """Claim the next queued run for the host "host"."""
     return queue.claim(host="host", now=NOW, lease=LEASE, **limits)

@@ -1,4 +1,4 @@
-"""Runs in every state, put into the database the way the engine does it; nothing is executed."""
+"""Runs in every state, written to the database as the engine does; nothing is executed."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ CAUSE = Cause(
 
 @dataclass(frozen=True)
 class Scenes:
-    """Makes runs of one actor. Nothing else may claim runs of this database."""
+    """Creates runs of one actor. Nothing else may claim runs in this database."""
 
     services: Services
     actor: Actor
     workflow: str = "sequence-search"
 
     def waiting(self, **fields: Any) -> Run:
-        """A queued run of the workflow's example, or of `fields` of a RunRequest."""
+        """Queue a run of the workflow's example, or with `fields` of a RunRequest."""
         given = {"workflow": self.workflow, **fields}
         request = RunRequest(**given, **({} if "params" in fields else {"example": True}))
         return self.services.runs.submit(self.actor, request)
@@ -57,7 +57,7 @@ class Scenes:
         return claim.run
 
     def running(self, *, done: int = 2, console: str = "rule prepare:\n", **fields: Any) -> Run:
-        """A run of four jobs, of which `done` are done and the next one runs."""
+        """Return a run of four jobs, of which `done` are completed and the next one is running."""
         run = self.starting(**fields)
         self._move(run, State.RUNNING)
         self._report(run, [{"type": "plan", "stats": STEPS}, {"type": "graph", "links": LINKS}])
@@ -72,7 +72,7 @@ class Scenes:
         return self._now(run)
 
     def complete(self, results: dict[str, str] | None = None, **fields: Any) -> Run:
-        """A run that published `results`: path below results/ → content."""
+        """Return a completed run with `results`: path below results/ → content."""
         run = self.running(done=4, **fields)
         folder = self._home(run).results
         folder.mkdir(parents=True)
@@ -94,7 +94,7 @@ class Scenes:
         return self._move(run, State.EXECUTOR_ERROR, cause=cause)
 
     def lost(self, **fields: Any) -> Run:
-        """A run whose host went away."""
+        """Return a run whose host was lost."""
         run = self.running(**fields)
         cause = Cause(kind=CauseKind.HOST_LOST, message="The host went away.", hint="Resume it.")
         return self._move(run, State.SYSTEM_ERROR, cause=cause)
@@ -113,9 +113,10 @@ class Scenes:
 
     def _move(self, run: Run, state: State, cause: Cause | None = None) -> Run:
         now = datetime.now(UTC)
-        return self.services.database.runs.transition(
-            run.id, state, attempt=1, now=now, cause=cause
-        )
+        store = self.services.database.runs
+        if state is State.RUNNING:
+            return store.start(run.id, 1, now=now)
+        return store.end(run.id, 1, state, now=now, cause=cause)
 
     def _report(self, run: Run, records: Sequence[dict[str, Any]]) -> None:
         self.services.database.jobs.apply(run.id, 1, records)

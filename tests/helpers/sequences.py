@@ -1,4 +1,4 @@
-"""Letters of sequences, and alignments as the report of sequence-search holds them."""
+"""Sequences, and the alignments in the report of sequence-search."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ def reverse_complement(letters: str) -> str:
 
 
 def between(letters: str, start: int, end: int) -> str:
-    """The letters from `start` to `end`, 1-based; of the other strand where they run down."""
+    """Return the letters from `start` to `end`, 1-based; on the other strand if start > end."""
     if start <= end:
         return letters[start - 1 : end]
     return reverse_complement(letters[end - 1 : start])
 
 
 def translate(letters: str) -> str:
-    """Amino acids by the standard code."""
+    """Translate with the standard genetic code."""
     return "".join(CODE[letters[at : at + 3]] for at in range(0, len(letters), 3))
 
 
 def embedded(report: str) -> dict[str, Any]:
-    """The data of a report."""
-    (found,) = re.findall(
+    """Return the data embedded in a report."""
+    (text,) = re.findall(
         r'<script type="application/json" id="data">(.*?)</script>', report, re.DOTALL
     )
-    data: dict[str, Any] = json.loads(found)
+    data: dict[str, Any] = json.loads(text)
     return data
 
 
 def aligned_rows(
     hits: Sequence[dict[str, str]], report: str
 ) -> Iterator[tuple[dict[str, str], str, str]]:
-    """Each row of the hits table with the two rows of its alignment in the report."""
+    """Yield each row of the hits table with the two rows of its alignment in the report."""
     entries = [hit for query in embedded(report)["queries"] for hit in query[4]]
     for hit, entry in zip(hits, entries, strict=True):
         yield hit, entry[16], entry[17]

@@ -1,4 +1,4 @@
-"""A desk that the tests of a module share: starting one takes longer than most of them."""
+"""An installation that the tests of a module share, because starting one is slow."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tests.helpers.waiting import free_port
 
 @contextlib.contextmanager
 def shared(mongod: str, folder: Path, *names: str, **given: Any) -> Iterator[Servers]:
-    """Processes of a desk over a database of its own; both are gone afterwards."""
-    made: dict[str, Any] = {
+    """Yield processes of an installation with a database of its own; remove both at the end."""
+    defaults: dict[str, Any] = {
         "data": folder / "data",
         "mongodb_uri": mongod,
         "database": f"rundesk_test_{secrets.token_hex(6)}",
         "api_port": free_port(),
         "portal_port": free_port(),
     }
-    settings = Settings(**{**made, **given})
+    settings = Settings(**{**defaults, **given})
     try:
         with serving(settings, folder, *names) as servers:
             yield servers

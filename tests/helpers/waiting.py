@@ -1,4 +1,4 @@
-"""What tests need of the host: a free port, and patience for a condition."""
+"""Find a free port, and wait for a condition."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import TypeVar
 T = TypeVar("T")
 
 PATIENCE = 120.0  # s; far more than anything takes on an idle machine
-SHORTEST, LONGEST = 0.02, 0.3  # s between two looks
-LATER = 0.05  # of the time that was waited
+MIN_INTERVAL_S, MAX_INTERVAL_S = 0.02, 0.3  # between two checks of a condition
+INTERVAL_SHARE = 0.05  # of the time waited so far
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
+    """Return a port of the loopback interface that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def until(condition: Callable[[], T], seconds: float = PATIENCE) -> T:
-    """Wait for `condition` to give something true, and return that; fails after `seconds`.
+    """Wait until `condition` returns a true value, and return that. Fail after `seconds`.
 
-    It looks the less often the longer it has waited: what waits long finds out a little later, and
-    takes no time from what it waits for.
+    The interval between checks grows with the time waited, so that checks do not slow down what
+    they wait for.
     """
-    begun = time.monotonic()
-    while not (found := condition()):
-        waited = time.monotonic() - begun
-        assert waited < seconds, f"it did not come true within {seconds:.0f} s"
-        time.sleep(min(max(SHORTEST, LATER * waited), LONGEST))
-    return found
+    start = time.monotonic()
+    while not (value := condition()):
+        waited = time.monotonic() - start
+        assert waited < seconds, f"the condition did not become true within {seconds:.0f} s"
+        time.sleep(min(max(MIN_INTERVAL_S, INTERVAL_SHARE * waited), MAX_INTERVAL_S))
+    return value

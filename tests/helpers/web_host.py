@@ -1,4 +1,4 @@
-"""A small web host on loopback, for what is fetched: it sends what a test has told it to."""
+"""A web server on loopback for tests of downloads; it sends the pages that a test defines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Page = Callable[[BaseHTTPRequestHandler], None]
 
 
 class Host:
-    """Pages by path; `asked` lists the paths that were asked for, in order."""
+    """Pages by path; `asked` lists the requested paths in order."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -24,7 +24,7 @@ class Host:
         return f"http://localhost:{self.port}{path}"
 
     def fetcher(self) -> Fetcher:
-        """One that may ask this host, though it is not public."""
+        """Return a fetcher that may download from this host, although it is not public."""
         return Fetcher((f"localhost:{self.port}",), trusted=lambda address: True)
 
     def file(self, path: str, content: bytes) -> str:
@@ -50,11 +50,11 @@ def serving() -> Iterator[Host]:
         def do_GET(self) -> None:
             host.asked.append(self.path)
             page = host.pages.get(self.path, lambda asked: send(asked, 404, b""))
-            with contextlib.suppress(ConnectionError):  # whoever asked has gone
+            with contextlib.suppress(ConnectionError):  # the client has disconnected
                 page(self)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -44,7 +44,7 @@ def components() -> Iterator[None]:
 @pytest.fixture
 def portal(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     """Opens pages of the portal by name and query, each in a session of its own."""
-    monkeypatch.setattr(single_flight, "MOMENT", 0.0)  # tests look faster than people
+    monkeypatch.setattr(single_flight, "CACHE_SECONDS", 0.0)  # tests look faster than people
     for name, value in environment(settings).items():
         monkeypatch.setenv(name, value)
     context.services.clear()

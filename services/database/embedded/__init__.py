@@ -1,1 +1,1 @@
-"""The bundled mongod: its binary, its process and its keeper."""
+"""The embedded MongoDB server: its program, its process and its keeper."""

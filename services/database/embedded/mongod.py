@@ -1,7 +1,7 @@
-"""One mongod on one folder: start it, make it the primary of its own replica set, stop it.
+"""Start mongod on a folder, make it the primary of its own replica set, and stop it.
 
-A replica set of one, because majority and journaled writes are then the default, and transactions
-and change streams work. It listens on loopback only and ends when the process that started it does.
+It is a replica set of one member, because majority and journaled writes are then the default, and
+transactions and change streams work. It listens on loopback only and ends when its parent ends.
 """
 
 from __future__ import annotations
@@ -23,30 +23,40 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from services.database.embedded.binary import Binary
-from services.errors import Misconfigured, RundeskError
-from services.host.ports import check_free, taken
+from services.errors import Message, Misconfigured, RundeskError
+from services.host.ports import check_free, port_in_use
 from services.host.tether import tethered
 
 HOST = "127.0.0.1"
 REPLICA_SET = "rundesk"
 CACHE_GB = 0.25  # MongoDB's own default is half the memory of the host
 OPLOG_MB = 128
-LOG_BYTES = 16 * 1024 * 1024  # a log larger than this is put aside; one old log is kept
-READY_SECONDS = 120.0  # recovery after a crash replays the journal
-STOP_SECONDS = 30.0
-PORT_SECONDS = 2.0
-POLL_SECONDS = 0.02
+MAX_LOG_BYTES = 16 * 1024 * 1024  # a larger log is rotated; one old log is kept
+READY_TIMEOUT_S = 120.0  # recovery after a crash replays the journal
+STOP_TIMEOUT_S = 30.0
+PORT_TIMEOUT_S = 2.0
+POLL_INTERVAL_S = 0.02
 NOT_INITIATED = 94  # MongoDB's error code NotYetInitialized
-EXIT_PORT_TAKEN = 48
-EXIT_FOLDER_TAKEN = 100
+EXIT_PORT_IN_USE = 48
+EXIT_FOLDER_IN_USE = 100
+
+FOLDER_IN_USE = Message(
+    "misconfigured", "Another mongod is using {folder}; stop it before you start this one."
+)
+NOT_READY = Message(
+    "database_unavailable", "mongod did not become ready within {seconds:.0f} s: {reason}"
+)
+EXITED = Message("database_unavailable", "mongod exited with code {code} (see {log}): {reason}")
 
 
 class MongodFailed(RundeskError):
-    """mongod does not start."""
+    """mongod did not start."""
+
+    default = Message("database_unavailable", "mongod did not start.")
 
 
 class Mongod:
-    """A mongod of ours. Not thread-safe: it ends with the thread that started it."""
+    """A mongod process. Not thread-safe: it ends with the thread that started it."""
 
     def __init__(self, binary: Binary, folder: Path, port: int) -> None:
         self.binary = binary
@@ -63,10 +73,10 @@ class Mongod:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start it and return when it takes writes.
+        """Start mongod and return when it accepts writes.
 
-        Raises Misconfigured when port or folder are taken, MongodFailed when it ends or is not
-        ready within READY_SECONDS; then nothing of it is left running.
+        Raises Misconfigured when its port or folder is in use, and MongodFailed when it exits or is
+        not ready within READY_TIMEOUT_S; it is stopped then.
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._wait_for_folder()
@@ -76,9 +86,9 @@ class Mongod:
             tethered(*self._command()),
             env={**os.environ, **self.binary.environ},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,  # its end tells that mongod is gone; see wait()
+            stdout=subprocess.PIPE,  # reaches its end when mongod exits; see wait()
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # a Ctrl-C at the terminal is ours to handle
+            start_new_session=True,  # Ctrl-C at the terminal must not reach mongod
         )
         try:
             self._become_primary()
@@ -87,21 +97,21 @@ class Mongod:
             raise
 
     def wait(self, seconds: float) -> int | None:
-        """Wait that long for it to end; its exit code (negative: a signal), None if it lives."""
+        """Wait for mongod to exit; return its exit code (negative: a signal), None if it runs."""
         process = self._started()
         if process.stdout and not process.stdout.closed:
-            news, _, _ = select.select([process.stdout], [], [], seconds)
-            if news and not os.read(process.stdout.fileno(), 65536):  # end of stream: it is gone
+            readable, _, _ = select.select([process.stdout], [], [], seconds)
+            if readable and not os.read(process.stdout.fileno(), 65536):  # it has exited
                 process.stdout.close()
                 process.wait()
         return process.poll()
 
     def stop(self) -> None:
-        """Ask it to end, wait, and end it by force when it does not within STOP_SECONDS."""
+        """Terminate mongod, and kill it unless it exits within STOP_TIMEOUT_S."""
         process = self._started()
         process.terminate()
         try:
-            process.wait(STOP_SECONDS)
+            process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -109,11 +119,11 @@ class Mongod:
             process.stdout.close()
 
     def rotate_log(self) -> None:
-        """Put the log aside when it has grown past LOG_BYTES."""
-        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
+        """Rename the log when it is larger than MAX_LOG_BYTES."""
+        if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
             if self._process and self._process.poll() is None:
-                self._process.send_signal(signal.SIGUSR1)  # mongod opens its log anew
+                self._process.send_signal(signal.SIGUSR1)  # makes mongod open a new log
 
     def _command(self) -> list[str]:
         options: dict[str, Any] = {
@@ -122,7 +132,7 @@ class Mongod:
             "bind_ip": HOST,
             "replSet": REPLICA_SET,
             "wiredTigerCacheSizeGB": CACHE_GB,
-            # Without preallocation a new database takes 11 MB of disk, with it 315.
+            # Without preallocation a new database uses 11 MB of disk, with it 315 MB.
             "wiredTigerEngineConfigString": "log=(prealloc=false,file_max=10MB)",
             "oplogSize": OPLOG_MB,
             "setParameter": "diagnosticDataCollectionEnabled=false",
@@ -130,21 +140,21 @@ class Mongod:
             "logRotate": "reopen",
         }
         flags = ["--logappend", "--nounixsocket", "--noscripting", "--quiet"]
-        given = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-        return [str(self.binary.path), *given, *flags]
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        return [str(self.binary.path), *words, *flags]
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            raise RuntimeError("mongod was not started")
+            raise RuntimeError("mongod has not been started")
         return self._process
 
     def _wait_for_folder(self) -> None:
-        """Let the mongod of a keeper that was killed finish: it ends by itself, in its own time."""
-        if not _until(lambda: not in_use(self.folder), STOP_SECONDS):
-            raise Misconfigured(f"Another mongod works on {self.folder}: stop it first.")
+        """Wait for the mongod of a killed keeper, which shuts down by itself."""
+        if not _until(lambda: not in_use(self.folder), STOP_TIMEOUT_S):
+            raise Misconfigured(FOLDER_IN_USE(folder=self.folder))
 
     def _wait_for_port(self) -> None:
-        """One that ends gives up its folder a little before its port."""
+        """Wait for the port, which a mongod releases shortly after its folder."""
 
         def free() -> bool:
             with contextlib.suppress(Misconfigured):
@@ -152,32 +162,32 @@ class Mongod:
                 return True
             return False
 
-        if not _until(free, PORT_SECONDS):
+        if not _until(free, PORT_TIMEOUT_S):
             check_free(HOST, self.port, "RUNDESK_DB_PORT")
 
     def _become_primary(self) -> None:
-        """Wait until it takes writes, initiating its replica set where that was not done before."""
-        news = ""
+        """Wait until mongod accepts writes; initiate its replica set at the first start."""
+        reason = ""
         with _client(self.port) as client:
 
             def primary() -> bool:
-                nonlocal news
+                nonlocal reason
                 self._raise_if_ended()
-                if not _answers(self.port):  # the driver itself would look twice a second only
+                if not _answers(self.port):  # PyMongo would try only twice a second
                     return False
                 try:
                     if client.admin.command("hello").get("isWritablePrimary"):
                         return True
                     self._configure(client)
                 except PyMongoError as error:
-                    news = str(error)
+                    reason = str(error)
                 return False
 
-            if not _until(primary, READY_SECONDS):
-                raise MongodFailed(f"mongod did not become ready in {READY_SECONDS:.0f} s: {news}")
+            if not _until(primary, READY_TIMEOUT_S):
+                raise MongodFailed(NOT_READY(seconds=READY_TIMEOUT_S, reason=reason))
 
     def _configure(self, client: MongoClient[dict[str, Any]]) -> None:
-        """Initiate the replica set, or tell it its port when that is another than last time."""
+        """Initiate the replica set, or reconfigure it when the port has changed."""
         member = f"{HOST}:{self.port}"
         try:
             config = client.admin.command("replSetGetConfig")["config"]
@@ -193,19 +203,19 @@ class Mongod:
             client.admin.command("replSetReconfig", config, force=True)
 
     def _raise_if_ended(self) -> None:
-        """Raises what its exit code says, if it has one."""
+        """Raise Misconfigured or MongodFailed if mongod has exited."""
         code = self._started().poll()
         if code is None:
             return
-        if code == EXIT_PORT_TAKEN:
-            raise taken(self.port, "RUNDESK_DB_PORT")
-        if code == EXIT_FOLDER_TAKEN:
-            raise Misconfigured(f"Another mongod works on {self.folder}: stop it first.")
-        raise MongodFailed(f"mongod ended with code {code}: {self._last_words()}")
+        if code == EXIT_PORT_IN_USE:
+            raise port_in_use(self.port, "RUNDESK_DB_PORT")
+        if code == EXIT_FOLDER_IN_USE:
+            raise Misconfigured(FOLDER_IN_USE(folder=self.folder))
+        raise MongodFailed(EXITED(code=code, log=self.log, reason=self._last_error()))
 
-    def _last_words(self) -> str:
-        """What its log gives as the reason, and where the log is."""
-        reason = ""
+    def _last_error(self) -> str:
+        """Return the last error in the log, shortened to 300 characters."""
+        reason = "no error in its log"
         with contextlib.suppress(OSError), self.log.open("rb") as log:
             log.seek(max(0, self.log.stat().st_size - 65536))
             for line in log:
@@ -213,11 +223,11 @@ class Mongod:
                     entry = json.loads(line)
                     if entry.get("s") in {"E", "F"}:
                         reason = f"{entry['msg']} {json.dumps(entry.get('attr', {}))}"
-        return f"{reason[:300]} (see {self.log})".strip()
+        return reason[:300]
 
 
 def in_use(folder: Path) -> bool:
-    """Whether a mongod works on the folder: it holds a lock on its file there."""
+    """Return whether a mongod is using the folder: it holds a lock on a file in it."""
     try:
         with (folder / "mongod.lock").open("r+b") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -238,10 +248,10 @@ def _answers(port: int) -> bool:
 
 
 def _until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether `condition` came true within that time."""
+    """Wait up to `seconds` for `condition`; return whether it became true."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             return False
-        time.sleep(POLL_SECONDS)
+        time.sleep(POLL_INTERVAL_S)
     return True

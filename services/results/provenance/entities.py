@@ -1,4 +1,4 @@
-"""What is known of a run, as the entities of its crate. Nothing in here reads a file."""
+"""The entities of a run's crate, derived from its data. This module reads no files."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ from services.results.provenance.terms import Entity
 
 
 @dataclass(frozen=True)
-class Story:
-    """All that is told. Paths are relative to the run directory, which the crate is laid out as."""
+class RunData:
+    """The data that a crate describes. Paths are relative to the run directory."""
 
     run: Run
-    jobs: Sequence[Job]  # of all attempts, each COMPLETE or EXECUTOR_ERROR, in order of start
+    jobs: Sequence[Job]  # of all attempts: COMPLETE or EXECUTOR_ERROR, by start
     results: Sequence[Result]
     snakefile: str
-    files: Sequence[str]  # further files of the workflow, and the parameters as Snakemake read them
-    license: str  # of the workflow: an SPDX identifier or an address; empty: none stated
+    files: Sequence[str]  # other files of the workflow, and config.json
+    license: str  # of the workflow: an SPDX identifier or a URL; empty: not specified
     fields: Mapping[str, Mapping[str, Any]]  # schema of each parameter
-    software: Mapping[str, str]  # version of each package that took part
-    names: Mapping[str, str]  # where what is in the crate lies there
+    software: Mapping[str, str]  # version of each package that was used
+    names: Mapping[str, str]  # path in the run directory → path in the crate
 
 
-def describe(story: Story) -> Entity:
-    """The content of `ro-crate-metadata.json`."""
-    return {"@context": terms.CONTEXT, "@graph": list(_Crate(story).entities())}
+def describe(data: RunData) -> Entity:
+    """Return the content of `ro-crate-metadata.json`."""
+    return {"@context": terms.CONTEXT, "@graph": list(_Crate(data).entities())}
 
 
 class _Crate:
-    """One crate; its entities refer to each other by ids that are made here."""
+    """One crate; its entities refer to each other by ids that this class creates."""
 
-    def __init__(self, story: Story) -> None:
-        self._story = story
-        self._run = story.run
-        self._workflow = self._file(story.snakefile)
-        self._person = f"#person/{quote(story.run.owner, safe='')}"
-        self._whole = f"#run/{story.run.id}"
-        self._rules = list(dict.fromkeys(job.rule for job in story.jobs))
+    def __init__(self, data: RunData) -> None:
+        self._data = data
+        self._run = data.run
+        self._workflow = self._file(data.snakefile)
+        self._person = f"#person/{quote(data.run.owner, safe='')}"
+        self._run_action = f"#run/{data.run.id}"
+        self._rules = list(dict.fromkeys(job.rule for job in data.jobs))
         self._intermediate: dict[str, Entity] = {}
-        self._given = {entry.path: entry for entry in story.run.inputs}
+        self._inputs = {entry.path: entry for entry in data.run.inputs}
         self._folders: dict[str, list[str]] = {}  # results in each folder
-        for result in story.results:
+        for result in data.results:
             for folder in PurePosixPath(result.path).parents:
                 self._folders.setdefault(str(folder), []).append(result.path)
 
@@ -74,7 +74,7 @@ class _Crate:
         yield from actions
         yield from self._intermediate.values()
 
-    # ---- what the crate is about -----------------------------------------------------------------
+    # ---- the crate, the workflow and its files ---------------------------------------------------
 
     def _root(self, actions: Sequence[Entity], files: Sequence[Entity]) -> Entity:
         run = self._run
@@ -82,7 +82,7 @@ class _Crate:
             "@id": "./",
             "@type": "Dataset",
             "name": run.name or run.workflow_title,
-            "description": f"A run of the workflow “{run.workflow_title}” and what it made.",
+            "description": f"Inputs and results of a run of the workflow “{run.workflow_title}”.",
             "identifier": run.id,
             "keywords": run.tags,
             "datePublished": terms.time(run.ended or run.created),
@@ -93,7 +93,7 @@ class _Crate:
             "mainEntity": {"@id": self._workflow},
             "hasPart": terms.references(file["@id"] for file in files),
             "mentions": terms.references(
-                one["@id"] for one in actions if one["@type"] != "ControlAction"
+                action["@id"] for action in actions if action["@type"] != "ControlAction"
             ),
         }
 
@@ -105,7 +105,7 @@ class _Crate:
             "identifier": {"@id": terms.SNAKEMAKE},
             "url": {"@id": terms.SNAKEMAKE},
         }
-        for name, version in self._story.software.items():
+        for name, version in self._data.software.items():
             yield {
                 "@id": self._package(name),
                 "@type": "SoftwareApplication",
@@ -115,7 +115,7 @@ class _Crate:
             }
 
     def _workflow_file(self) -> Entity:
-        run, story = self._run, self._story
+        run = self._run
         return {
             "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
             "name": run.workflow_title,
@@ -123,7 +123,7 @@ class _Crate:
             "identifier": f"sha256:{run.digest}",
             "conformsTo": {"@id": terms.COMPUTATIONAL_WORKFLOW},
             "programmingLanguage": {"@id": terms.LANGUAGE},
-            "license": story.license or "None is stated.",
+            "license": self._data.license or terms.NO_WORKFLOW_LICENSE,
             "hasPart": terms.references(map(self._tool, self._rules)),
             "step": terms.references(map(self._step, self._rules)),
             "input": terms.references(map(terms.parameter, self._run.params)),
@@ -131,11 +131,11 @@ class _Crate:
         }
 
     def _files(self) -> Iterator[Entity]:
-        """Every file that is in the crate, and the inputs whose bytes were left out."""
-        yield {**terms.file(self._workflow, self._story.snakefile), **self._workflow_file()}
-        for path in self._story.files:
+        """Yield every file in the crate, and the inputs whose content is not included."""
+        yield {**terms.file(self._workflow, self._data.snakefile), **self._workflow_file()}
+        for path in self._data.files:
             yield terms.file(self._file(path), path)
-        for entry in self._given.values():
+        for entry in self._inputs.values():
             example = terms.parameter(entry.field.partition(".")[0])
             yield terms.file(self._input(entry), entry.name) | {
                 "contentSize": str(entry.size),
@@ -143,27 +143,26 @@ class _Crate:
                 "exampleOfWork": {"@id": example},
             }
         for name, path in self._run.sheets.items():
-            if path in self._story.names:
+            if path in self._data.names:
                 table = {"exampleOfWork": {"@id": terms.parameter(name)}}
                 yield terms.file(self._file(path), path) | table
-        for result in self._story.results:
-            known = {"contentSize": str(result.size), "sha256": result.sha256}
+        for result in self._data.results:
+            entity = terms.file(self._file(result.path), result.path)
+            entity |= {"contentSize": str(result.size), "sha256": result.sha256}
             if result.title:
-                known |= {"description": result.title}
-            yield terms.file(self._file(result.path), result.path) | known | self._shown(result)
-
-    def _shown(self, result: Result) -> Entity:
-        return {"exampleOfWork": {"@id": terms.output(result)}} if result.title else {}
+                entity["description"] = result.title
+                entity["exampleOfWork"] = {"@id": terms.output(result)}
+            yield entity
 
     def _highlighted(self) -> list[Result]:
-        return [result for result in self._story.results if result.title]
+        return [result for result in self._data.results if result.title]
 
     # ---- parameters ------------------------------------------------------------------------------
 
     def _parameters(self) -> Iterator[Entity]:
         files = {entry.field.partition(".")[0] for entry in self._run.inputs} | {*self._run.sheets}
         for name in self._run.params:
-            field = self._story.fields.get(name, {})
+            field = self._data.fields.get(name, {})
             kind = terms.kind_of(field, name in files)
             yield terms.formal(terms.parameter(name), name, kind, field)
             if name not in files:
@@ -179,10 +178,10 @@ class _Crate:
         for result in self._highlighted():
             yield terms.formal(terms.output(result), result.title, "File", {})
 
-    # ---- steps and what carried them out ---------------------------------------------------------
+    # ---- steps and actions -----------------------------------------------------------------------
 
     def _steps(self) -> Iterator[Entity]:
-        packages = [name for name in self._story.software if name not in ("snakemake", "rundesk")]
+        packages = [name for name in self._data.software if name not in ("snakemake", "rundesk")]
         for position, rule in enumerate(self._rules):
             yield {
                 "@id": self._step(rule),
@@ -195,88 +194,90 @@ class _Crate:
                 "@id": self._tool(rule),
                 "@type": "SoftwareApplication",
                 "name": f"Rule {rule}",
-                "description": f"What the rule {rule} of {self._story.snakefile} runs.",
+                "description": f"The commands of the rule {rule} in {self._data.snakefile}.",
                 "softwareVersion": self._run.workflow_version or self._run.digest[:12],
                 "softwareRequirements": terms.references(map(self._package, packages)),
             }
 
     def _actions(self) -> Iterator[Entity]:
-        """The run, the engine's part in it, and two for each job."""
+        """Yield the actions of the run and of the engine, and two actions for each job."""
         run = self._run
-        files = [self._input(entry) for entry in self._given.values()]
-        tables = [self._file(path) for path in run.sheets.values() if path in self._story.names]
-        taken = {entry.field.partition(".")[0] for entry in run.inputs} | {*run.sheets}
-        values = [terms.value(name) for name in self._run.params if name not in taken]
+        files = [self._input(entry) for entry in self._inputs.values()]
+        tables = [self._file(path) for path in run.sheets.values() if path in self._data.names]
+        file_fields = {entry.field.partition(".")[0] for entry in run.inputs} | {*run.sheets}
+        values = [terms.value(name) for name in self._run.params if name not in file_fields]
         yield {
-            "@id": self._whole,
+            "@id": self._run_action,
             "@type": "CreateAction",
             "name": f"Run of {run.workflow_title}",
             "description": run.name or run.workflow_title,
             "instrument": {"@id": self._workflow},
             "object": terms.references([*files, *tables, *values]),
-            "result": terms.references(self._file(result.path) for result in self._story.results),
-            **self._how(run.state, run.started or run.created, run.ended),
+            "result": terms.references(self._file(result.path) for result in self._data.results),
+            **self._progress(run.state, run.started or run.created, run.ended),
         }
         yield {
             "@id": f"#engine/{run.id}",
             "@type": "OrganizeAction",
-            "name": "Snakemake carries out the steps",
+            "name": "Execution of the steps by Snakemake",
             "instrument": {"@id": self._package("snakemake")},
-            "object": terms.references(f"#control/{job.id}" for job in self._story.jobs),
-            "result": {"@id": self._whole},
-            **self._how(run.state, run.started or run.created, run.ended),
+            "object": terms.references(f"#control/{job.id}" for job in self._data.jobs),
+            "result": {"@id": self._run_action},
+            **self._progress(run.state, run.started or run.created, run.ended),
         }
-        for job in self._story.jobs:
+        for job in self._data.jobs:
             yield from self._job(job)
 
     def _job(self, job: Job) -> Iterator[Entity]:
-        which = ", ".join(f"{name}={value}" for name, value in job.wildcards.items())
-        made = job.output if job.state is State.COMPLETE else []
+        wildcards = ", ".join(f"{name}={value}" for name, value in job.wildcards.items())
+        outputs = job.output if job.state is State.COMPLETE else []
         yield {
             "@id": f"#job/{job.id}",
             "@type": "CreateAction",
-            "name": f"{job.rule} ({which})" if which else job.rule,
+            "name": f"{job.rule} ({wildcards})" if wildcards else job.rule,
             "description": job.command.strip() or job.reason or f"A job of the rule {job.rule}.",
             "instrument": {"@id": self._tool(job.rule)},
             "object": terms.references(chain.from_iterable(map(self._any, job.input))),
-            "result": terms.references(chain.from_iterable(map(self._any, made))),
-            **self._how(job.state, job.started, job.ended),
+            "result": terms.references(chain.from_iterable(map(self._any, outputs))),
+            **self._progress(job.state, job.started, job.ended),
         }
         yield {
             "@id": f"#control/{job.id}",
             "@type": "ControlAction",
-            "name": f"Snakemake runs {job.rule}",
+            "name": f"Execution of {job.rule} by Snakemake",
             "instrument": {"@id": self._step(job.rule)},
             "object": {"@id": f"#job/{job.id}"},
             "actionStatus": terms.STATUS[job.state],
         }
 
-    def _how(self, state: State, started: datetime | None, ended: datetime | None) -> Entity:
-        told = {"agent": {"@id": self._person}, "actionStatus": terms.STATUS[state]}
-        told |= {"startTime": terms.time(started)} if started else {}
-        return told | ({"endTime": terms.time(ended)} if ended else {})
+    def _progress(self, state: State, started: datetime | None, ended: datetime | None) -> Entity:
+        progress = {"agent": {"@id": self._person}, "actionStatus": terms.STATUS[state]}
+        progress |= {"startTime": terms.time(started)} if started else {}
+        return progress | ({"endTime": terms.time(ended)} if ended else {})
 
     # ---- ids -------------------------------------------------------------------------------------
 
     def _any(self, path: str) -> list[str]:
-        """The ids of a file of a job, or of what is in its folder: in the crate, or in between."""
-        if entry := self._given.get(path):
+        """Return the ids of a job's file or of the results in its folder, else an intermediate."""
+        if entry := self._inputs.get(path):
             return [self._input(entry)]
-        if path in self._story.names:
+        if path in self._data.names:
             return [self._file(path)]
         if below := self._folders.get(path.rstrip("/")):
-            return [self._file(one) for one in below]
+            return [self._file(result) for result in below]
         name = f"#file/{quote(path)}"
         work = {"@id": name, "@type": "CreativeWork", "name": path}
-        self._intermediate[name] = work | {"description": "A file between two steps."}
+        self._intermediate[name] = work | {
+            "description": "An intermediate file, which is not part of this crate."
+        }
         return [name]
 
     def _file(self, path: str) -> str:
-        return quote(self._story.names[path])
+        return quote(self._data.names[path])
 
     def _input(self, entry: Input) -> str:
-        """Where it lies in the crate; else a name made of its content (RFC 6920)."""
-        if entry.path in self._story.names:
+        """Return the path of an input in the crate, else a URI of its content (RFC 6920)."""
+        if entry.path in self._data.names:
             return self._file(entry.path)
         digest = urlsafe_b64encode(bytes.fromhex(entry.sha256)).decode().rstrip("=")
         return f"ni:///sha-256;{digest}"

@@ -1,4 +1,4 @@
-"""The words of run crates: profiles, types, ids, and the plain entities made of them."""
+"""The vocabulary of run crates: profiles, types, ids and simple entities."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ FORMAL_PARAMETER = f"{BIOSCHEMAS}/FormalParameter/1.0-RELEASE"
 COMPUTATIONAL_WORKFLOW = f"{BIOSCHEMAS}/ComputationalWorkflow/1.0-RELEASE"
 LANGUAGE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
 SNAKEMAKE = "https://snakemake.readthedocs.io"
-NO_LICENSE = "None is stated: ask the owner of the run before you pass it on."
+NO_LICENSE = "No license is specified. Ask the owner of the run before you share this crate."
+NO_WORKFLOW_LICENSE = "No license is specified."
 TYPES = {"boolean": "Boolean", "integer": "Integer", "number": "Float", "string": "Text"}
 STATUS = {
     State.COMPLETE: "http://schema.org/CompletedActionStatus",
@@ -40,20 +41,20 @@ STATUS = {
 
 
 def file(name: str, path: str) -> Entity:
-    media = mimetypes.guess_type(path)[0]
-    known = {"@id": name, "@type": "File", "name": PurePosixPath(path).name}
-    return known | ({"encodingFormat": media} if media else {})
+    media_type = mimetypes.guess_type(path)[0]
+    entity = {"@id": name, "@type": "File", "name": PurePosixPath(path).name}
+    return entity | ({"encodingFormat": media_type} if media_type else {})
 
 
 def formal(name: str, title: str, kind: str, field: Mapping[str, Any]) -> Entity:
-    words = field.get("description") or field.get("title")
+    description = field.get("description") or field.get("title")
     return {
         "@id": name,
         "@type": "FormalParameter",
         "name": title,
         "additionalType": kind,
         "conformsTo": {"@id": FORMAL_PARAMETER},
-        **({"description": words} if words else {}),
+        **({"description": description} if description else {}),
     }
 
 
@@ -75,9 +76,9 @@ def output(result: Result) -> str:
 
 
 def references(names: Iterable[str]) -> Entity | list[Entity]:
-    """One is no list (RO-Crate 1.1, section on JSON-LD)."""
-    found = [{"@id": name} for name in dict.fromkeys(names)]
-    return found[0] if len(found) == 1 else found
+    """Return references to entities; a single one is not a list (RO-Crate 1.1, JSON-LD)."""
+    items = [{"@id": name} for name in dict.fromkeys(names)]
+    return items[0] if len(items) == 1 else items
 
 
 def time(moment: datetime) -> str:

@@ -27,7 +27,7 @@ def desk(mongod, tmp_path_factory):
     given = {"sign_in_by": "tokens", "rate_sign_in": 0, "admins": ("root",)}
     given |= {"remote_user_header": "X-User", "remote_user_secret": PROXY["X-Rundesk-Secret"]}
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(single_flight, "MOMENT", 0.0)
+        patched.setattr(single_flight, "CACHE_SECONDS", 0.0)
         folder = tmp_path_factory.mktemp("desk")
         with open_desk(mongod, folder, **given) as services, MongoClient(mongod) as client:
             yield SimpleNamespace(

@@ -21,7 +21,7 @@ from services.access.actors import local_actor
 from services.models import RunFilter, State
 from services.settings import HERE
 from tests.helpers.api import client_of
-from tests.helpers.chromium import launched
+from tests.helpers.chromium import launch_chromium
 from tests.helpers.crate_validator import assert_valid_crate
 from tests.helpers.waiting import until
 
@@ -215,7 +215,7 @@ def test_report_loads_nothing_and_draws_every_run(example, tmp_path):
     head = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     (tmp_path / "report.html").write_text(html.replace("<head>", f"<head>{head}", 1))
     with sync_playwright() as player:
-        browser = launched(player.chromium)
+        browser = launch_chromium(player.chromium)
         page = browser.new_page()
         wrong: list[str] = []
         page.on("console", lambda message: wrong.append(message.text))

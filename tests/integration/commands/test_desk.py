@@ -56,7 +56,7 @@ def test_a_port_that_is_taken_is_refused_in_one_sentence(environ, setting, comma
         result = invoke({**environ, setting: str(port)}, *command)
     assert result.exit_code == 1
     assert result.output == (
-        f"Error: Port {port} is taken by another program: set {setting} to a free one.\n"
+        f"Error: Port {port} is in use by another program; set {setting} to a free port.\n"
     )
 
 
@@ -72,7 +72,7 @@ def test_settings_are_shown_without_secrets(environ):
 
 def test_doctor_finds_what_is_there_and_what_is_not(environ):
     well = invoke(environ, "doctor")
-    assert "Database: embedded MongoDB" in well.output
+    assert "Database: The embedded MongoDB" in well.output
     assert "Workflow sequence-search" in well.output
     ill = invoke({**environ, "MONGOD": "/nowhere/mongod"}, "doctor")
     assert ill.exit_code == 1

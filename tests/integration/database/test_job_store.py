@@ -1,4 +1,4 @@
-"""What Snakemake reports, as jobs and counters on a real database."""
+"""Jobs and counters from the reports of Snakemake, on a real database."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(database):
     return claim_run(database.queue).run
 
 
-def test_apply_makes_jobs_and_counters(database, run):
+def test_apply_creates_jobs_and_counters(database, run):
     database.jobs.apply(run.id, 1, RECORDS)
     first, second = database.jobs.list(run.id, 1)
     assert (first.id, first.rule, first.wildcards) == ("1-1", "map", {"sample": "A"})
@@ -54,7 +54,7 @@ def test_apply_again_changes_nothing(database, run):
     assert (database.jobs.list(run.id, 1), database.runs.get(run.id, None)) == before
 
 
-def test_apply_in_two_batches_is_apply_in_one(database, run):
+def test_apply_in_batches_equals_apply_at_once(database, run):
     database.jobs.apply(run.id, 1, RECORDS)
     at_once = database.jobs.list(run.id, 1)
     database.jobs.delete(run.id)
@@ -63,28 +63,28 @@ def test_apply_in_two_batches_is_apply_in_one(database, run):
     assert database.jobs.list(run.id, 1) == at_once
 
 
-def test_apply_a_failure_that_is_retried_is_no_failure_yet(database, run):
+def test_apply_of_a_failure_that_is_retried_counts_no_failure(database, run):
     database.jobs.apply(run.id, 1, [*RECORDS[:4], {**RECORDS[-1], "final": False}])
     assert database.jobs.get(run.id, "1-2").state is State.RUNNING
     assert database.runs.get(run.id, None).progress.failed == 0
 
 
 def test_apply_for_a_stale_attempt_leaves_the_run_alone(database, run):
-    database.runs.transition(run.id, State.QUEUED, attempt=1, now=run.created)
+    database.runs.end(run.id, 1, State.QUEUED, now=run.created)
     claim_run(database.queue)
     database.jobs.apply(run.id, 1, RECORDS)
     assert database.runs.get(run.id, None).progress.done == 0
     assert database.jobs.list(run.id, 2) == []
 
 
-def test_close_ends_what_still_counts_as_running(database, run):
+def test_close_ends_only_running_jobs(database, run):
     database.jobs.apply(run.id, 1, RECORDS[:5])
     database.jobs.close(run.id, 1, State.CANCELED, now=run.created)
     states = [job.state for job in database.jobs.list(run.id, 1)]
     assert states == [State.COMPLETE, State.CANCELED]
 
 
-def test_list_keeps_attempts_and_runs_apart(database, run):
+def test_list_returns_the_jobs_of_one_attempt(database, run):
     database.jobs.apply(run.id, 1, RECORDS)
     database.jobs.apply(run.id, 11, RECORDS[2:3])
     assert len(database.jobs.list(run.id, 1)) == 2
@@ -92,6 +92,6 @@ def test_list_keeps_attempts_and_runs_apart(database, run):
 
 
 @pytest.mark.parametrize("job_id", ["", "1", "1-99", "1-1:", {"$gt": ""}])
-def test_get_of_no_job_is_none(database, run, job_id):
+def test_get_of_an_unknown_job_is_none(database, run, job_id):
     database.jobs.apply(run.id, 1, RECORDS)
     assert database.jobs.get(run.id, job_id) is None

@@ -1,4 +1,4 @@
-"""The keeper of the embedded database, with a mongod of its own that it may lose."""
+"""The keeper of the embedded database, with a mongod that tests may kill."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from pymongo import MongoClient
 
 from services.database.embedded.binary import find
-from services.database.embedded.keeper import LONGEST_PAUSE, next_pause
+from services.database.embedded.keeper import MAX_RESTART_DELAY_S, next_delay
 from services.database.embedded.mongod import HOST, Mongod, in_use
 from services.errors import Misconfigured
 from services.settings import HERE
@@ -44,7 +44,7 @@ class Keeper:
         self.lines.extend(self.process.stdout or ())
 
     def says(self, words: str, times: int = 1) -> None:
-        """Wait until it has said so."""
+        """Wait until the output contains these words in `times` lines."""
         until(lambda: sum(words in line for line in [*self.lines]) >= times or self.ended())
         assert sum(words in line for line in self.lines) >= times, self.lines
 
@@ -69,7 +69,7 @@ class Keeper:
 
 @pytest.fixture
 def start(tmp_path):
-    """Start keepers on the folder of the test; all end with it."""
+    """Start keepers on the folder of the test; all of them end with the test."""
     started: list[Keeper] = []
 
     def starter(port: int | None = None, **environ: str) -> Keeper:
@@ -94,33 +94,33 @@ def test_keeper_starts_a_primary_on_loopback_and_stops_it_cleanly(start):
     assert not child.is_running()
 
 
-def test_keeper_starts_a_killed_mongod_again_and_nothing_is_lost(start):
+def test_keeper_restarts_a_killed_mongod_without_losing_data(start):
     keeper = start()
     keeper.says("MongoDB")
     with keeper.client() as client:
         client.d.c.insert_one({"kept": True})
         keeper.mongod().kill()
-        keeper.says("MongoDB is back")
+        keeper.says("MongoDB restarted")
         assert client.d.c.count_documents({"kept": True}) == 1
 
 
-def test_second_keeper_of_a_folder_is_refused_in_one_sentence(start):
+def test_second_keeper_of_a_folder_exits_with_one_sentence(start):
     first = start()
     first.says("MongoDB")
     second = start()
     assert second.process.wait(PATIENCE) == 1
     assert second.end() == 1
     assert len(second.lines) == 1
-    assert f"Process {first.process.pid} already keeps the database" in second.lines[0]
+    assert f"Process {first.process.pid} already runs the database" in second.lines[0]
 
 
-def test_keeper_refuses_a_port_that_is_taken(start):
+def test_keeper_exits_when_its_port_is_in_use(start):
     with socket.create_server((HOST, 0)) as other:
         keeper = start(other.getsockname()[1])
         assert keeper.process.wait(PATIENCE) == 1
         keeper.end()
     assert len(keeper.lines) == 1
-    assert "set RUNDESK_DB_PORT to a free one" in keeper.lines[0]
+    assert "set RUNDESK_DB_PORT to a free port" in keeper.lines[0]
 
 
 def test_keeper_follows_a_change_of_port(start):
@@ -147,20 +147,20 @@ def test_mongod_ends_with_a_killed_keeper_and_the_next_one_takes_over(start):
         assert client.admin.command("hello")["isWritablePrimary"]
 
 
-def test_keeper_stands_by_for_another_database_until_it_is_told_to_stop(start):
+def test_keeper_idles_until_a_signal_where_another_database_is_set(start):
     keeper = start(MONGODB_URI="mongodb://db.example.org/")
-    keeper.says("standing by")
+    keeper.says("the embedded database is not started")
     assert not psutil.Process(keeper.process.pid).children()
     assert keeper.end(signal.SIGINT) == 0
 
 
-def test_start_on_a_folder_in_use_and_log_that_has_grown(tmp_path, monkeypatch):
-    monkeypatch.setattr("services.database.embedded.mongod.LOG_BYTES", 1000)
-    monkeypatch.setattr("services.database.embedded.mongod.STOP_SECONDS", 0.0)
+def test_start_on_a_folder_in_use_fails_and_a_large_log_is_rotated(tmp_path, monkeypatch):
+    monkeypatch.setattr("services.database.embedded.mongod.MAX_LOG_BYTES", 1000)
+    monkeypatch.setattr("services.database.embedded.mongod.STOP_TIMEOUT_S", 0.0)
     binary = find(os.environ.get("MONGOD", ""), tmp_path / "lib")
     first = Mongod(binary, tmp_path / "db", free_port())
     first.start()
-    with pytest.raises(Misconfigured, match="Another mongod works on"):
+    with pytest.raises(Misconfigured, match="Another mongod is using"):
         Mongod(binary, tmp_path / "db", free_port()).start()
     first.rotate_log()
     assert (tmp_path / "db" / "mongod.log.1").stat().st_size > 1000
@@ -191,10 +191,11 @@ def test_find_refuses_a_mongod_that_does_not_run(tmp_path, text, words):
         named.chmod(0o755)
     with pytest.raises(Misconfigured, match=words) as refused:
         find(str(named), tmp_path / "lib")
+    assert refused.value.text.code == "misconfigured"
     assert "MONGODB_URI" in refused.value.message
 
 
-def test_find_lends_libraries_where_the_loader_misses_one(tmp_path):
+def test_find_uses_the_libraries_of_pycurl_where_one_is_missing(tmp_path):
     """A mongod that starts only when the links are on its library path."""
     named = tmp_path / "mongod"
     named.write_text(
@@ -203,14 +204,14 @@ def test_find_lends_libraries_where_the_loader_misses_one(tmp_path):
         "echo db version v6.0.5\n"
     )
     named.chmod(0o755)
-    found = find(str(named), tmp_path / "lib")
-    assert found.version == "6.0.5"
-    assert found.environ["LD_LIBRARY_PATH"].startswith(str(tmp_path / "lib"))
+    binary = find(str(named), tmp_path / "lib")
+    assert binary.version == "6.0.5"
+    assert binary.environ["LD_LIBRARY_PATH"].startswith(str(tmp_path / "lib"))
 
 
-def test_pauses_between_starts_grow_to_a_limit():
-    pauses = [0.0]
+def test_restart_delays_grow_to_a_limit():
+    delays = [0.0]
     for _ in range(8):
-        pauses.append(next_pause(pauses[-1]))
-    assert pauses[:5] == [0, 1, 2, 4, 8]
-    assert pauses[-1] == LONGEST_PAUSE
+        delays.append(next_delay(delays[-1]))
+    assert delays[:5] == [0, 1, 2, 4, 8]
+    assert delays[-1] == MAX_RESTART_DELAY_S

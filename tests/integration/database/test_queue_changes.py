@@ -1,4 +1,4 @@
-"""The queue tells of its changes, and nothing else wakes who listens."""
+"""The watcher of the queue is called for queued and ended runs, and for nothing else."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tests.helpers.runs import NOW, add_run, claim_run
 from tests.helpers.waiting import free_port, until
 
 
-class Heard:
-    """Counts calls."""
+class Counter:
+    """Counts its calls."""
 
     def __init__(self) -> None:
         self.times = 0
@@ -33,49 +33,51 @@ class Heard:
 
 
 @pytest.fixture
-def heard(database: Database) -> Iterator[Heard]:
-    """What a listener to `database` hears; it has heard once that the stream is open."""
-    found = Heard()
-    listener = database.queue_changes(found)
+def changes_seen(database: Database) -> Iterator[Counter]:
+    """Counts the changes of `database`; starts at 1 for the opened stream."""
+    counter = Counter()
+    listener = database.queue_changes(counter)
     listener.start()
-    until(lambda: found.times == 1)
-    yield found
+    until(lambda: counter.times == 1)
+    yield counter
     listener.stop()
 
 
-def test_queued_run_is_heard(database, heard):
+def test_queued_run_is_seen(database, changes_seen):
     add_run(database.runs)
-    until(lambda: heard.times == 2)
+    until(lambda: changes_seen.times == 2)
 
 
-def test_run_that_ends_is_heard_and_one_that_goes_on_is_not(database, heard):
+def test_run_that_ends_is_seen_and_one_that_starts_is_not(database, changes_seen):
     run = add_run(database.runs)
-    until(lambda: heard.times == 2)
+    until(lambda: changes_seen.times == 2)
     claim = claim_run(database.queue)
     assert claim
-    database.runs.transition(run.id, State.RUNNING, attempt=claim.attempt, now=NOW)
+    database.runs.start(run.id, claim.attempt, now=NOW)
     database.runs.report(run.id, claim.attempt, {"progress.done": 1})
-    database.runs.transition(run.id, State.COMPLETE, attempt=claim.attempt, now=NOW)
-    until(lambda: heard.times == 3)
-    add_run(database.runs)  # changes come in order: after this one no earlier is missing
-    until(lambda: heard.times >= 4)
-    assert heard.times == 4
+    database.runs.end(run.id, claim.attempt, State.COMPLETE, now=NOW)
+    until(lambda: changes_seen.times == 3)
+    add_run(
+        database.runs
+    )  # changes arrive in order, so none of the earlier ones is missing after this one
+    until(lambda: changes_seen.times >= 4)
+    assert changes_seen.times == 4
 
 
-def test_change_is_heard_after_the_database_was_away(tmp_path):
+def test_change_is_seen_after_the_database_was_down(tmp_path):
     server = Mongod(find("", tmp_path / "lib"), tmp_path / "db", free_port())
     server.start()
     database = Database(Settings(db_port=server.port).uri, "changes", patience=1)
-    heard = Heard()
-    listener = database.queue_changes(heard)
+    calls = Counter()
+    listener = database.queue_changes(calls)
     try:
         listener.start()
-        until(lambda: heard.times == 1)
+        until(lambda: calls.times == 1)
         server.stop()
         server.start()
         database.wait(20)
         add_run(database.runs)
-        until(lambda: heard.times >= 2)
+        until(lambda: calls.times >= 2)
     finally:
         listener.stop()
         database.close()
@@ -83,7 +85,7 @@ def test_change_is_heard_after_the_database_was_away(tmp_path):
 
 
 class Refusing:
-    """A collection of a server that offers no change streams."""
+    """A collection on a server without change streams."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -93,16 +95,16 @@ class Refusing:
         raise OperationFailure("The $changeStream stage is only supported on replica sets", 40573)
 
 
-def test_server_without_change_streams_is_told_once(caplog, monkeypatch):
-    monkeypatch.setattr(changes, "RETRY", 0.01)
-    refusing, heard = Refusing(), Heard()
-    listener = QueueChanges(refusing, heard)
+def test_server_without_change_streams_is_logged_once(caplog, monkeypatch):
+    monkeypatch.setattr(changes, "REOPEN_INTERVAL_S", 0.01)
+    refusing, calls = Refusing(), Counter()
+    listener = QueueChanges(refusing, calls)
     with caplog.at_level(logging.WARNING):
         listener.start()
         until(lambda: refusing.asked > 3)
         listener.stop()
     assert len(caplog.records) == 1
-    assert heard.times == 0
+    assert calls.times == 0
 
 
 LISTENING_ONLY = """\
@@ -120,14 +122,14 @@ sys.exit(runner.main())
 
 
 class Listening(Runner):
-    """A runner that hardly ever looks at the queue by itself."""
+    """A runner that does not poll the queue."""
 
     def start(self) -> None:
         command = [sys.executable, "-c", LISTENING_ONLY]
         self._process = subprocess.Popen(command, cwd=HERE, env=self._environment)
 
 
-def test_runner_starts_runs_when_it_hears_of_them(own_desk: Desk):
+def test_runner_starts_runs_when_the_queue_changes(own_desk: Desk):
     own_desk.runner.stop()
     runner = Listening(own_desk.settings)
     runner.start()

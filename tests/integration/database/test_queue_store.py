@@ -1,4 +1,4 @@
-"""The queue on a real database: whose turn it is, and who holds what."""
+"""The queue on a real database: order, claims and leases."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def test_claim_takes_the_oldest_and_starts_attempt_one(store, queue):
     assert taken.run.attempts[0].host == "host"
 
 
-def test_claim_of_an_empty_queue_is_nothing(store, queue):
+def test_claim_of_an_empty_queue_is_none(store, queue):
     assert claim_run(queue) is None
 
 
-def test_claim_passes_over_what_needs_more_cores(store, queue):
+def test_claim_skips_runs_that_need_more_cores(store, queue):
     add_run(store, "wide", cores=8)
     narrow = add_run(store, "narrow", cores=2)
     assert claim_run(queue, cores=4).run.id == narrow.id
     assert claim_run(queue, cores=4) is None
 
 
-def test_claim_by_many_at_once_gives_each_run_once(store, queue):
+def test_claim_by_concurrent_threads_returns_each_run_once(store, queue):
     for number in range(60):
         add_run(store, str(number))
     taken, lock = [], threading.Lock()
@@ -64,18 +64,18 @@ def test_usage_and_leases_count_live_runs_only(store, queue):
     for cores in (1, 2, 4):
         add_run(store, cores=cores)
     first, second = claim_run(queue), claim_run(queue)
-    store.transition(first.run.id, State.COMPLETE, attempt=1, now=NOW)
+    store.end(first.run.id, 1, State.COMPLETE, now=NOW)
     assert (queue.usage(host="host").runs, queue.usage(host="host").cores) == (1, 2)
     (lease,) = queue.leases()
     assert (lease.run_id, lease.host, lease.until) == (second.run.id, "host", NOW + LEASE)
 
 
-def test_renew_tells_that_the_run_should_stop(store, queue):
+def test_renew_returns_canceling_when_the_run_should_stop(store, queue):
     add_run(store)
     taken = claim_run(queue)
     later = NOW + timedelta(minutes=1)
     assert queue.renew(taken.run.id, 1, now=later, lease=LEASE) is State.INITIALIZING
-    store.transition(taken.run.id, State.CANCELING, now=NOW)
+    store.move(taken.run.id, State.CANCELING, now=NOW)
     assert queue.renew(taken.run.id, 1, now=later, lease=LEASE) is State.CANCELING
     assert queue.leases()[0].until == later + LEASE
 
@@ -89,7 +89,7 @@ def test_claim_serves_owners_in_turn(store, queue):
     assert order == ["a0", "b0", "a1", "b1", "a2"]
 
 
-def test_claim_an_owner_who_comes_late_does_not_wait_for_the_whole_queue(store, queue):
+def test_claim_serves_a_new_owner_before_the_end_of_the_queue(store, queue):
     for number in range(5):
         add_run(store, f"a{number}", owner="ann")
     assert [claim_run(queue).run.name for _ in range(3)] == ["a0", "a1", "a2"]
@@ -99,22 +99,22 @@ def test_claim_an_owner_who_comes_late_does_not_wait_for_the_whole_queue(store, 
     assert order == ["a3", "b0", "a4", "b1"]
 
 
-def test_requeue_goes_behind_the_owners_others(store, queue):
+def test_requeue_ranks_last_among_the_runs_of_the_owner(store, queue):
     first = add_run(store, "a0")
     claim_run(queue)
-    store.transition(first.id, State.CANCELED, attempt=1, now=NOW)
+    store.end(first.id, 1, State.CANCELED, now=NOW)
     add_run(store, "a1")
     store.requeue(first, now=NOW, note="n")
     assert [claim_run(queue).run.name for _ in range(2)] == ["a1", "a0"]
 
 
 def names(queue, number: int, **limits) -> list[str]:
-    """The names of the next runs, claimed one after the other."""
+    """Claim runs one after the other; return their names."""
     taken = [claim_run(queue, **limits) for _ in range(number)]
     return [claim.run.name if claim else "" for claim in taken]
 
 
-def test_claim_passes_over_owners_that_have_enough(store, queue):
+def test_claim_skips_owners_at_their_limit(store, queue):
     add_run(store, "a", owner="ann")
     add_run(store, "b", owner="ben")
     add_run(store, "c", owner="cy")
@@ -128,7 +128,7 @@ def test_claim_takes_the_highest_priority_first(store, queue):
     assert names(queue, 4) == ["high", "later", "usual", "low"]
 
 
-def test_claim_an_owners_runs_of_low_priority_do_not_set_back_the_others(store, queue):
+def test_claim_ignores_runs_of_lower_priority_when_owners_take_turns(store, queue):
     for number in range(3):
         add_run(store, f"idle{number}", priority=-10)
     add_run(store, "b0", owner="ben")
@@ -137,7 +137,7 @@ def test_claim_an_owners_runs_of_low_priority_do_not_set_back_the_others(store, 
     assert names(queue, 3) == ["b0", "a0", "b1"]
 
 
-def test_usage_is_told_per_host_with_owners(store, queue):
+def test_usage_counts_the_runs_of_each_owner_on_a_host(store, queue):
     for owner in ("ann", "ann", "ben"):
         add_run(store, owner=owner, cores=2)
         claim_run(queue)
@@ -148,7 +148,7 @@ def test_usage_is_told_per_host_with_owners(store, queue):
     assert queue.usage(host="elsewhere").owners == {"cy": 1}
 
 
-def test_line_and_working_tell_who_is_where(store, queue):
+def test_line_and_working_return_waiting_and_live_runs(store, queue):
     add_run(store, owner="ann", cores=3)
     add_run(store, owner="ben")
     first = claim_run(queue)
@@ -158,10 +158,10 @@ def test_line_and_working_tell_who_is_where(store, queue):
     assert (waiting.owner, waiting.since) == ("ben", None)
 
 
-def test_claim_reads_no_run_that_it_passes_over(store, settings):
+def test_claim_reads_no_run_that_it_skips(store, settings):
     for number in range(20):
         add_run(store, str(number))
-    passed = {"state": "QUEUED", "owner": {"$nin": ["ann"]}, "cores": {"$lte": 4}}
+    skipped = {"state": "QUEUED", "owner": {"$nin": ["ann"]}, "cores": {"$lte": 4}}
     with MongoClient(settings.uri) as client:
-        found = client[settings.database]["runs"].find(passed).sort(ORDER).limit(1)
-        assert found.explain()["executionStats"]["totalDocsExamined"] == 0
+        cursor = client[settings.database]["runs"].find(skipped).sort(ORDER).limit(1)
+        assert cursor.explain()["executionStats"]["totalDocsExamined"] == 0

@@ -25,42 +25,42 @@ def queue(database):
     return database.queue
 
 
-def test_add_keeps_parameters_that_a_document_could_not_hold(store):
+def test_add_stores_parameters_that_a_document_cannot_hold(store):
     run = add_run(store)
     assert store.get(run.id, "ann").params == {"$where": 1, "a.b": 2**70}
     assert run.state is State.QUEUED
     assert [change.state for change in run.history] == [State.QUEUED]
 
 
-def test_add_same_key_gives_the_same_run_and_its_first_body(store):
+def test_add_with_a_known_key_returns_the_first_run_and_body(store):
     first = add_run(store, key="k", body="1")
     again, body = store.add(first, now=NOW, key="k", body="2")
     assert (again.id, body) == (first.id, "1")
     assert add_run(store, owner="ben", key="k").id != first.id
 
 
-def test_stale_attempt_writes_nothing(store, queue):
+def test_stale_attempt_cannot_write(store, queue):
     add_run(store)
     run_id = claim_run(queue).run.id
-    store.transition(run_id, State.QUEUED, attempt=1, now=NOW, cause=LOST)
+    store.end(run_id, 1, State.QUEUED, now=NOW, cause=LOST)
     assert claim_run(queue).attempt == 2
     with pytest.raises(TransitionRefused):
         queue.renew(run_id, 1, now=NOW, lease=LEASE)
     with pytest.raises(TransitionRefused):
-        store.transition(run_id, State.COMPLETE, attempt=1, now=NOW)
+        store.end(run_id, 1, State.COMPLETE, now=NOW)
     store.report(run_id, 1, {"progress.done": 9})
     run = store.get(run_id, None)
     assert (run.state, run.progress.done) == (State.INITIALIZING, 0)
 
 
-def test_transition_to_an_end_closes_the_attempt_in_the_same_write(store, queue):
+def test_end_with_a_final_state_closes_the_attempt(store, queue):
     add_run(store)
     run_id = claim_run(queue).run.id
-    store.transition(run_id, State.RUNNING, attempt=1, now=NOW)
-    run = store.transition(
+    store.start(run_id, 1, now=NOW)
+    run = store.end(
         run_id,
+        1,
         State.SYSTEM_ERROR,
-        attempt=1,
         now=NOW,
         cause=LOST,
         outcome=Outcome(State.SYSTEM_ERROR, -9, 3, 3),
@@ -73,35 +73,37 @@ def test_transition_to_an_end_closes_the_attempt_in_the_same_write(store, queue)
     assert [(c.state, c.note) for c in run.history][-1] == (State.SYSTEM_ERROR, "n")
 
 
-def test_transition_back_to_the_queue_forgets_the_end(store, queue):
+def test_move_to_queued_clears_end_and_error(store, queue):
     add_run(store)
     run_id = claim_run(queue).run.id
-    store.transition(run_id, State.SYSTEM_ERROR, attempt=1, now=NOW, cause=LOST)
-    run = store.transition(run_id, State.QUEUED, now=NOW)
+    store.end(run_id, 1, State.SYSTEM_ERROR, now=NOW, cause=LOST)
+    run = store.move(run_id, State.QUEUED, now=NOW)
     assert (run.ended, run.error, run.cause) == (None, None, None)
     assert claim_run(queue).attempt == 2
 
 
 @pytest.mark.parametrize("end", sorted(FINAL - {State.COMPLETE}))
-def test_transition_an_attempt_that_is_over_brings_nothing_back(store, queue, end):
-    """Its word that it is to be tried again can come late: after a cancel, and a second time."""
+def test_end_of_a_closed_attempt_is_refused(store, queue, end):
+    """Its request for another attempt can arrive late, after a cancel, or twice."""
     add_run(store)
     run_id = claim_run(queue).run.id
-    over = store.transition(run_id, end, now=NOW, attempt=1)
-    for target in (State.QUEUED, State.RUNNING, State.CANCELED):
+    run = store.end(run_id, 1, end, now=NOW)
+    for target in (State.QUEUED, State.CANCELED):
         with pytest.raises(TransitionRefused):
-            store.transition(run_id, target, attempt=1, now=NOW)
-    assert store.get(run_id, None) == over
+            store.end(run_id, 1, target, now=NOW)
+    with pytest.raises(TransitionRefused):
+        store.start(run_id, 1, now=NOW)
+    assert store.get(run_id, None) == run
 
 
 @pytest.mark.parametrize("end", sorted(FINAL))
-def test_transition_two_ends_race_and_one_wins(store, queue, end):
+def test_end_twice_refuses_the_second(store, queue, end):
     add_run(store)
     run_id = claim_run(queue).run.id
-    store.transition(run_id, end, attempt=1, now=NOW)
+    store.end(run_id, 1, end, now=NOW)
     for target in FINAL:
         with pytest.raises(TransitionRefused):
-            store.transition(run_id, target, attempt=1, now=NOW)
+            store.end(run_id, 1, target, now=NOW)
     assert store.get(run_id, None).state is end
 
 
@@ -109,26 +111,26 @@ def test_page_filters_by_state_workflow_owner_and_text(store, queue):
     a, b = add_run(store, "alpha (1)"), add_run(store, "beta", owner="ben")
     claim_run(queue)
 
-    def found(owner=None, **wanted):
-        return {run.id for run in store.page(RunFilter(**wanted), owner).items}
+    def ids(owner=None, **filters):
+        return {run.id for run in store.page(RunFilter(**filters), owner).items}
 
-    assert found() == {a.id, b.id}
-    assert found(state=["INITIALIZING"]) == {a.id}
-    assert found(state=["INITIALIZING", "QUEUED"]) == {a.id, b.id}
-    assert found(workflow="other") == set()
-    assert found(owner="ben") == {b.id}
-    assert found(owner="ben", text="alpha") == set()
-    assert found(text="(1)") == {a.id}
-    assert found(text=".*") == set()
-    assert found(text=b.id) == {b.id}
+    assert ids() == {a.id, b.id}
+    assert ids(state=["INITIALIZING"]) == {a.id}
+    assert ids(state=["INITIALIZING", "QUEUED"]) == {a.id, b.id}
+    assert ids(workflow="other") == set()
+    assert ids(owner="ben") == {b.id}
+    assert ids(owner="ben", text="alpha") == set()
+    assert ids(text="(1)") == {a.id}
+    assert ids(text=".*") == set()
+    assert ids(text=b.id) == {b.id}
 
 
-def test_page_someone_elses_runs_stay_hidden_when_asked_for_by_owner(store):
+def test_page_hides_the_runs_of_other_owners(store):
     add_run(store, owner="ann")
     assert store.page(RunFilter(owner="ann"), "ben").items == []
 
 
-def test_page_walks_through_runs_of_one_instant(store):
+def test_page_returns_every_run_of_the_same_millisecond_once(store):
     ids = [add_run(store, str(n)).id for n in range(7)]
     seen, after = [], None
     while True:
@@ -154,31 +156,31 @@ def test_requeue_of_a_complete_or_live_run_is_refused(store, queue):
     claim_run(queue)
     with pytest.raises(TransitionRefused):
         store.requeue(run, now=NOW, note="")
-    store.transition(run.id, State.COMPLETE, attempt=1, now=NOW)
+    store.end(run.id, 1, State.COMPLETE, now=NOW)
     with pytest.raises(TransitionRefused):
         store.requeue(run, now=NOW, note="")
 
 
-def test_delete_only_what_is_over(store):
+def test_delete_refuses_a_run_that_has_not_finished(store):
     run = add_run(store)
     assert not store.delete(run.id)
-    store.transition(run.id, State.CANCELED, now=NOW)
+    store.move(run.id, State.CANCELED, now=NOW)
     assert store.delete(run.id)
     assert store.get(run.id, None) is None
 
 
 def fail(store, queue, run_id: str, state: State, *, final: bool = False) -> int:
-    """Claim a run and have the attempt fail; how many such failures it has after that."""
+    """Claim a run and fail the attempt; return how many such failures it has then."""
     claim = claim_run(queue)
     assert claim.run.id == run_id
     count = store.failures(run_id, claim.attempt)[state] + 1
     target = state if final else State.QUEUED
     outcome = Outcome(state, 1, count, 9)
-    store.transition(run_id, target, attempt=claim.attempt, now=NOW, outcome=outcome)
+    store.end(run_id, claim.attempt, target, now=NOW, outcome=outcome)
     return count
 
 
-def test_failures_of_the_desk_and_of_the_workflow_are_counted_apart(store, queue):
+def test_failures_counts_executor_and_system_errors_separately(store, queue):
     run_id = add_run(store).id
     assert fail(store, queue, run_id, State.SYSTEM_ERROR) == 1
     assert fail(store, queue, run_id, State.EXECUTOR_ERROR) == 1
@@ -188,7 +190,7 @@ def test_failures_of_the_desk_and_of_the_workflow_are_counted_apart(store, queue
     assert {attempt.limit for attempt in attempts} == {9}
 
 
-def test_failures_are_counted_anew_after_a_resume(store, queue):
+def test_failures_restarts_at_zero_after_a_resume(store, queue):
     run_id = add_run(store).id
     fail(store, queue, run_id, State.SYSTEM_ERROR)
     assert fail(store, queue, run_id, State.SYSTEM_ERROR, final=True) == 2
@@ -197,33 +199,33 @@ def test_failures_are_counted_anew_after_a_resume(store, queue):
     assert fail(store, queue, run_id, State.SYSTEM_ERROR) == 2
 
 
-def test_failures_of_an_attempt_that_is_settled_twice_are_the_same(store, queue):
+def test_failures_of_an_attempt_that_ends_twice_are_the_same(store, queue):
     run_id = add_run(store).id
     fail(store, queue, run_id, State.SYSTEM_ERROR)
     assert store.failures(run_id, 1)[State.SYSTEM_ERROR] == 0
     assert store.failures(run_id, 2)[State.SYSTEM_ERROR] == 1
 
 
-def test_short_run_passes_running_in_one_write(store, queue):
+def test_end_with_a_start_time_passes_through_running(store, queue):
     run = add_run(store)
     claim = claim_run(queue)
     assert claim
-    began, over = NOW + timedelta(seconds=1), NOW + timedelta(seconds=2)
-    move = partial(store.transition, run.id, State.COMPLETE, attempt=1, now=over)
-    ended = move(ran=began)
+    began, finished = NOW + timedelta(seconds=1), NOW + timedelta(seconds=2)
+    end = partial(store.end, run.id, 1, State.COMPLETE, now=finished)
+    ended = end(started=began)
     assert [(line.state, line.at) for line in ended.history[-2:]] == [
         (State.RUNNING, began),
-        (State.COMPLETE, over),
+        (State.COMPLETE, finished),
     ]
-    assert (ended.started, ended.ended) == (began, over)
+    assert (ended.started, ended.ended) == (began, finished)
     with pytest.raises(TransitionRefused):
-        move(ran=began)
+        end(started=began)
 
 
-def test_run_that_is_known_to_run_does_not_pass_running_again(store, queue):
+def test_end_with_a_start_time_is_refused_when_running(store, queue):
     run = add_run(store)
     claim_run(queue)
-    store.transition(run.id, State.RUNNING, attempt=1, now=NOW)
+    store.start(run.id, 1, now=NOW)
     with pytest.raises(TransitionRefused):
-        store.transition(run.id, State.COMPLETE, attempt=1, now=NOW, ran=NOW)
-    assert store.transition(run.id, State.COMPLETE, attempt=1, now=NOW).state.final
+        store.end(run.id, 1, State.COMPLETE, now=NOW, started=NOW)
+    assert store.end(run.id, 1, State.COMPLETE, now=NOW).state.final

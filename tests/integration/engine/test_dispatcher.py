@@ -71,7 +71,7 @@ def made(desk, database, notes) -> Dispatcher:
 
 
 def ends(database, order: Order) -> None:
-    database.runs.transition(order.run.id, State.COMPLETE, attempt=order.attempt, now=NOW)
+    database.runs.end(order.run.id, order.attempt, State.COMPLETE, now=NOW)
 
 
 def test_run_starts_after_the_end_that_made_place_for_it(desk, database, notes, monkeypatch):
@@ -86,7 +86,7 @@ def test_run_starts_after_the_end_that_made_place_for_it(desk, database, notes, 
             order = notes.orders[0]
             with contextlib.suppress(TransitionRefused):  # at the second look
                 now = datetime.now(UTC)
-                database.runs.transition(order.run.id, State.COMPLETE, attempt=1, now=now)
+                database.runs.end(order.run.id, 1, State.COMPLETE, now=now)
         return usage(**of)
 
     monkeypatch.setattr(database.queue, "usage", ends_meanwhile)
@@ -204,7 +204,7 @@ def test_run_that_was_canceled_while_its_order_failed_is_left_to_the_reconciler(
 
     class Canceling(Notes):
         def order(self, order: Order, lock: int) -> None:
-            database.runs.transition(run_id, State.CANCELING, now=NOW)
+            database.runs.move(run_id, State.CANCELING, now=NOW)
             raise NurseryFailed
 
     assert tick(desk, database, Canceling()) == 0

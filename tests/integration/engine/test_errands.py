@@ -45,7 +45,7 @@ def test_end_is_recorded(errands, attempt, database):
 
 
 def test_end_that_somebody_else_recorded_needs_no_more(errands, attempt, database):
-    database.runs.transition(attempt.run_id, State.SYSTEM_ERROR, attempt=1, now=NOW)
+    database.runs.end(attempt.run_id, 1, State.SYSTEM_ERROR, now=NOW)
     assert asked(errands.door, attempt, ENDED)
     assert state(database, attempt) is State.SYSTEM_ERROR
 

@@ -54,7 +54,7 @@ class Scene:
         return self.reconciler.tick(now)
 
     def cancel(self) -> None:
-        self.database.runs.transition(self.run_id, State.CANCELING, now=NOW)
+        self.database.runs.move(self.run_id, State.CANCELING, now=NOW)
 
     def untouched(self, now: datetime = LATER) -> bool:
         before = self.run
@@ -97,7 +97,7 @@ def test_held_without_identity_is_left_alone(scene):
 @pytest.mark.parametrize("state", [State.INITIALIZING, State.RUNNING, State.CANCELING])
 def test_held_by_a_living_supervisor_is_left_alone(scene, state):
     if state is not State.INITIALIZING:
-        scene.database.runs.transition(scene.run_id, state, now=NOW)
+        scene.database.runs.move(scene.run_id, state, now=NOW)
     with scene.held() as holder:
         scene.place.exit.write_text(DIED.model_dump_json())
         assert scene.untouched(NOW + LEASE)
@@ -265,12 +265,12 @@ def test_run_of_another_host_is_flagged_when_its_lease_is_overdue_and_never_take
     assert [change.note for change in run.history] == [
         "",
         "",
-        "The host host gives no sign of life.",
+        "The host host stopped responding.",
     ]
     scene.database.queue.renew(scene.run_id, 1, now=due, lease=LEASE)
     run = scene.run
     assert (run.state, run.unreachable) == (State.INITIALIZING, None)
-    assert run.history[-1].note == "The host host is back."
+    assert run.history[-1].note == "The host host responds again."
 
 
 def test_flag_goes_with_the_end_of_the_run(scene):

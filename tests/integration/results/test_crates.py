@@ -1,4 +1,4 @@
-"""Runs as crates: valid by the profile, true to the run, complete, and only for who may see it."""
+"""Crates of runs are valid, complete and correct, and only for users who may see the run."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from services.results.provenance import METADATA
 from services.results.reports import Reports
 from services.rundir import RunDir
 from tests.helpers.api import client_of, refused
-from tests.helpers.crate_validator import amiss, assert_valid_crate, unpack
+from tests.helpers.crate_validator import assert_valid_crate, problems_of, unpack
 
 ME = local_actor()
 
 
 def ids(value) -> list[str]:
     """The ids that a property refers to."""
-    return [one["@id"] for one in (value if isinstance(value, list) else [value])]
+    return [item["@id"] for item in (value if isinstance(value, list) else [value])]
 
 
 def of_type(entities, kind):
@@ -46,7 +46,7 @@ def pair(desk):
     return desk.finished(desk.submit("pair"))
 
 
-def test_crate_of_a_run_is_valid_and_tells_its_story(desk, pair):
+def test_crate_of_a_run_is_valid_and_describes_its_jobs(desk, pair):
     entities = assert_valid_crate(desk.services, pair.id)
     jobs = {job.id: job for job in desk.jobs(pair.id)}
     actions = {name: one for name, one in entities.items() if name.startswith("#job/")}
@@ -69,11 +69,11 @@ def test_crate_of_a_run_is_valid_and_tells_its_story(desk, pair):
     assert sorted(entities[step]["name"] for step in steps) == ["all", "make", "total"]
 
 
-def test_validator_misses_what_is_taken_out(desk, pair, tmp_path):
+def test_validator_reports_a_missing_main_workflow(desk, pair, tmp_path):
     unpack(desk.services, pair.id, tmp_path)
     text = (tmp_path / METADATA).read_text()
     (tmp_path / METADATA).write_text(text.replace('"mainEntity"', '"mainThing"'))
-    assert "./: The Main Workflow must be specified" in "\n".join(amiss(tmp_path))
+    assert "./: The Main Workflow must be specified" in "\n".join(problems_of(tmp_path))
 
 
 def test_crate_names_parameters_and_inputs_with_checksums(desk, copied):
@@ -97,7 +97,7 @@ def test_unpacked_crate_can_be_run_again(desk, copied, tmp_path):
     assert (tmp_path / "results/copy.txt").read_text() == "hello\n"
 
 
-def test_results_know_the_rule_and_the_job_that_made_them(desk, pair):
+def test_results_name_the_rule_and_the_job_that_created_them(desk, pair):
     (result,) = desk.services.results.list(ME, pair.id)
     (job,) = [job for job in desk.jobs(pair.id) if job.rule == "total"]
     assert (result.rule, result.job) == ("total", job.id)
@@ -126,17 +126,21 @@ def test_crate_is_sent_by_the_api(desk, copied):
 def test_crate_of_a_run_that_is_not_complete_is_refused(desk):
     run = desk.finished(desk.submit("failing"))
     assert run.state is State.EXECUTOR_ERROR
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict) as caught:
         desk.services.crates.bundle(ME, run.id)
+    assert caught.value.text.code == "wrong_state"
+    assert caught.value.message == (
+        "Only completed runs have an RO-Crate; this run is EXECUTOR_ERROR."
+    )
     refused(client_of(desk.services).get(f"/api/v1/runs/{run.id}/crate"), 409)
 
 
-def test_crate_of_somebody_else_is_not_found(desk, pair):
+def test_crate_of_another_user_is_not_found(desk, pair):
     with pytest.raises(NotFound):
         desk.services.crates.bundle(Actor(id="ann"), pair.id)
 
 
-def test_snakemake_report_is_made_once_and_shown_in_a_sandbox(desk, pair):
+def test_snakemake_report_is_created_once_and_shown_in_a_sandbox(desk, pair):
     client = client_of(desk.services)
     address = f"/api/v1/runs/{pair.id}/snakemake-report"
     reply = client.get(address)
@@ -156,8 +160,9 @@ def test_snakemake_report_is_made_once_and_shown_in_a_sandbox(desk, pair):
         desk.services.reports.path(Actor(id="ann"), pair.id)
 
 
-def test_snakemake_report_that_takes_too_long_is_told(desk, copied):
+def test_snakemake_report_that_takes_too_long_is_a_conflict(desk, copied):
     with pytest.raises(Conflict) as caught:
         Reports(desk.settings, desk.services.runs, patience=0.01).path(ME, copied.id)
-    assert caught.value.hint == "It took too long."
+    assert caught.value.text.code == "system_error"
+    assert caught.value.message == "Snakemake did not create the report within 0.01 seconds."
     assert not list(RunDir.of(desk.settings.data, copied.id).desk.glob("report*"))

@@ -204,10 +204,10 @@ class Meanwhile:
     def __getattr__(self, name):
         return getattr(self._store, name)
 
-    def transition(self, *args, **named):
+    def move(self, *args, **named):
         if self._events:
             self._events.pop(0)()
-        return self._store.transition(*args, **named)
+        return self._store.move(*args, **named)
 
 
 def test_cancel_of_a_run_that_goes_to_and_fro_is_never_refused(services):
@@ -218,7 +218,7 @@ def test_cancel_of_a_run_that_goes_to_and_fro_is_never_refused(services):
         queue.claim(host="h", now=now, lease=timedelta(seconds=30))
 
     def put_back() -> None:
-        store.transition(run.id, State.QUEUED, attempt=1, now=now)
+        store.end(run.id, 1, State.QUEUED, now=now)
 
     services.runs._store = Meanwhile(store, start, put_back, lambda: None)
     assert services.runs.cancel(ANN, run.id).state is State.CANCELED
@@ -240,9 +240,9 @@ def test_get_waiting_time_is_judged_by_completed_runs(services, settings):
     store = services.database.runs
     start = datetime.now(UTC)
     services.database.queue.claim(host="h", now=start, lease=timedelta(seconds=30))
-    store.transition(ids[0], State.RUNNING, attempt=1, now=start)
+    store.start(ids[0], 1, now=start)
     end = start + timedelta(seconds=60)
-    store.transition(ids[0], State.COMPLETE, attempt=1, now=end)
+    store.end(ids[0], 1, State.COMPLETE, now=end)
     slots = min(settings.max_runs, settings.shared_cores // settings.cores_per_run)
     waits = [services.runs.get(ANN, run_id).queue.seconds for run_id in ids[1:]]
     assert waits == [60.0 * (place // slots) for place in range(3)]
@@ -278,9 +278,9 @@ def test_waiting_time_minds_the_limit_of_the_owner(services):
     other = submit(services, BEN, example=True)
     store, start = services.database, datetime.now(UTC)
     store.queue.claim(host="h", now=start, lease=timedelta(seconds=30))
-    store.runs.transition(runs[0].id, State.RUNNING, attempt=1, now=start)
+    store.runs.start(runs[0].id, 1, now=start)
     end = start + timedelta(seconds=60)
-    store.runs.transition(runs[0].id, State.COMPLETE, attempt=1, now=end)
+    store.runs.end(runs[0].id, 1, State.COMPLETE, now=end)
     limits = {"max_runs": 4, "cores": 8, "run_cores": 1, "max_runs_per_owner": 1}
     waits = [placed(services, run, **limits).seconds for run in [*runs[1:], other]]
     assert waits == [0.0, 60.0, 0.0]

@@ -89,8 +89,8 @@ def test_time_left_is_judged_by_earlier_runs(services, scenes):
     store = services.database.runs
     first = scenes.starting()
     now = datetime.now(UTC)
-    store.transition(first.id, State.RUNNING, attempt=1, now=now - timedelta(seconds=100))
-    store.transition(first.id, State.COMPLETE, attempt=1, now=now)
+    store.start(first.id, 1, now=now - timedelta(seconds=100))
+    store.end(first.id, 1, State.COMPLETE, now=now)
     run = scenes.running()
     assert 90 < services.views.run(ANN, run.id).left <= 100
     assert services.views.board(ANN, RunFilter()).left.keys() == {run.id}

@@ -77,7 +77,7 @@ def settings(settings):
 
 @pytest.fixture
 def desk(settings, monkeypatch):
-    monkeypatch.setattr(single_flight, "MOMENT", 0.0)
+    monkeypatch.setattr(single_flight, "CACHE_SECONDS", 0.0)
     services = build(settings)
     services.database.create_indexes()
     yield SimpleNamespace(services=services, settings=settings, app=app_of(services, settings))

@@ -128,20 +128,21 @@ def test_arguments_leave_out_what_a_workflow_does_not_declare(folder, tmp_path):
     assert "conda" not in " ".join(execution.arguments(order(made, digest), folder))
 
 
-def test_doctor_tells_a_way_that_is_not_installed(tmp_path, monkeypatch):
+def test_doctor_method_that_is_not_installed_fails(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     services = build(settings(tmp_path, "apptainer"))
-    found = {one.subject: one for one in doctor.examine(services)}["Software"]
+    finding = {one.subject: one for one in doctor.examine(services)}["Software"]
     services.close()
-    assert not found.good
-    assert found.words == "RUNDESK_SOFTWARE names apptainer, which is not installed"
+    assert (finding.good, finding.text.code) == (False, "unmet_requirement")
+    assert finding.words == "RUNDESK_SOFTWARE names apptainer, which this host does not have."
 
 
-def test_doctor_tells_what_installs_software(tmp_path, conda):
+def test_doctor_names_the_methods_that_install_software(tmp_path, conda):
     services = build(settings(tmp_path, "conda"))
-    found = {one.subject: one for one in doctor.examine(services)}["Software"]
+    finding = {one.subject: one for one in doctor.examine(services)}["Software"]
     services.close()
-    assert (found.good, found.words) == (True, "installed by Snakemake with conda")
+    assert finding.good
+    assert finding.words == "Snakemake installs the software of workflows with conda."
 
 
 def test_setting_names_only_what_is_known():

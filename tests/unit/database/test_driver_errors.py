@@ -1,25 +1,25 @@
-"""What stores raise when MongoDB does not answer."""
+"""The errors that stores raise when MongoDB is unavailable."""
 
 from __future__ import annotations
 
 import pytest
 from pymongo.errors import DuplicateKeyError, NetworkTimeout, WriteConcernError
 
-from services.database.driver_errors import guarded
+from services.database.driver_errors import translate_method_errors
 from services.errors import DatabaseUnavailable
 
 
-@guarded
+@translate_method_errors
 class Store:
-    """Fails as it is told to, at once and after the first of several."""
+    """Raises `error`: at once, or after the first item."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def one(self):
+    def get(self):
         raise self._error
 
-    def several(self):
+    def items(self):
         yield 1
         raise self._error
 
@@ -28,24 +28,24 @@ class Store:
     "error",
     [
         NetworkTimeout("timed out"),
-        WriteConcernError("Replication is being shut down", 91),  # as a mongod says that ends
+        WriteConcernError("Replication is being shut down", 91),  # as sent by a mongod that stops
     ],
 )
-def test_no_answer_is_told_in_our_words(error):
+def test_unavailable_server_raises_database_unavailable(error):
     with pytest.raises(DatabaseUnavailable):
-        Store(error).one()
+        Store(error).get()
 
 
-def test_no_answer_is_told_also_to_who_asks_for_more():
-    found = Store(NetworkTimeout("timed out")).several()
-    assert next(found) == 1
+def test_unavailable_server_raises_database_unavailable_during_iteration():
+    items = Store(NetworkTimeout("timed out")).items()
+    assert next(items) == 1
     with pytest.raises(DatabaseUnavailable):
-        next(found)
+        next(items)
 
 
-def test_what_mongodb_answered_stays_as_it_is():
+def test_other_errors_of_the_driver_are_not_translated():
     store = Store(DuplicateKeyError("there"))
     with pytest.raises(DuplicateKeyError):
-        store.one()
+        store.get()
     with pytest.raises(DuplicateKeyError):
-        list(store.several())
+        list(store.items())

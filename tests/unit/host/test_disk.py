@@ -1,4 +1,4 @@
-"""A full disk is told as what it is."""
+"""A full disk is recognized in errors of files and of folders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GONE = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def of_folder(error: OSError) -> shutil.Error:
-    """What copying a folder raises when one of its files cannot be copied."""
+    """The error that copying a folder raises when one of its files cannot be copied."""
     return shutil.Error([("from/a", "to/a", str(error))])
 
 

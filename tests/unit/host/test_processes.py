@@ -1,4 +1,4 @@
-"""Real processes, ended for certain and never confused."""
+"""Real processes are identified and ended reliably."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def test_identity_is_alive_until_the_process_ends(child):
     identity = identity_of(child.pid)
     assert identity.alive
     child.kill()
-    until(lambda: not identity.alive)  # a zombie: nobody waited for it yet
+    until(lambda: not identity.alive)  # a zombie, because it was not waited for
     assert os.path.exists(f"/proc/{child.pid}")  # noqa: PTH110
 
 
-def test_identity_of_a_stranger_with_the_same_number_is_not_alive(child):
+def test_identity_of_another_process_with_the_same_pid_is_not_alive(child):
     identity = identity_of(child.pid)
     assert not replace(identity, start=identity.start - 1).alive
     assert not replace(identity, boot="another").alive
@@ -57,7 +57,7 @@ def test_identity_survives_writing_and_reading():
         assert Identity.mine().alive
 
 
-def test_signal_never_reaches_a_stranger_with_the_same_number(child):
+def test_send_does_not_signal_another_process_with_the_same_pid(child):
     known = named(child.pid)
     processes.send(replace(known, start=known.start - 1), signal.SIGKILL)
     assert child.poll() is None
@@ -65,7 +65,7 @@ def test_signal_never_reaches_a_stranger_with_the_same_number(child):
     assert child.wait(10) == -signal.SIGKILL
 
 
-def test_everything_with_the_tag_is_ended_wherever_it_went():
+def test_end_kills_all_tagged_processes_in_any_session():
     tag = {**os.environ, processes.TAG: "run-of-this-test:2"}
     shell = subprocess.Popen(["bash", "-c", ESCAPE], env=tag, start_new_session=True)
     until(lambda: len(processes.tagged("run-of-this-test", 2)) >= 5)
@@ -77,19 +77,19 @@ def test_everything_with_the_tag_is_ended_wherever_it_went():
     assert shell.wait(10) == -signal.SIGKILL
 
 
-def test_end_gives_up_after_its_patience(child):
-    stranger = Process(child.pid, 0)
-    assert not processes.end(lambda: [stranger], patience=0.1)
+def test_end_returns_false_after_its_timeout(child):
+    other = Process(child.pid, 0)
+    assert not processes.end(lambda: [other], patience=0.1)
     assert child.poll() is None
 
 
-def test_holding_finds_who_has_a_file_open(tmp_path):
+def test_holding_returns_the_processes_that_have_a_file_open(tmp_path):
     path = tmp_path / "lock"
     path.touch()
     code = f"import time; file = open({str(path)!r}); time.sleep(60)"
     holder = subprocess.Popen([sys.executable, "-c", code])
-    found = until(lambda: processes.holding(path))
-    assert [process.pid for process in found] == [holder.pid]
+    holders = until(lambda: processes.holding(path))
+    assert [process.pid for process in holders] == [holder.pid]
     assert processes.end(lambda: processes.holding(path), patience=10)
     assert holder.wait(10) == -signal.SIGKILL
 
@@ -103,13 +103,13 @@ def test_descendants_include_grandchildren():
     shell.wait(10)
 
 
-def test_kills_for_want_of_memory_are_those_of_the_kernel():
+def test_out_of_memory_kills_returns_the_counter_of_the_kernel():
     with open("/proc/vmstat") as file:  # noqa: PTH123
-        told = dict(line.split() for line in file)
-    assert processes.out_of_memory_kills() == int(told.get("oom_kill", 0))
+        counters = dict(line.split() for line in file)
+    assert processes.out_of_memory_kills() == int(counters.get("oom_kill", 0))
 
 
-def test_childless_only_when_every_child_was_collected():
+def test_childless_is_true_only_when_every_child_was_reaped():
     script = (
         "import os; from services.host.processes import childless; "
         "assert childless(); read, write = os.pipe(); child = os.fork(); "
