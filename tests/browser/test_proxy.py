@@ -1,4 +1,4 @@
-"""The nginx configuration of docs/guide/reverse-proxy.md: TLS, sign-in, sub-path, uploads, events."""
+"""The nginx configuration of docs/guide/reverse-proxy.md: TLS, sign-in, uploads, events."""
 
 from __future__ import annotations
 
