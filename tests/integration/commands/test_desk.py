@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli import main
-from commands.serving import answers
+from commands.serving import responds
 from services.settings import HERE
 from tests.helpers.waiting import PATIENCE, free_port, until
 
@@ -92,8 +92,8 @@ def test_up_starts_everything_and_stops_everything(environ, tmp_path):
     try:
         until(lambda: "Rundesk is ready." in console.read_text() or desk.poll() is not None)
         assert desk.poll() is None, console.read_text()
-        assert answers(f"http://127.0.0.1:{environ['RUNDESK_API_PORT']}/healthz")
-        assert answers(f"http://127.0.0.1:{environ['RUNDESK_PORTAL_PORT']}/_stcore/health")
+        assert responds(f"http://127.0.0.1:{environ['RUNDESK_API_PORT']}/healthz")
+        assert responds(f"http://127.0.0.1:{environ['RUNDESK_PORTAL_PORT']}/_stcore/health")
         assert (Path(environ["RUNDESK_DATA"]) / "db" / "mongod.log").exists()
         family = psutil.Process(desk.pid).children(recursive=True)
         assert len(family) > 4
