@@ -1,4 +1,4 @@
-"""A plan before there is a run: which rules, how many jobs, and why there is none."""
+"""Previews: the rules and their jobs, or why there is no plan."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_validate_fills_in_defaults(services, workflow):
         ("rule all\n    input: 1\n", "line "),
     ],
 )
-def test_what_cannot_be_planned_is_told_in_a_sentence(services, workflow, snakefile, words):
+def test_preview_without_plan_has_a_sentence(services, workflow, snakefile, words):
     found = plan(services, workflow("wrong", **{"workflow/Snakefile": snakefile}))
     assert found.rules == []
     (problem,) = found.problems
@@ -120,7 +120,7 @@ def test_snakefile_that_never_ends_is_ended_with_all_it_started(settings, servic
     name = workflow("endless", **{"workflow/Snakefile": endless})
     short = Previews(settings, services.files, Catalogue(settings), patience=4.0)
     found = short.preview(ANN, RunRequest(workflow=name, example=True))
-    assert found.problems == ["Snakemake made no plan within 4 seconds."]
+    assert found.problems == ["Snakemake did not finish planning within 4 seconds."]
     assert not [p for p in psutil.process_iter(["cmdline"]) if "48151" in (p.info["cmdline"] or ())]
     assert left_behind(settings) == []
 

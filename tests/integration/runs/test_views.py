@@ -44,7 +44,7 @@ def test_run_and_board_are_what_the_single_calls_return(services, scenes):
 
 def test_many_sessions_cost_one_look(services, scenes):
     run, runs = scenes.running(), Counted(services.runs)
-    views = Views(services.database, runs)
+    views = Views(services.database, runs, services.installation)
     for _ in range(50):
         views.run(ANN, run.id)
         views.board(ANN, RunFilter())

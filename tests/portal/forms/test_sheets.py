@@ -106,7 +106,7 @@ def test_table_file_fills_the_table_and_can_be_undone(form, services, actor):
         {"sample": "<b>b</b>", "fastq_1": "a_R1.fastq"},
     ]
     assert problems(session) == [
-        "Row 1, depth: This must be a whole number.",
+        "Row 1, depth: Must be an integer.",
         "Row 2, Sample: Use letters, digits, - and _ only.",
     ]
     session = read(session, services, actor, RIGHT)
@@ -121,9 +121,9 @@ def test_what_is_lost_of_a_table_file_is_told_and_a_broken_one_changes_nothing(
 ):
     session = read(form, services, actor, "Sample,First reads,Depth\na,a_R1.fastq,=1+1\n")
     assert rows(session) == [{"sample": "a", "fastq_1": "a_R1.fastq"}]
-    assert "C2: This cell holds a formula: =1+1" in session.warning[0].value.replace("\\", "")
+    assert "C2: The cell contains a formula: =1+1" in session.warning[0].value.replace("\\", "")
     session = read(session, services, actor, "nothing\tof\tthis\n", "other.tsv")
-    assert "No row of this sheet names the columns" in session.warning[0].value.replace("\\", "")
+    assert "no row names the columns" in session.warning[0].value.replace("\\", "")
     assert rows(session) == [{"sample": "a", "fastq_1": "a_R1.fastq"}]
 
 
