@@ -41,7 +41,7 @@ def target(whole: Schema, reference: str) -> Schema | None:
 def inlined(part: Any, whole: Schema) -> Any:
     """Return a part of a schema in which each reference is replaced by what it points to.
 
-    A reference that leads back to itself stays: it is valid, but has no end that a form could draw.
+    A reference to itself stays: a recursive schema is valid but cannot be expanded.
     Raises BadReference when a reference points to nothing, or when the result has too many parts.
     """
     return _inlined(part, whole, (), count(1))

@@ -27,7 +27,7 @@ def converted(cell: Cell, schema: Mapping[str, Any]) -> Any:
     The check reports such text later.
     """
     words = text(cell)
-    for kind in kinds(schema):
+    for kind in column_types(schema):
         if kind == "integer" and INTEGER.fullmatch(words):
             return int(words.partition(".")[0])
         if kind == "number" and NUMBER.fullmatch(words):
@@ -46,7 +46,7 @@ def record(cells: Mapping[str, str], properties: Mapping[str, Mapping[str, Any]]
     }
 
 
-def kinds(schema: Mapping[str, Any]) -> list[str]:
+def column_types(schema: Mapping[str, Any]) -> list[str]:
     """Return the types of a column; those that text must be converted to come first."""
     given = schema.get("type") or [_kind(value) for value in schema.get("enum", ["text"])]
     names = [given] if isinstance(given, str) else [str(kind) for kind in given]

@@ -147,7 +147,10 @@ def test_chosen_files_are_paired_and_those_left_over_told(form, files, services,
         {"sample": "a", "fastq_1": "a_R1.fastq", "fastq_2": "a_R2.fastq"},
         {"sample": "b", "fastq_1": "b.fastq"},
     ]
-    assert "late_R2.fastq has no first mate" in session.warning[0].value.replace("\\", "")
+    assert (
+        "late_R2.fastq was left out: the file with the first reads is missing."
+        in session.warning[0].value.replace("\\", "")
+    )
 
 
 def test_files_of_the_same_name_are_told_apart(portal, files, services, actor, scenes):

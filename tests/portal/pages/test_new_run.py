@@ -129,7 +129,7 @@ def test_errors_stand_beside_their_fields_and_nothing_is_lost(portal, scenes):
     assert "2 things to mend" in session.error[0].value
     assert session.error[0].value.endswith(": Table\\, Label.")
     table, label = problems(session)
-    assert "must match" in label
+    assert "Does not have the required format." in label
     assert "Required." in table
     assert session.text_input(key="field-label").value == "NOT LOWER"
     assert session.number_input(key="field-count").value == 7
@@ -296,7 +296,7 @@ def test_error_inside_a_nested_object_stands_beside_its_field(portal, scenes):
     session.button(key="start").click().run()
     assert runs(scenes) == []
     (problem,) = problems(session)
-    assert "must match" in problem
+    assert "Does not have the required format." in problem
     assert session.error[0].value.replace("\\", "").endswith(": Letters.")
     session.text_input(key="field-trim.letters").set_value("ACG").run()
     assert problems(session) == []

@@ -326,4 +326,5 @@ def test_waiting_run_says_what_holds_it_up(portal, scenes):
     while scenes.services.database.queue.usage(host="host").runs < 4:
         scenes.starting()
     session = portal("run", id=scenes.waiting().id)
-    assert any("4 of 4 runs are at work" in text for text in texts(session)), texts(session)
+    shown = [text.replace("\\", "") for text in texts(session)]
+    assert any("Run limit reached (4 running runs)." in text for text in shown), shown
