@@ -130,9 +130,9 @@ class Runs:
         run = self._store.get(run_id, owner)
         return self._queue.with_positions([run])[0] if run else None
 
-    def list(self, actor: Actor, wanted: RunFilter) -> Page[Run]:
+    def list(self, actor: Actor, selection: RunFilter) -> Page[Run]:
         """Return a page of the runs that a filter selects, newest first."""
-        page = self._store.page(wanted, scope(actor))
+        page = self._store.page(selection, scope(actor))
         return Page(items=self._queue.with_positions(page.items), next=page.next)
 
     def counts(self, actor: Actor) -> dict[State, int]:

@@ -24,11 +24,11 @@ def commands(settings: Settings, run: Run) -> str:
         return ""
     if not rundir.config.exists():
         return ""
-    words = [
+    command = [
         "snakemake",
         *("--snakefile", shlex.quote(str(file))),
         *("--directory", FOLDER),
         *("--configfile", f"{FOLDER}/{rundir.config.name}"),
         *("--cores", str(run.cores)),
     ]
-    return f"mkdir {FOLDER}\ncp -r {' '.join(existing)} {FOLDER}/\n{' '.join(words)}\n"
+    return f"mkdir {FOLDER}\ncp -r {' '.join(existing)} {FOLDER}/\n{' '.join(command)}\n"

@@ -56,25 +56,25 @@ class Views:
         """Drop shared answers, because runs were changed."""
         self._shared.forget()
 
-    def board(self, actor: Actor, wanted: RunFilter) -> Board:
+    def board(self, actor: Actor, selection: RunFilter) -> Board:
         """Return a page of the list of runs, newest first."""
-        key = ("board", scope(actor), wanted.model_dump_json())
-        return self._shared.get(key, lambda: self._board(actor, wanted))
+        key = ("board", scope(actor), selection.model_dump_json())
+        return self._shared.get(key, lambda: self._board(actor, selection))
 
     def run(self, actor: Actor, run_id: str) -> RunView:
         """Return a run with its steps. Raises NotFound."""
         key = ("run", scope(actor), run_id)
         return self._shared.get(key, lambda: self._run(actor, run_id))
 
-    def jobs(self, actor: Actor, run_id: str, wanted: JobFilter) -> JobsView:
+    def jobs(self, actor: Actor, run_id: str, selection: JobFilter) -> JobsView:
         """Return some jobs of a run. Raises NotFound."""
         attempt = self.run(actor, run_id).run.attempts
         number = attempt[-1].number if attempt else 0
-        key = ("jobs", run_id, number, wanted.model_dump_json())
-        return self._shared.get(key, lambda: self._read_jobs(run_id, number, wanted))
+        key = ("jobs", run_id, number, selection.model_dump_json())
+        return self._shared.get(key, lambda: self._read_jobs(run_id, number, selection))
 
-    def _board(self, actor: Actor, wanted: RunFilter) -> Board:
-        page = self._runs.list(actor, wanted)
+    def _board(self, actor: Actor, selection: RunFilter) -> Board:
+        page = self._runs.list(actor, selection)
         now = datetime.now(UTC)
         left = {
             run.id: seconds for run in page.items if (seconds := self._left(run, now)) is not None
@@ -89,8 +89,8 @@ class Views:
         graph = graph_of(run, plan, self._jobs.count(run_id, plan.attempt))
         return RunView(run, graph, self._left(run, datetime.now(UTC)))
 
-    def _read_jobs(self, run_id: str, attempt: int, wanted: JobFilter) -> JobsView:
-        return JobsView(*self._jobs.page(run_id, attempt, wanted))
+    def _read_jobs(self, run_id: str, attempt: int, selection: JobFilter) -> JobsView:
+        return JobsView(*self._jobs.page(run_id, attempt, selection))
 
     def _left(self, run: Run, now: datetime) -> float | None:
         """Return the estimated seconds until a live run finishes, from earlier runs."""

@@ -91,7 +91,7 @@ def takes_fastq(column: Mapping[str, Any]) -> bool:
 def _split(name: str) -> tuple[str, str, str, str] | None:
     """Return sample, lane, style of the mark, and mate ("1", "2", "") of the name of a file.
 
-    None for a name that is not one of a FASTQ file.
+    None when the file is not FASTQ by its name.
     """
     stem, count = FASTQ.subn("", short_name(name))
     if not count:

@@ -124,7 +124,7 @@ def test_submit_same_key_with_another_body_is_a_conflict(services):
 
 
 @pytest.mark.parametrize("key", ["", "a b", "ü", "x" * 201])
-def test_submit_a_key_that_is_none_is_refused(services, key):
+def test_submit_invalid_key_is_refused(services, key):
     assert set(refused(services, example=True, key=key)) == {"header.Idempotency-Key"}
 
 
@@ -138,7 +138,7 @@ def test_submit_broken_workflow_says_why(services):
     assert "There is no workflow/Snakefile" in found["workflow"].hint
 
 
-def test_submit_every_problem_is_told_and_nothing_is_stored(services):
+def test_submit_every_problem_is_listed_and_nothing_is_stored(services):
     found = refused(services, params={"depth": 0, "dept": 1})
     assert set(found) == {"params.reads", "params.depth", "params.dept"}
 
@@ -149,7 +149,7 @@ def test_submit_neither_or_both_of_params_and_example_is_refused(services):
 
 
 @pytest.mark.parametrize("value", ["0" * 24, "x", "../../secret", ""])
-def test_submit_no_such_file_is_refused(services, value):
+def test_submit_unknown_file_is_refused(services, value):
     found = refused(services, params={"reads": [value]})
     assert found["params.reads.0"].message == "File not found."
 
@@ -159,7 +159,7 @@ def test_submit_file_of_another_user_is_refused(services):
     assert found["params.reads.0"].message == "File not found."
 
 
-def test_submit_file_of_another_kind_is_refused(services):
+def test_submit_file_with_a_wrong_name_is_refused(services):
     found = refused(services, params={"reads": [put(services, ANN, "a.fasta").id]})
     problem = found["params.reads.0"]
     assert problem.code == "wrong_kind_of_file"
@@ -199,7 +199,7 @@ def test_cancel_of_a_live_run_asks_it_to_stop(services):
 
 
 class Meanwhile:
-    """A store to which something happens between the look at a run and the change of it."""
+    """A store in which events happen between reading a run and changing it."""
 
     def __init__(self, store, *events):
         self._store, self._events = store, list(events)
@@ -213,7 +213,7 @@ class Meanwhile:
         return self._store.transition(*args, **named)
 
 
-def test_cancel_of_a_run_that_goes_to_and_fro_is_never_refused(services):
+def test_cancel_run_that_changes_its_state_meanwhile_succeeds(services):
     run, now = submit(services, example=True), datetime.now(UTC)
     store, queue = services.database.runs, services.database.queue
 
@@ -290,7 +290,7 @@ def test_waiting_time_minds_the_limit_of_the_owner(services):
     assert waits == [0.0, 60.0, 0.0]
 
 
-def test_submit_before_others_is_for_administrators(services):
+def test_submit_priority_above_0_is_for_administrators(services):
     with pytest.raises(Forbidden) as caught:
         submit(services, example=True, priority=1)
     assert caught.value.field == "priority"

@@ -1,4 +1,4 @@
-"""Sample sheets of submissions: from rows, or a registered sheet, to what the workflow reads."""
+"""Sample sheets of submissions, from rows or a registered sheet to the table of the workflow."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_submit_problem_of_a_cell_has_code_and_args_of_its_issue(services):
     assert (args["name"], args["row"], args["column"]) == ("none.fastq", 1, "First reads")
 
 
-def test_other_kinds_of_values_are_refused(services):
+def test_submit_wrong_types_of_values_are_refused(services):
     assert set(refused(services, [])) == {"params.samples"}
     assert set(refused(services, 7)) == {"params.samples"}
     assert set(refused(services, ["x"])) == {"params.samples.0"}

@@ -123,7 +123,7 @@ def test_same_table_as_text_gives_the_same(delimiter):
     assert found == sheets.read(book(*TABLE), INFORMATION)
 
 
-def test_delimiter_is_the_one_by_which_the_header_is_known():
+def test_read_delimiter_is_recognized_by_the_header():
     data = b"sample\tfastq_1\na,b,c,d\tx.fastq.gz\n"
     assert sheets.read(data, READS).records == [{"sample": "a,b,c,d", "fastq_1": "x.fastq.gz"}]
 
@@ -155,7 +155,7 @@ def test_read_invalid_number_stays_text_and_is_an_issue():
 @pytest.mark.parametrize(
     "header", ["FASTQ 1", "\uff46\uff41\uff53\uff54\uff51\uff3f\uff11", " fastq-1 ", "Fastq_1"]
 )
-def test_header_is_known_however_it_is_written(header):
+def test_read_header_is_recognized_in_other_spellings(header):
     assert sheets.read(text(["sample", header], ["a", "a.fastq.gz"]), READS).ok
 
 
@@ -237,7 +237,7 @@ def test_too_many_columns_are_refused_at_once():
 
 
 def swapped(workbook: bytes, data: str) -> bytes:
-    """A workbook with other cells, which no program would write."""
+    """A workbook whose cells are replaced by data that no program writes."""
     changed = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(workbook)) as old, zipfile.ZipFile(changed, "w", 8) as new:
         for part in old.namelist():
@@ -249,7 +249,7 @@ def swapped(workbook: bytes, data: str) -> bytes:
     return changed.getvalue()
 
 
-def test_bombs_and_giants_are_refused_by_what_they_announce():
+def test_read_oversized_files_are_refused():
     bomb = swapped(book(["sample"]), " " * 40_000_000)
     assert len(bomb) < 100_000
     assert "larger than 32 MiB" in refused(bomb).message
@@ -262,7 +262,7 @@ def test_bombs_and_giants_are_refused_by_what_they_announce():
     assert "Line 2" in refused(b"sample,fastq_1\n" + b"a," * 1_000_000).message
 
 
-def test_rows_far_down_in_a_workbook_cost_nothing():
+def test_read_workbook_with_a_distant_cell_ignores_it():
     made = openpyxl.Workbook()
     for cell, value in {"A1": "sample", "B1": "fastq_1", "A2": "a", "B2": "a.fastq.gz"}.items():
         made.active[cell] = value
@@ -272,7 +272,7 @@ def test_rows_far_down_in_a_workbook_cost_nothing():
     assert len(sheets.read(file.getvalue(), READS).records) == 1
 
 
-def test_hidden_sheets_of_a_workbook_are_passed_over():
+def test_read_hidden_sheets_of_a_workbook_are_skipped():
     data = book(["sample", "fastq_1"], ["a", "a.fastq.gz"], hidden=["sample", "lists"])
     assert sheets.read(data, READS).records == [{"sample": "a", "fastq_1": "a.fastq.gz"}]
 
@@ -308,7 +308,7 @@ def test_check_many_issues_lists_only_the_first():
 
 
 @pytest.mark.parametrize(("delimiter", "name"), [("\t", "s.tsv"), (",", "s.csv")])
-def test_what_is_written_is_read_again(tmp_path, delimiter, name):
+def test_write_then_read_gives_the_same_records(tmp_path, delimiter, name):
     rows = [
         {"id": 'q"u,o\tte', "file": "a.mzML", "condition": 3, "blank": True},
         {"id": "<b>", "file": "b.mzML", "extra": "x"},
