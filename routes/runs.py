@@ -28,7 +28,7 @@ from services.models import (
     RunRequest,
     Validated,
 )
-from services.runs.events import Event, news
+from services.runs.events import Event, new_events
 
 runs = Blueprint("runs", __name__, url_prefix="/api/v1/runs")
 
@@ -234,7 +234,7 @@ def get_events(actor: Actor, run_id: RunId, headers: EventHeaders) -> Response:
 
     def look(seen: str) -> tuple[Run, list[Event]]:
         found = views.run(current_actor(), run_id)
-        return found.run, list(news(found.run, found.graph, seen))
+        return found.run, list(new_events(found.run, found.graph, seen))
 
     run = desk().runs.get(actor, run_id)
     if run.state.final and headers.seen and not look(headers.seen)[1]:
@@ -273,7 +273,7 @@ def run_again(actor: Actor, run_id: RunId, headers: SubmitHeaders) -> Run:
 
     A new run with the parameters, files, name and tags of that one, and the workflow as it is now.
     """
-    return desk().runs.again(actor, run_id, idempotency_key=headers.idempotency_key)
+    return desk().runs.resubmit(actor, run_id, idempotency_key=headers.idempotency_key)
 
 
 @runs.post("/<run_id>/resume")

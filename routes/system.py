@@ -60,14 +60,14 @@ def get_queue(actor: Actor) -> Line:
 
     The place of a run in it is in the run.
     """
-    return desk().runs.queue(actor)
+    return desk().installation.queue(actor)
 
 
 @system.get("/api/v1/limits")
 @operation(example=examples.LIMITS)
 def get_limits(actor: Actor) -> Limits:
     """Get what this desk takes at most."""
-    return desk().runs.limits(actor)
+    return desk().installation.limits(actor)
 
 
 @system.get("/api/v1/statistics")
@@ -77,4 +77,4 @@ def get_statistics(actor: Actor) -> Statistics:
 
     Of those that the asker may see.
     """
-    return desk().runs.statistics(actor)
+    return desk().installation.statistics(actor)

@@ -22,7 +22,9 @@ from services.results.crates import Crates
 from services.results.reports import Reports
 from services.results.service import Results
 from services.runs import Runs
+from services.runs.installation import Installation
 from services.runs.previews import Previews
+from services.runs.queue_position import Queue
 from services.runs.samplesheets import SampleSheets
 from services.runs.views import Views
 from services.search.databases import Databases
@@ -45,6 +47,7 @@ class Services:
     additions: Additions
     sheets: SampleSheets
     runs: Runs
+    installation: Installation
     previews: Previews
     views: Views
     results: Results
@@ -70,7 +73,9 @@ def build(settings: Settings, *, patience: float = OPERATION_TIMEOUT_S) -> Servi
     files = Files(settings, database)
     fetcher, inbox = Fetcher(settings.import_hosts), Inbox(settings)
     workflows = Catalogue(settings)
-    runs = Runs(settings, database, files, workflows)
+    queue = Queue(settings, database)
+    runs = Runs(settings, database, files, workflows, queue)
+    installation = Installation(settings, database, queue)
     results = Results(settings, database)
     tokens = Tokens(database)
     databases = Databases(settings, database, files, workflows)
@@ -86,8 +91,9 @@ def build(settings: Settings, *, patience: float = OPERATION_TIMEOUT_S) -> Servi
         additions=Additions(settings, files, workflows),
         sheets=SampleSheets(files, workflows, fetcher),
         runs=runs,
+        installation=installation,
         previews=Previews(settings, files, workflows),
-        views=Views(database, runs),
+        views=Views(database, runs, installation),
         results=results,
         crates=Crates(settings, database, runs, results),
         reports=Reports(settings, runs),

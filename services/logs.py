@@ -1,4 +1,4 @@
-"""Log files, which may be long: their last lines, and lines that hold given words."""
+"""Reads log files, which may be long: their last lines, and lines that contain given words."""
 
 from __future__ import annotations
 
@@ -6,46 +6,51 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-MOST = 500  # lines that are returned
-LONGEST = 2000  # bytes of a line that are returned
+MAX_MATCHES = 500  # lines
+MAX_LINE_BYTES = 2000  # returned of a line
 
 
 @dataclass(frozen=True)
 class Match:
-    """A line of a log in which the words were found."""
+    """A line of a log that contains the words."""
 
     number: int  # from 1
     text: str
 
 
 @dataclass(frozen=True)
-class Found:
-    """Where words were found: the last lines of those that hold them, and how many there are."""
+class Matches:
+    """The last lines that contain the words, and the number of all of them."""
 
     lines: Sequence[Match]
     total: int
 
 
-def search(path: Path, words: str, most: int = MOST) -> Found:
-    """The lines of a text file that hold `words` as they stand, in capitals or not.
+def search(path: Path, words: str, limit: int = MAX_MATCHES) -> Matches:
+    """Find the lines of a text file that contain the text `words`, ignoring case.
 
-    Reads the file line by line; what is no UTF-8 is replaced.
+    Reads the file line by line; bytes that are not UTF-8 are replaced.
     """
-    wanted = words.casefold()
+    folded = words.casefold()
     lines: list[Match] = []
     total = 0
     with path.open("rb") as file:
         for number, raw in enumerate(file, 1):
-            if wanted in raw.decode("utf-8", "replace").casefold():
+            if folded in raw.decode("utf-8", "replace").casefold():
                 total += 1
-                lines.append(Match(number, raw[:LONGEST].decode("utf-8", "replace").rstrip()))
-                if len(lines) >= 2 * most:
-                    del lines[:-most]
-    return Found(lines[-most:], total)
+                lines.append(
+                    Match(number, raw[:MAX_LINE_BYTES].decode("utf-8", "replace").rstrip())
+                )
+                if len(lines) >= 2 * limit:
+                    del lines[:-limit]
+    return Matches(lines[-limit:], total)
 
 
 def tail(path: Path, size: int = 65536) -> str:
-    """The last `size` bytes of a text file, from the start of a line; no UTF-8 is replaced."""
+    """Return the last `size` bytes of a text file, from the start of a line.
+
+    Bytes that are not UTF-8 are replaced.
+    """
     with path.open("rb") as file:
         start = max(0, file.seek(0, 2) - size)
         file.seek(start)

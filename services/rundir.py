@@ -1,4 +1,4 @@
-"""Names every file of a run directory, so that nobody spells a path twice."""
+"""The paths of all files of a run directory, each defined once."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def safe(name: str) -> str:
-    """A name for a file or folder of ours, of what people called something.
+    """Return a name that people gave as a safe name for a file or folder.
 
-    The ending stays, also where nothing else does: workflows tell formats by it.
+    The ending is kept even if nothing else is: workflows recognize formats by it.
     """
     stem, dot, ending = UNSAFE.sub("_", name).lstrip(".").partition(".")
     ending = ending.strip("._-")
@@ -21,43 +21,43 @@ def safe(name: str) -> str:
 
 @dataclass(frozen=True)
 class AttemptDir:
-    """What one execution of a run leaves behind."""
+    """The files of one execution of a run."""
 
     root: Path
 
     @property
     def lock(self) -> Path:
-        """Held (flock) from claim to final state: a free lock means that nobody is at work."""
+        """Locked (flock) from claim to final state; while it is free, no process is left."""
         return self.root / "lock"
 
     @property
     def exit(self) -> Path:
-        """How Snakemake ended; written once, whole, by the supervisor."""
+        """How Snakemake ended; the supervisor writes it once and atomically."""
         return self.root / "exit.json"
 
     @property
     def spool(self) -> Path:
-        """Records that the database did not take yet, one JSON object a line, in order."""
+        """Records that are not in the database yet, one JSON object per line, in order."""
         return self.root / "spool.jsonl"
 
     @property
     def errors(self) -> Path:
-        """Failed jobs and error texts as Snakemake told them, one JSON object a line."""
+        """Failed jobs and error texts that Snakemake reported, one JSON object per line."""
         return self.root / "errors.jsonl"
 
     @property
     def console(self) -> Path:
-        """What Snakemake printed, both streams."""
+        """Snakemake's output, both streams."""
         return self.root / "console.log"
 
     @property
     def diary(self) -> Path:
-        """What the supervisor did and met."""
+        """The log of the supervisor."""
         return self.root / "supervisor.log"
 
     @property
     def stopping(self) -> Path:
-        """There from the moment the desk ends the attempt: jobs that end then did not fail."""
+        """Exists as soon as Rundesk stops the attempt: jobs that end after that did not fail."""
         return self.root / "stopping"
 
 
@@ -77,7 +77,7 @@ class RunDir:
 
     @property
     def names(self) -> Path:
-        """What the files in `inputs` are called by their owner: {path in the run: name}."""
+        """The owner's names of the files in `inputs`: {path in the run: name}."""
         return self.inputs / "names.json"
 
     @property
@@ -94,17 +94,17 @@ class RunDir:
 
     @property
     def manifest(self) -> Path:
-        """What was published; its presence and the state COMPLETE make results visible."""
+        """The list of published results, visible once it exists and the run is COMPLETE."""
         return self.desk / "manifest.json"
 
     @property
     def software(self) -> Path:
-        """Versions of the packages that took part: {name: version}."""
+        """Versions of the software used: {name: version}."""
         return self.desk / "software.json"
 
     @property
     def report(self) -> Path:
-        """Snakemake's own report, made when it is first asked for."""
+        """Snakemake's own report, created on the first request."""
         return self.desk / "report.html"
 
     def attempt(self, number: int) -> AttemptDir:

@@ -185,8 +185,10 @@ SHEET: dict[str, Any] = {
             "cell": "A4",
             "name": "sample",
             "index": 1,
-            "message": "“BSA-1” is in row 3 already.",
-            "hint": "“Sample” may occur only once.",
+            "code": "not_unique",
+            "message": "“BSA-1” is already in row 3.",
+            "hint": "The values of “Sample” must be unique.",
+            "args": {"value": "BSA-1", "first_row": 3, "columns": "“Sample”"},
             "severity": "error",
         }
     ],

@@ -110,7 +110,7 @@ def check_params(schema: Json, given: Json, attached: Container[str]) -> None:
         name = str(PurePosixPath(str(value.value)))
         if name in attached and value.pattern and not re.search(value.pattern, name):
             hint = f"Its name must match {value.pattern}"
-            field = f"workflow_params.{value.place}"
+            field = f"workflow_params.{value.dotted_path}"
             raise Invalid(f"{name} is not a file of this kind.", field=field, hint=hint)
 
 

@@ -37,7 +37,7 @@ ORIGIN = ".rundesk/source.json"  # of an added workflow: where it came from
 LINTED, LINT = re.compile(r"Lints for (.+?)(?: \(line| /|:)"), re.compile(r" {4}\* (.+)")
 ADMIN = "adds and removes workflows"
 LINTS = 5  # remarks of Snakemake's that are told
-NO_INPUT = ("MissingInputException", "This is needed")  # what a user would have given
+NO_INPUT = ("MissingInputException", ": Required.")  # what a user would have given
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The shapes everyone shares: frozen values, the same in the portal and in the API.
+"""The data models that services, portal and API share; all values are frozen.
 
 States are those of GA4GH WES 1.1, verbatim. Times are aware datetimes in UTC.
 """

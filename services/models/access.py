@@ -1,4 +1,4 @@
-"""Who asks, and by what right."""
+"""Users, tokens and sessions."""
 
 from __future__ import annotations
 
@@ -12,60 +12,60 @@ from services.models.base import Model
 
 
 class Scope(StrEnum):
-    """What a token allows; each allows what those before it do."""
+    """What a token allows. Each scope includes those before it."""
 
-    READ = "read"  # to look at what is its user's
-    SUBMIT = "submit"  # to upload, submit and change it too
-    ADMIN = "admin"  # everything, as an administrator
+    READ = "read"  # read what belongs to its user
+    SUBMIT = "submit"  # also upload, submit and change
+    ADMIN = "admin"  # everything an administrator may do
 
 
 class Actor(Model):
-    """Who asks. Every service call takes one."""
+    """The user on whose behalf a service is called, and the token that was sent."""
 
     id: str
     admin: bool = False
     token: Scope | None = Field(
-        None, description="What the token allows that was sent; null: the user in person"
+        None, description="Scope of the token that was sent; null: no token was sent"
     )
-    token_id: str | None = Field(None, description="Which token that was")
+    token_id: str | None = Field(None, description="Id of the token that was sent")
 
 
 TokenId = Annotated[
     str,
     Field(
         pattern=r"^[0-9a-f]{24}$",
-        description="Identifier of a token; not the secret",
+        description="Identifier of a token, which is not its secret",
         examples=["65f0c0ffee0123456789abd0"],
     ),
 ]
 
 
-def _whole(value: Any) -> Any:
-    """JSON knows no difference between 90 and 90.0."""
+def _as_integer(value: Any) -> Any:
+    """Return an integer for a float such as 90.0, because JSON does not distinguish the two."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class TokenRequest(Model):
-    """A token to be made."""
+    """A token to create."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(min_length=1, max_length=100, description="What it is for")
-    scope: Scope = Field(Scope.READ, description="What it allows")
-    days: Annotated[int, BeforeValidator(_whole)] = Field(
-        90, ge=1, le=3650, strict=True, description="How long it counts"
+    name: str = Field(min_length=1, max_length=100, description="Purpose of the token")
+    scope: Scope = Field(Scope.READ, description="What the token allows")
+    days: Annotated[int, BeforeValidator(_as_integer)] = Field(
+        90, ge=1, le=3650, strict=True, description="Lifetime in days"
     )
     owner: str | None = Field(
         None,
         min_length=1,
         max_length=200,
         pattern=r"^[^\x00-\x1f\x7f]+$",
-        description="For whom; for others than oneself only by an administrator",
+        description="Owner of the token; only administrators may name another user",
     )
 
 
 class Token(Model):
-    """A token, as it is kept: without the secret."""
+    """A token without its secret, which is not stored."""
 
     id: TokenId
     name: str
@@ -73,17 +73,17 @@ class Token(Model):
     scope: Scope
     created: datetime
     expires: datetime
-    used: datetime | None = Field(description="About when it was last used")
+    used: datetime | None = Field(description="Approximate time of last use; null: never used")
 
 
 class NewToken(Token):
-    """A token that was just made."""
+    """A new token with its secret."""
 
-    secret: str = Field(description="What to send; it is shown only now")
+    secret: str = Field(description="The secret to send; it is shown only once")
 
 
 class NewSession(Model):
-    """A browser was just signed in to the portal."""
+    """A new session of a browser in the portal."""
 
-    secret: str = Field(description="What its cookie holds")
+    secret: str = Field(description="Value of the session cookie")
     expires: datetime

@@ -1,4 +1,4 @@
-"""What all shapes have in common: they are frozen values."""
+"""The base classes of all models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Model(BaseModel):
 
 
 class Page(Model, Generic[T]):
-    """One page of a list, newest first. `next` is the token of the page after it, if any."""
+    """A page of a list, newest first. `next` is the token of the next page, if there is one."""
 
     items: list[T]
     next: str | None = None

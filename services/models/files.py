@@ -1,4 +1,4 @@
-"""Files, how they come here, and the databases made of them."""
+"""Files, uploads and imports, and the databases to search in."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ FileId = Annotated[
 
 
 class File(Model):
-    """A registered file. The name is for people and never used as a path."""
+    """A registered file. Its name is for people and is never used as a path."""
 
     id: FileId
     name: str
-    size: int = Field(description="bytes")
+    size: int = Field(description="Size in bytes")
     sha256: str
-    kind: str = Field(description="What its name says it is: fasta, fastq, table, … or other")
+    kind: str = Field(description="Kind of file by its name: fasta, fastq, table, … or other")
     owner: str
     created: datetime
 
@@ -43,17 +43,19 @@ UploadId = Annotated[
 
 
 class Upload(Model):
-    """A file on its way: it may arrive in pieces, and be resumed where it was cut."""
+    """A file that is being uploaded. It may be sent in parts and resumed after an interruption."""
 
     id: UploadId
     name: str
-    size: int = Field(description="bytes of the whole file")
-    offset: int = Field(description="bytes that have arrived")
-    metadata: str = Field(description="Upload-Metadata as it was sent")
+    size: int = Field(description="Size of the whole file in bytes")
+    offset: int = Field(description="Number of bytes received")
+    metadata: str = Field(description="The Upload-Metadata header as it was sent")
     owner: str
     created: datetime
-    expires: datetime = Field(description="When it is forgotten, unless more of it arrives")
-    file: FileId | None = Field(description="The registered file, once all has arrived")
+    expires: datetime = Field(description="Time at which it is deleted unless more data arrive")
+    file: FileId | None = Field(
+        description="Id of the registered file, once the upload is complete"
+    )
 
 
 ImportId = Annotated[
@@ -67,70 +69,76 @@ ImportId = Annotated[
 
 
 class ImportRequest(Model):
-    """A file that the desk is to fetch itself: `url` or `inbox`, not both."""
+    """A file that Rundesk is to import. Either `url` or `inbox` is required."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     url: str | None = Field(
-        None, min_length=1, max_length=4000, description="Address at a host that is allowed here"
+        None, min_length=1, max_length=4000, description="URL of the file at an allowed host"
     )
     inbox: str | None = Field(
         None, min_length=1, max_length=4000, description="Path of a file in the inbox"
     )
-    name: str = Field("", max_length=255, description="What to call it; empty: as it is called")
+    name: str = Field(
+        "", max_length=255, description="Name of the registered file; empty: its present name"
+    )
 
 
 class Import(Model):
-    """A file that the desk fetches itself, and how far that is."""
+    """A file that Rundesk imports, with its progress."""
 
     id: ImportId
     owner: str
-    url: str | None = Field(description="Where from; null: from the inbox")
-    inbox: str | None = Field(description="Path in the inbox; null: from an address")
+    url: str | None = Field(description="URL of the file; null: it is imported from the inbox")
+    inbox: str | None = Field(description="Path in the inbox; null: it is imported from a URL")
     name: str
     state: State = Field(
-        description="QUEUED, RUNNING, COMPLETE, EXECUTOR_ERROR (what was asked for cannot be had)"
-        " or SYSTEM_ERROR (the desk failed)"
+        description="QUEUED, RUNNING, COMPLETE, EXECUTOR_ERROR (the file cannot be imported)"
+        " or SYSTEM_ERROR (Rundesk or its host failed)"
     )
-    size: int | None = Field(description="bytes of the whole file, once known")
-    received: int = Field(description="bytes read so far")
+    size: int | None = Field(description="Size of the whole file in bytes, once it is known")
+    received: int = Field(description="Number of bytes received so far")
     attempts: int
     created: datetime
     started: datetime | None
     ended: datetime | None
-    error: str | None = Field(description="Why it came to nothing, in one sentence")
-    hint: str = Field("", description="What to do about it")
-    file: FileId | None = Field(description="The registered file, once it is there")
+    error: str | None = Field(description="Reason of a failure in one sentence")
+    hint: str = Field("", description="What to do next, where it is not obvious")
+    file: FileId | None = Field(
+        description="Id of the registered file, once the import is complete"
+    )
 
 
 class InboxFile(Model):
-    """A file on the server that may be registered where it lies."""
+    """A file on the server that can be registered without an upload."""
 
-    path: str = Field(description="Relative to the inbox, with / between folders")
-    size: int = Field(description="bytes")
+    path: str = Field(description="Path relative to the inbox, with / as separator")
+    size: int = Field(description="Size in bytes")
     modified: datetime
 
 
 class DatabaseIndex(Model):
-    """What was built of a database, kept for all searches."""
+    """An index of a database, kept for all searches."""
 
-    key: str = Field(description="Names it in the cache")
-    part: str = Field(description="sequences, or a table of their k-mers, which large ones get")
-    type: str = Field(description="What it was read as: protein or nucleotide")
+    key: str = Field(description="Key of the index in the cache")
+    part: str = Field(description="sequences, or for large databases also a table of their k-mers")
+    type: str = Field(description="Type of the sequences: protein or nucleotide")
     sequences: int
     letters: int
-    release: str = Field(description="Of MMseqs2")
-    size: int = Field(description="bytes")
+    release: str = Field(description="Release of MMseqs2")
+    size: int = Field(description="Size in bytes")
     built: datetime
 
 
 class SearchDatabase(Model):
-    """Something to search in by name."""
+    """A database to search in, with its indexes."""
 
     name: str
-    published: bool = Field(description="True: for everybody; false: a file of your own")
+    published: bool = Field(description="True: published for all users; false: a file of your own")
     file: str = Field(description="Name of the file")
-    size: int = Field(description="bytes of the file")
+    size: int = Field(description="Size of the file in bytes")
     sha256: str
-    created: datetime = Field(description="When it was published, or uploaded")
-    indexes: list[DatabaseIndex] = Field(description="Newest first; empty: nobody searched yet")
+    created: datetime = Field(description="Time of publication or upload")
+    indexes: list[DatabaseIndex] = Field(
+        description="Indexes, newest first; empty before the first search"
+    )

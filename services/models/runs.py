@@ -1,4 +1,4 @@
-"""Runs: how far they are, how they went, and why they failed."""
+"""Runs: their progress, attempts, history, and causes of failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.models.submissions import RunId, Submission
 
 
 class Progress(Model):
-    """Counters of the present attempt."""
+    """Job counters of the current attempt."""
 
     total: int = 0
     done: int = 0
@@ -25,29 +25,27 @@ class CauseKind(StrEnum):
     """Why a run did not complete."""
 
     RULE_FAILED = "RULE_FAILED"  # a job of the workflow failed
-    MISSING_OUTPUT = "MISSING_OUTPUT"  # a job ended well without making what it promised
-    WORKFLOW_INVALID = (
-        "WORKFLOW_INVALID"  # Snakemake could not read it, or found no way to the target
-    )
+    MISSING_OUTPUT = "MISSING_OUTPUT"  # a job succeeded without creating its outputs
+    WORKFLOW_INVALID = "WORKFLOW_INVALID"  # Snakemake cannot read it, or cannot plan its jobs
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
     DISK_FULL = "DISK_FULL"
     WALLTIME = "WALLTIME"
-    KILLED = "KILLED"  # ended by a signal that was not ours
+    KILLED = "KILLED"  # ended by a signal that Rundesk did not send
     HOST_LOST = "HOST_LOST"  # the processes vanished
-    STAGING_FAILED = "STAGING_FAILED"  # the desk could not prepare the run
+    STAGING_FAILED = "STAGING_FAILED"  # the run could not be prepared
     CANCELED = "CANCELED"
     UNKNOWN = "UNKNOWN"
 
 
 class Cause(Model):
-    """Why an attempt ended as it did, in words."""
+    """Why an attempt did not complete."""
 
     kind: CauseKind
-    message: str = Field(description="One sentence")
+    message: str = Field(description="The cause in one sentence")
     rule: str | None = None
     job: str | None = Field(None, description="Id of the job that failed first")
-    log: str = Field("", description="Last lines of the log of that job, or of Snakemake")
-    hint: str = Field("", description="What to do next")
+    log: str = Field("", description="Last lines of the log of that job, or of Snakemake's output")
+    hint: str = Field("", description="What to do next, where it is not obvious")
 
 
 class Attempt(Model):
@@ -58,19 +56,24 @@ class Attempt(Model):
     started: datetime
     ended: datetime | None = None
     state: State | None = Field(
-        None, description="How it ended: EXECUTOR_ERROR by the workflow, SYSTEM_ERROR by the desk"
+        None,
+        description="Final state: EXECUTOR_ERROR if the workflow failed, SYSTEM_ERROR otherwise",
     )
-    exit_code: int | None = Field(None, description="Negative: the signal that ended Snakemake")
+    exit_code: int | None = Field(
+        None, description="Exit code of Snakemake; negative: the signal that ended it"
+    )
     cause: Cause | None = None
     failures: int | None = Field(
         None,
-        description="Attempts that failed so since it was submitted or resumed",
+        description="Attempts that failed in this way since the run was submitted or resumed",
     )
-    limit: int | None = Field(None, description="At how many of these the run is given up")
+    limit: int | None = Field(
+        None, description="Number of failures after which the run is not started again"
+    )
 
 
 class Change(Model):
-    """One line of a run's history."""
+    """An entry in the history of a run."""
 
     state: State
     at: datetime
@@ -78,46 +81,48 @@ class Change(Model):
 
 
 class Waiting(Model):
-    """Where a run stands in the queue."""
+    """The position of a run in the queue."""
 
-    position: int = Field(description="1 is next")
+    position: int = Field(description="Position in the queue; 1 is next")
     seconds: float | None = Field(
-        description="Until it starts, judged by earlier runs; null when there were none"
+        description="Estimated seconds until it starts, from earlier runs; null: unknown"
     )
-    reason: str = Field("", description="What keeps it from starting; empty: only its turn")
+    reason: str = Field("", description="Why it does not start; empty: it waits for its turn")
 
 
 class Run(Submission):
-    """A run and all that is known of it."""
+    """A run with its state, attempts and history."""
 
     id: RunId
     state: State
-    queue: Waiting | None = Field(None, description="Its place while it is QUEUED")
+    queue: Waiting | None = Field(None, description="Position in the queue while the run is QUEUED")
     unreachable: datetime | None = Field(
-        None, description="Since when its host gives no sign of life; null: it does"
+        None, description="Time since which its host does not respond; null: it responds"
     )
     progress: Progress
     created: datetime
     started: datetime | None
     ended: datetime | None
-    error: str | None = Field(description="Why it did not complete, in one sentence")
+    error: str | None = Field(description="Why the run did not complete, in one sentence")
     cause: Cause | None
     attempts: list[Attempt]
     history: list[Change]
 
 
 class RunFilter(Model):
-    """Which runs to list."""
+    """Selects runs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: list[RunId] = Field(
-        [], max_length=200, description="These runs; others and unknown ones are left out"
+        [], max_length=200, description="Runs with these ids; unknown ids are ignored"
     )
-    state: list[State] = Field([], description="Any of these states")
-    workflow: str | None = Field(None, max_length=64, description="Name of the workflow")
-    owner: str | None = Field(None, max_length=200, description="Who submitted it")
-    file: FileId | None = Field(None, description="A file that is among its inputs")
-    text: str | None = Field(None, max_length=200, description="Part of name, tag, workflow or id")
-    after: str | None = Field(None, max_length=200, description="Token of the page before")
-    limit: int = Field(50, ge=1, le=200, description="How many at most")
+    state: list[State] = Field([], description="Runs in any of these states")
+    workflow: str | None = Field(None, max_length=64, description="Runs of this workflow")
+    owner: str | None = Field(None, max_length=200, description="Runs of this user")
+    file: FileId | None = Field(None, description="Runs that have this file among their inputs")
+    text: str | None = Field(
+        None, max_length=200, description="Text in the name, a tag, the workflow or the id"
+    )
+    after: str | None = Field(None, max_length=200, description="Token `next` of the previous page")
+    limit: int = Field(50, ge=1, le=200, description="Maximum number of runs")

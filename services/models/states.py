@@ -1,4 +1,4 @@
-"""Where a run is: the states of GA4GH WES 1.1, verbatim, and the ways between them."""
+"""The states of runs, verbatim from GA4GH WES 1.1, and the transitions between them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a run (or a job) is; the words of GA4GH WES 1.1."""
+    """The state of a run or a job, as in GA4GH WES 1.1."""
 
-    QUEUED = "QUEUED"  # accepted; waits for a place
+    QUEUED = "QUEUED"  # accepted; waits to be started
     INITIALIZING = "INITIALIZING"  # claimed; inputs are staged, Snakemake starts
-    RUNNING = "RUNNING"  # Snakemake is at work
-    CANCELING = "CANCELING"  # asked to stop; processes are being ended
+    RUNNING = "RUNNING"  # Snakemake is running
+    CANCELING = "CANCELING"  # cancellation requested; its processes are being ended
     COMPLETE = "COMPLETE"  # finished, results published
     EXECUTOR_ERROR = "EXECUTOR_ERROR"  # the workflow failed
-    SYSTEM_ERROR = "SYSTEM_ERROR"  # the desk or its host failed
+    SYSTEM_ERROR = "SYSTEM_ERROR"  # Rundesk or its host failed
     CANCELED = "CANCELED"  # stopped on request
 
     @property
@@ -23,7 +23,9 @@ class State(StrEnum):
 
 
 FINAL = frozenset({State.COMPLETE, State.EXECUTOR_ERROR, State.SYSTEM_ERROR, State.CANCELED})
-LIVE = frozenset({State.INITIALIZING, State.RUNNING, State.CANCELING})  # somebody holds a lease
+LIVE = frozenset(
+    {State.INITIALIZING, State.RUNNING, State.CANCELING}
+)  # a process holds a lease on them
 
 #: The allowed transitions of a run. Back to QUEUED is a retry or a resume.
 TRANSITIONS: dict[State, frozenset[State]] = {
@@ -39,5 +41,5 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 
 
 def sources(target: State) -> list[State]:
-    """The states from which `target` may be reached, in the order of the enum."""
+    """Return the states from which `target` can be reached, in the order of the enum."""
     return [state for state in State if target in TRANSITIONS[state]]

@@ -1,4 +1,4 @@
-"""What is asked for, and what a run was accepted as."""
+"""Requests for runs, and what is stored of them."""
 
 from __future__ import annotations
 
@@ -20,61 +20,68 @@ RunId = Annotated[
 
 
 class RunRequest(Model):
-    """A submission. `params` or `example: true`, not both."""
+    """A request to run a workflow. Either `params` or `example: true` is required."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     workflow: WorkflowName
     params: dict[str, Any] | None = Field(
         None,
-        description="Parameters as the workflow's schema says; file parameters are file ids, "
-        "sample sheets file ids or lists of rows",
+        description="Parameters by the workflow's schema; the value of a file is a file id, "
+        "that of a sample sheet a file id or a list of rows",
     )
-    example: bool = Field(False, description="Run the workflow's own example")
-    name: str = Field("", max_length=200, description="What the run is for")
+    example: bool = Field(False, description="Run the example of the workflow")
+    name: str = Field(
+        "", max_length=200, description="Name of the run; empty: the title of the workflow"
+    )
     tags: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field([], max_length=20)
     priority: int = Field(
-        0, ge=-10, le=10, description="Higher is served first; above 0 only for an administrator"
+        0,
+        ge=-10,
+        le=10,
+        description="Higher priorities start first; above 0 is reserved for administrators",
     )
     retries: int = Field(
-        0, ge=0, le=5, description="How often to start it again when a job of the workflow failed"
+        0, ge=0, le=5, description="Number of times to start the run again after a job of it failed"
     )
 
 
 class Validated(Model):
-    """A submission as it would be accepted; nothing of it was stored."""
+    """A request as it would be accepted. Nothing is stored."""
 
     workflow: str
     workflow_version: str
-    digest: str = Field(description="Version of the workflow's files")
+    digest: str = Field(description="Digest of the workflow's files")
     params: dict[str, Any] = Field(description="Parameters with defaults filled in")
 
 
 class PlannedRule(Model):
-    """A rule and how many jobs of it there would be."""
+    """A rule and the number of its jobs."""
 
     rule: str
     jobs: int
 
 
 class Preview(Model):
-    """What a run would do, as Snakemake plans it now."""
+    """The rules and jobs that Snakemake plans for a request."""
 
     workflow: str
-    digest: str = Field(description="Version of the workflow's files")
+    digest: str = Field(description="Digest of the workflow's files")
     rules: list[PlannedRule] = []
-    total: int = Field(0, description="Jobs in all; a checkpoint may add further ones later")
-    links: list[tuple[str, str]] = Field([], description="From rule, to rule")
-    problems: list[str] = Field([], description="Why there is no plan, in words")
+    total: int = Field(0, description="Number of all jobs; checkpoints may add more during the run")
+    links: list[tuple[str, str]] = Field(
+        [], description="Pairs of a rule and a rule that depends on it"
+    )
+    problems: list[str] = Field([], description="Why there is no plan, in sentences")
 
 
 class RunChanges(Model):
-    """What may be changed of a run at any time; what is left out stays."""
+    """Changes to a run. Fields that are not sent stay as they are."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: str | None = Field(
-        None, max_length=200, description="What the run is for; empty: the workflow's title"
+        None, max_length=200, description="New name of the run; empty: the title of the workflow"
     )
     tags: list[Annotated[str, Field(min_length=1, max_length=64)]] | None = Field(
         None, max_length=20
@@ -82,31 +89,33 @@ class RunChanges(Model):
 
 
 class Input(Model):
-    """A file as a run was given it, frozen at submission."""
+    """An input file of a run, fixed at submission."""
 
-    field: str = Field(description="Parameter that holds it")
-    file: str = Field(description="File id")
+    field: str = Field(description="Path of the value in the parameters, for instance reads.0")
+    file: str = Field(description="Id of the file")
     name: str
-    path: str = Field(description="Where it is staged, relative to the run directory")
+    path: str = Field(description="Path of the staged file, relative to the run directory")
     size: int
     sha256: str
 
 
 class Submission(Model):
-    """What a run was accepted as; frozen from then on."""
+    """A request as it was accepted; it does not change afterwards."""
 
     name: str
     workflow: str
     workflow_title: str
     workflow_version: str
-    digest: str = Field(description="Version of the workflow's files it was submitted with")
+    digest: str = Field(description="Digest of the workflow's files at submission")
     owner: str
     tags: list[str]
     params: dict[str, Any]
     inputs: list[Input]
-    cores: int = Field(description="Cores it may use at once")
-    priority: int = Field(0, description="Higher is served first")
-    retries: int = Field(0, description="How often it is started again when a job of it failed")
+    cores: int = Field(description="Maximum number of cores in use at a time")
+    priority: int = Field(0, description="Higher priorities start first")
+    retries: int = Field(
+        0, description="Number of times it is started again after a job of it failed"
+    )
     sheets: dict[str, str] = Field(
-        {}, description="Sample sheets: parameter, and where its table is written in the run"
+        {}, description="Paths of the tables of sample sheets in the run directory, by parameter"
     )

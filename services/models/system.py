@@ -1,4 +1,4 @@
-"""The desk as a whole."""
+"""The installation as a whole: queue, limits and statistics."""
 
 from __future__ import annotations
 
@@ -9,44 +9,46 @@ from services.models.states import State
 
 
 class Line(Model):
-    """The queue as a whole: everybody's runs, without saying whose."""
+    """The queue as a whole: the runs of all users, without naming these."""
 
-    waiting: int = Field(description="Runs that wait; 1000 at most")
-    working: int = Field(description="Runs at work")
-    places: int = Field(description="Runs at once")
-    cores: int = Field(description="Cores that all runs share")
-    taken: int = Field(description="Cores that the runs at work have")
-    reason: str = Field(description="What keeps every run from starting; empty: nothing")
+    waiting: int = Field(description="Number of queued runs, counted up to 1000")
+    working: int = Field(description="Number of running runs")
+    places: int = Field(description="Maximum number of running runs")
+    cores: int = Field(description="Number of cores that all runs share")
+    taken: int = Field(description="Number of cores in use by running runs")
+    reason: str = Field(description="Why no run can start; empty: runs can start")
 
 
 class Limits(Model):
-    """What this desk takes at most; null: no limit."""
+    """The limits of this server. Null means no limit."""
 
-    upload_bytes: int = Field(description="Of a file")
-    body_bytes: int = Field(description="Of a JSON body")
-    runs: int = Field(description="Runs at once")
-    runs_per_owner: int | None = Field(description="Runs at once of one owner")
-    cores_per_run: int
-    seconds_per_attempt: float | None
-    log_bytes: int = Field(description="Of the log of an attempt; more is cut in the middle")
-    retries: int = Field(description="Of a run whose jobs fail")
-    page: int = Field(description="Entries of a page")
-    import_hosts: list[str] = Field(description="Hosts that files are fetched from")
-    inbox: bool = Field(description="Whether files of the server may be registered")
-    submissions_per_minute: int | None
-    uploads_per_minute: int | None
+    upload_bytes: int = Field(description="Maximum size of a file in bytes")
+    body_bytes: int = Field(description="Maximum size of a JSON body in bytes")
+    runs: int = Field(description="Maximum number of running runs")
+    runs_per_owner: int | None = Field(description="Maximum number of running runs per owner")
+    cores_per_run: int = Field(description="Maximum number of cores of a run")
+    seconds_per_attempt: float | None = Field(description="Maximum duration of an attempt")
+    log_bytes: int = Field(
+        description="Maximum size of the log of an attempt; more is cut in the middle"
+    )
+    retries: int = Field(description="Maximum number of retries of a run whose jobs fail")
+    page: int = Field(description="Maximum number of items of a page")
+    import_hosts: list[str] = Field(description="Hosts from which files may be imported")
+    inbox: bool = Field(description="Whether files can be imported from the inbox")
+    submissions_per_minute: int | None = Field(description="Maximum number of new runs per minute")
+    uploads_per_minute: int | None = Field(description="Maximum number of uploads per minute")
 
 
 class WorkflowStatistics(Model):
-    """The runs of a workflow."""
+    """The number of runs of a workflow."""
 
     workflow: str
-    runs: dict[State, int] = Field(description="How many are in each state")
-    seconds: float | None = Field(description="Median time of the last completed ones")
+    runs: dict[State, int] = Field(description="Number of runs in each state")
+    seconds: float | None = Field(description="Median time of the last completed runs in seconds")
 
 
 class Statistics(Model):
-    """What has been run, as far as the asker may see it."""
+    """The number of runs that the user may see."""
 
-    runs: dict[State, int] = Field(description="How many runs are in each state")
-    workflows: list[WorkflowStatistics] = Field(description="Those that were run, by name")
+    runs: dict[State, int] = Field(description="Number of runs in each state")
+    workflows: list[WorkflowStatistics] = Field(description="Workflows that have runs, by name")

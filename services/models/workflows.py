@@ -1,4 +1,4 @@
-"""What the catalogue tells of a workflow."""
+"""Workflows of the catalogue."""
 
 from __future__ import annotations
 
@@ -20,53 +20,55 @@ WorkflowName = Annotated[
 
 
 class Example(Model):
-    """A set of parameters that is known to work; file parameters name files of the workflow."""
+    """Parameters that are known to work. File parameters name files of the workflow."""
 
     title: str = ""
     params: dict[str, Any]
 
 
 class Highlight(Model):
-    """A result shown first. `path` is a glob relative to the run directory."""
+    """A result to show first. `path` is a glob relative to the run directory."""
 
     path: str
     title: str = ""
 
 
 class Need(Model):
-    """Something a workflow expects of the host."""
+    """Software that a workflow requires on the host."""
 
     name: str
     kind: str = Field(description="program, or Python package")
-    met: bool = Field(description="Whether this host has it")
+    met: bool = Field(description="Whether it is installed")
 
 
 class Workflow(Model):
-    """A workflow of the catalogue, as it is on disk now."""
+    """A workflow of the catalogue, as it is on disk."""
 
     name: str
     title: str
     summary: str = ""
     category: str = "Other"
     version: str = ""
-    digest: str = Field(description="sha256 over the files of the workflow")
-    takes: str = Field("", description="What goes in, in short")
-    gives: str = Field("", description="What comes out, in short")
-    available: bool = Field(description="False when it is broken or this host lacks what it needs")
-    problems: list[str] = Field([], description="Why it is not available, in words")
-    needs: list[Need] = Field([], description="What it expects of the host")
+    digest: str = Field(description="SHA-256 digest of the files of the workflow")
+    takes: str = Field("", description="Short description of the inputs")
+    gives: str = Field("", description="Short description of the results")
+    available: bool = Field(
+        description="False when it is invalid or requires software that is not installed"
+    )
+    problems: list[str] = Field([], description="Why it is not available, in sentences")
+    needs: list[Need] = Field([], description="Software that it requires")
     params_schema: dict[str, Any] = Field({}, description="JSON Schema of the parameters")
-    readme: str = Field("", description="Markdown")
+    readme: str = Field("", description="Readme in Markdown")
     example: Example | None = None
     highlights: list[Highlight] = []
 
 
 class AddedWorkflow(Model):
-    """A workflow that an administrator added to this desk."""
+    """A workflow that an administrator added."""
 
     name: str
-    source: str = Field(description="Folder or repository it was copied from")
-    ref: str = Field(description="Branch, tag or commit that was asked for; empty: the default")
-    commit: str = Field(description="Commit it is of; empty: it came from a folder")
+    source: str = Field(description="Folder or repository from which it was copied")
+    ref: str = Field(description="Requested branch, tag or commit; empty: the default branch")
+    commit: str = Field(description="Commit that was copied; empty: it was copied from a folder")
     added: datetime
     workflow: Workflow

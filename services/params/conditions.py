@@ -1,7 +1,8 @@
-"""What of a schema applies while other values are what they are.
+"""The parts of a schema that apply only for certain values of other parameters.
 
-JSON Schema says it with `if`/`then`/`else`, `dependentRequired` and `dependentSchemas`, at the top
-or in a part of `allOf`. A parameter that only such a branch names is there while that applies.
+JSON Schema states them with `if`/`then`/`else`, `dependentRequired` and `dependentSchemas`, at the
+top or in a part of `allOf`. A parameter that only such a branch names exists while the branch
+applies.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ CONDITIONAL = ("if", *BRANCHES, "dependentRequired", "dependentSchemas")
 
 
 def fields(schema: Schema, values: Mapping[str, Any]) -> dict[str, Schema]:
-    """The parameters that only branches name which apply now, in the order of the schema."""
+    """Return the parameters of the branches that apply to `values`, in the order of the schema.
+
+    Parameters that the schema itself names are not among them.
+    """
     own = schema.get("properties", {})
     return {
         name: field
@@ -28,29 +32,29 @@ def fields(schema: Schema, values: Mapping[str, Any]) -> dict[str, Schema]:
 
 
 def possible(schema: Schema) -> dict[str, Schema]:
-    """The parameters that any branch names, whatever the values."""
-    own, found = schema.get("properties", {}), dict[str, Schema]()
+    """Return the parameters that only branches name, for whatever values they apply."""
+    own, fields = schema.get("properties", {}), dict[str, Schema]()
     for part in (schema, *_parts(schema)):
         branches = [part.get(name) for name in BRANCHES]
         for branch in (*branches, *part.get("dependentSchemas", {}).values()):
             if isinstance(branch, dict):
-                found |= branch.get("properties", {}) | possible(branch)
-    return {name: field for name, field in found.items() if name not in own}
+                fields |= branch.get("properties", {}) | possible(branch)
+    return {name: field for name, field in fields.items() if name not in own}
 
 
 def required(schema: Schema, values: Mapping[str, Any]) -> frozenset[str]:
-    """The parameters that are needed now."""
+    """Return the names of the parameters that are required while the others have `values`."""
     nodes = [schema, *_parts(schema)]
-    found: set[str] = set()
+    names: set[str] = set()
     for node in [*nodes, *active(schema, values)]:
-        found |= set(node.get("required", []))
-        for name, needed in node.get("dependentRequired", {}).items():
-            found |= set(needed) if name in values else set()
-    return frozenset(found)
+        names |= set(node.get("required", []))
+        for name, dependents in node.get("dependentRequired", {}).items():
+            names |= set(dependents) if name in values else set()
+    return frozenset(names)
 
 
 def active(schema: Schema, values: Mapping[str, Any]) -> list[Schema]:
-    """The branches that apply now, those within them included."""
+    """Return the branches that apply to `values`, including branches within these."""
     root = Draft202012Validator(schema)
     return list(_active(root, schema, values))
 
@@ -59,15 +63,16 @@ def _active(
     root: Draft202012Validator, node: Schema, values: Mapping[str, Any]
 ) -> Iterator[Schema]:
     for part in (node, *_parts(node)):
-        for branch in _chosen(root, part, values):
+        for branch in _own_branches(root, part, values):
             yield branch
             yield from _active(root, branch, values)
 
 
-def _chosen(
+def _own_branches(
     root: Draft202012Validator, node: Schema, values: Mapping[str, Any]
 ) -> Iterator[Schema]:
-    branches = [one for name, one in node.get("dependentSchemas", {}).items() if name in values]
+    dependent = node.get("dependentSchemas", {}).items()
+    branches = [branch for name, branch in dependent if name in values]
     if "if" in node:
         holds = root.evolve(schema=node["if"]).is_valid(dict(values))
         branches.append(node.get("then" if holds else "else"))

@@ -1,7 +1,7 @@
-"""Files that parameters name: found, and put in each other's place.
+"""The files that parameters name, and replacing their ids, names or paths.
 
-A file may be a parameter of its own, an item of a list, a part of an object, or stand in a cell of
-a sample sheet, also one within the other.
+A file may be a parameter of its own, an item of a list, a part of an object or a cell of a sample
+sheet; these may be nested.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ class FileValue:
 
     path: tuple[str | int, ...]  # ("reads",), ("reads", 0), ("samples", 0, "fastq_1")
     value: str
-    pattern: str | None = None  # that its name must match
+    pattern: str | None = None  # regular expression that its name must match
+    description: str = ""  # of the parameter, item, part or column
 
     @property
     def field(self) -> str:
@@ -28,36 +29,38 @@ class FileValue:
 
     @property
     def names(self) -> list[str]:
-        """The path without places in lists."""
+        """The path without the indexes of lists."""
         return [part for part in self.path if isinstance(part, str)]
 
     @property
-    def place(self) -> str:
-        """As it is named in errors and inputs: "reads", "reads.0", "samples.0.fastq_1"."""
+    def dotted_path(self) -> str:
+        """The path as in errors and inputs: "reads", "reads.0", "samples.0.fastq_1"."""
         return ".".join(map(str, self.path))
 
 
 def file_values(schema: Schema, given: Mapping[str, Any]) -> Iterator[FileValue]:
-    """Every file that the parameters `given` name, in the order of the schema."""
+    """Yield every file that the parameters `given` name, in the order of the schema."""
     for name, field in flatten(schema, given)["properties"].items():
         if name in given:
             yield from _within((name,), field, given[name])
 
 
 def _within(path: tuple[str | int, ...], field: Schema, value: Any) -> Iterator[FileValue]:
+    description = str(field.get("description", ""))
     if is_sheet(field):
         if isinstance(value, str) and value:
-            yield FileValue(path, value)  # a sheet is written anew: its name does not matter
+            # A sheet is rewritten for the run, so its name does not matter.
+            yield FileValue(path, value, description=description)
         elif isinstance(value, list):
             row = field["rows"].get("items", field["rows"])
             for index, record in enumerate(value):
                 yield from _within((*path, index), row, record)
     elif is_file(field):
         if (isinstance(value, str) and value) or isinstance(path[-1], int):
-            yield FileValue(path, value, field.get("pattern"))
+            yield FileValue(path, value, field.get("pattern"), description)
     elif isinstance(value, list) and isinstance(items := field.get("items"), dict):
         for index, item in enumerate(value):
-            yield from _within((*path, index), items, item)
+            yield from _within((*path, index), {"description": description, **items}, item)
     elif isinstance(value, dict):
         for name, inner in field.get("properties", {}).items():
             if name in value and isinstance(inner, dict):
@@ -65,7 +68,7 @@ def _within(path: tuple[str | int, ...], field: Schema, value: Any) -> Iterator[
 
 
 def with_file(given: Mapping[str, Any], value: FileValue, file: str) -> dict[str, Any]:
-    """A copy of parameters in which another text stands for that file."""
+    """Return a copy of the parameters `given` in which `file` replaces the text of `value`."""
     changed: dict[str, Any] = _replaced(given, value.path, file)
     return changed
 
@@ -78,8 +81,8 @@ def _replaced(node: Any, path: tuple[str | int, ...], text: str) -> Any:
     return changed
 
 
-def stands_in(values: Any, value: FileValue) -> bool:
-    """Whether the same text stands at the same place of other parameters, the defaults say."""
+def is_at(values: Any, value: FileValue) -> bool:
+    """Return whether other parameters, such as the defaults, have the same text at that path."""
     for part in value.path:
         try:
             values = values[part]
@@ -88,13 +91,13 @@ def stands_in(values: Any, value: FileValue) -> bool:
     return bool(values == value.value)
 
 
-def put(node: Any, place: str, text: str) -> None:
-    """Have `text` stand at a place of parameters, as `FileValue.place` names it."""
+def put(node: Any, dotted_path: str, text: str) -> None:
+    """Set the text at a path of parameters in place, as `FileValue.dotted_path` writes it."""
     keys = range(len(node)) if isinstance(node, list) else sorted(node, key=len, reverse=True)
     for key in keys:
-        if place == str(key):
+        if dotted_path == str(key):
             node[key] = text
             return
-        if place.startswith(f"{key}."):
-            put(node[key], place.removeprefix(f"{key}."), text)
+        if dotted_path.startswith(f"{key}."):
+            put(node[key], dotted_path.removeprefix(f"{key}."), text)
             return

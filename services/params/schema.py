@@ -27,7 +27,7 @@ class Group:
 
 
 def groups(schema: Schema) -> list[Group]:
-    """The groups of a schema; parameters outside any group come first as one without title."""
+    """Return the groups of a schema; parameters outside any group come first, without a title."""
     parts = [{**schema, "title": "", "description": ""}] if schema.get("properties") else []
     parts += [_resolved(schema, part) for part in schema.get("allOf", [])]
     return [
@@ -43,17 +43,17 @@ def groups(schema: Schema) -> list[Group]:
 
 
 def flatten(schema: Schema, values: Mapping[str, Any] | None = None) -> Schema:
-    """One object schema without groups that takes no parameter beyond those it names.
+    """Return one object schema without groups that allows no parameters beyond its own.
 
     With `values` it also has the parameters that apply only because of these.
     """
-    found = groups(schema)
+    all_groups = groups(schema)
     parts = [_resolved(schema, part) for part in schema.get("allOf", [])]
     clauses = [_condition(part) if part.get("properties") else part for part in parts]
     flat: Schema = {
         "type": "object",
-        "properties": {name: field for group in found for name, field in group.fields.items()},
-        "required": sorted({name for group in found for name in group.required}),
+        "properties": {name: field for group in all_groups for name, field in group.fields.items()},
+        "required": sorted({name for group in all_groups for name in group.required}),
         "additionalProperties": schema.get("additionalProperties", False),
     }
     kept = ("$defs", "definitions", *conditions.CONDITIONAL, "anyOf", "oneOf")
@@ -66,35 +66,35 @@ def flatten(schema: Schema, values: Mapping[str, Any] | None = None) -> Schema:
 
 
 def is_file(field: Schema) -> bool:
-    """Whether a parameter is a file."""
+    """Return whether a parameter is a file."""
     return field.get("format") in FILE_FORMATS
 
 
 def is_table(field: Schema) -> bool:
-    """Whether a parameter is a file with rows: their schema has been read into `rows`."""
+    """Return whether a parameter is a file with rows; `rows` holds their schema."""
     return is_file(field) and isinstance(field.get("rows"), dict)
 
 
 def is_sheet(field: Schema) -> bool:
-    """Whether a parameter is a sample sheet, which is checked and written anew for the run.
+    """Return whether a parameter is a sample sheet, which is checked and rewritten for the run.
 
-    A table marked `as_is` is a plain file: its workflow reads it, mistakes and all.
+    A table marked `as_is` is a plain file: its workflow reads it unchecked.
     """
     return is_table(field) and not field.get("as_is")
 
 
 def sheet_fields(schema: Schema) -> dict[str, Schema]:
-    """The sample sheets among the parameters."""
+    """Return the parameters that are sample sheets, by name."""
     fields = flatten(schema)["properties"]
     return {name: field for name, field in fields.items() if is_sheet(field)}
 
 
 def _condition(part: Schema) -> Schema:
-    """What a group says beyond its parameters."""
+    """Return the conditions of a group, without its parameters."""
     return {key: part[key] for key in conditions.CONDITIONAL if key in part}
 
 
 def _resolved(schema: Schema, part: Schema) -> Schema:
-    """A part of `allOf`, with its reference into the same schema followed."""
+    """Return a part of `allOf`, with its reference into the same schema followed."""
     reference = part.get("$ref")
     return (refs.target(schema, reference) or {}) if isinstance(reference, str) else part

@@ -1,7 +1,6 @@
-"""Parameters against a workflow's JSON Schema (2020-12), grouped or flat.
+"""Checks parameters against a workflow's JSON Schema (2020-12) and fills in its defaults.
 
-Groups follow the nf-core convention: object schemas under `$defs` (or `definitions`), pulled in by
-`allOf` at the top. A file parameter has one of FILE_FORMATS; its value is the id of a file.
+`services.params.schema` describes how such a schema is grouped.
 """
 
 from __future__ import annotations
@@ -14,41 +13,54 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from services.errors import Invalid, Problem
+from services.errors import Invalid, Message, Problem
 from services.params import conditions
 from services.params.schema import Schema, flatten, is_file, is_sheet
+from services.params.schema_errors import REQUIRED, REQUIRED_WITH, error_text, with_description
 
-DEEPEST = 5  # conditions on values that other conditions brought about
-MOST_UNKNOWN = 20  # unknown names that are told; looking for a near one is slow
+MAX_CONDITION_DEPTH = 5  # conditions on values that other conditions brought about
+MAX_UNKNOWN_REPORTED = 20  # unknown parameters; finding a similar name is slow
+
+INVALID_PARAMETERS = Message("invalid_parameters", "Invalid parameters.")
+UNKNOWN_PARAMETER = Message(
+    "unknown_field", "Unknown parameter.", hint="The workflow has no parameter of this name."
+)
+MISSPELLED_PARAMETER = Message(
+    "unknown_field", "Unknown parameter.", hint="Did you mean {suggestion}?"
+)
+NOT_A_SHEET = Message("wrong_type", "Must be a file id or a list of rows.")
 
 
 def defaults(schema: Schema) -> dict[str, Any]:
-    """The parameters that a schema has defaults for."""
-    return _filled(schema, {})[1]
+    """Return the parameters that a schema has defaults for, with these."""
+    return _with_all_defaults(schema, {})[1]
 
 
 def check(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
-    """`params` with defaults filled in.
+    """Return `params` with defaults filled in.
 
     Raises Invalid with every problem, at the field "params.<name>".
     """
-    flat, filled = _filled(schema, params)
+    flat, filled = _with_all_defaults(schema, params)
     validator = Draft202012Validator(
-        _referring(flat),
+        _with_references(flat),
         format_checker=Draft202012Validator.FORMAT_CHECKER,
     )
     errors = sorted(validator.iter_errors(filled), key=lambda error: list(map(str, error.path)))
     if errors:
         problems = [problem for error in errors for problem in _problems(error, flat)]
-        raise Invalid("The parameters do not fit the workflow.", problems=problems)
+        raise Invalid(INVALID_PARAMETERS(), problems=problems)
     return filled
 
 
-def _filled(schema: Schema, params: Mapping[str, Any]) -> tuple[Schema, dict[str, Any]]:
-    """The schema that applies to parameters, and these with defaults, which may make more apply."""
+def _with_all_defaults(schema: Schema, params: Mapping[str, Any]) -> tuple[Schema, dict[str, Any]]:
+    """Return the flat schema that applies to parameters, and these with defaults.
+
+    A default may make a condition hold that brings further parameters, hence the loop.
+    """
     flat = flatten(schema, params)
     filled = _with_defaults(flat, params)
-    for _ in range(DEEPEST):
+    for _ in range(MAX_CONDITION_DEPTH):
         flat = flatten(schema, filled)
         again = _with_defaults(flat, filled)
         if again == filled:
@@ -57,30 +69,33 @@ def _filled(schema: Schema, params: Mapping[str, Any]) -> tuple[Schema, dict[str
     return flat, filled
 
 
-def _referring(schema: Schema) -> Schema:
-    """A schema and its branches with `as_reference` for each parameter."""
-    made = dict(schema)
+def _with_references(schema: Schema) -> Schema:
+    """Return a schema, and its branches, with `as_reference` applied to each parameter."""
+    changed = dict(schema)
     if "properties" in schema:
         fields = schema["properties"].items()
-        made["properties"] = {
+        changed["properties"] = {
             name: as_reference(field) if isinstance(field, dict) else field
             for name, field in fields
         }
     for key in conditions.BRANCHES:
         if isinstance(schema.get(key), dict):
-            made[key] = _referring(schema[key])
+            changed[key] = _with_references(schema[key])
     if "allOf" in schema:
-        made["allOf"] = [_referring(p) if isinstance(p, dict) else p for p in schema["allOf"]]
+        changed["allOf"] = [
+            _with_references(part) if isinstance(part, dict) else part for part in schema["allOf"]
+        ]
     if "dependentSchemas" in schema:
         dependent = schema["dependentSchemas"].items()
-        made["dependentSchemas"] = {
-            name: _referring(one) if isinstance(one, dict) else one for name, one in dependent
+        changed["dependentSchemas"] = {
+            name: _with_references(part) if isinstance(part, dict) else part
+            for name, part in dependent
         }
-    return made
+    return changed
 
 
 def _with_defaults(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
-    """A deep copy of `given` in which absent parameters have their defaults."""
+    """Return a deep copy of `given` in which absent parameters have their defaults."""
     filled = copy.deepcopy(dict(given))
     for name, field in schema.get("properties", {}).items():
         if not isinstance(field, dict):
@@ -96,7 +111,10 @@ def _with_defaults(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_reference(field: Schema) -> Schema:
-    """A file's schema applies to the file, not to the id that stands for it in the parameters."""
+    """Return the schema of a parameter's value, which for a file is an id.
+
+    What the schema of a file says about its name and content does not apply to the id.
+    """
     if is_sheet(field):
         return {"type": ["string", "array"], "minItems": 1}
     if is_file(field):
@@ -108,86 +126,48 @@ def as_reference(field: Schema) -> Schema:
     if isinstance(field.get("properties"), dict):
         inner = field["properties"].items()
         changed["properties"] = {
-            name: as_reference(one) if isinstance(one, dict) else one for name, one in inner
+            name: as_reference(part) if isinstance(part, dict) else part for name, part in inner
         }
     return changed
 
 
 def _problems(error: ValidationError, schema: Schema) -> Iterator[Problem]:
-    """A validator's error in words, at its field."""
+    """Yield the problems that a validator's error stands for, each at its field."""
     path = ".".join(["params", *map(str, error.absolute_path)])
     known = schema["properties"]
-    wanted: Any = error.validator_value
+    expected: Any = error.validator_value
     given: Any = error.instance
     match error.validator:
         case "required":
-            for name in wanted:
+            for name in expected:
                 if name not in given and f"{name!r}" in error.message:
-                    yield Problem(f"{path}.{name}", "This is needed.", _hint(known.get(name)))
+                    description = _description(_fields(error).get(name, known.get(name)))
+                    yield Problem(f"{path}.{name}", with_description(REQUIRED(), description))
         case "dependentRequired":
-            for name, needed in wanted.items():
-                for other in needed if name in given else ():
+            for name, dependents in expected.items():
+                for other in dependents if name in given else ():
                     if other not in given and error.message.startswith(f"{other!r} "):
-                        yield Problem(
-                            f"{path}.{other}",
-                            f"This is needed together with {name}.",
-                            _hint(known.get(other)),
-                        )
+                        description = _description(_fields(error).get(other, known.get(other)))
+                        text = with_description(REQUIRED_WITH(other=name), description)
+                        yield Problem(f"{path}.{other}", text)
         case "additionalProperties" if path == "params":
-            for name in sorted(set(given) - set(known))[:MOST_UNKNOWN]:
+            for name in sorted(set(given) - set(known))[:MAX_UNKNOWN_REPORTED]:
                 near = difflib.get_close_matches(name, known, n=1)
-                hint = f"Did you mean {near[0]}?" if near else "The workflow has no such parameter."
-                yield Problem(f"{path}.{name}", "This parameter is unknown.", hint)
+                text = MISSPELLED_PARAMETER(suggestion=near[0]) if near else UNKNOWN_PARAMETER()
+                yield Problem(f"{path}.{name}", text)
         case _:
             top = known.get(str(error.absolute_path[0])) if error.absolute_path else None
-            yield Problem(path, words(error), _hint(top))
+            if error.validator == "type" and isinstance(top, dict) and is_sheet(top):
+                yield Problem(path, with_description(NOT_A_SHEET(), _description(top)))
+            else:
+                yield Problem(path, error_text(error, _description(top)))
 
 
-def words(error: ValidationError) -> str:
-    """What a validator's error says, in one sentence."""
-    value: Any = error.validator_value
-    match error.validator:
-        case "type":
-            kinds = value if isinstance(value, list) else [value]
-            return f"This must be {' or '.join(_kind(kind) for kind in kinds)}."
-        case "enum":
-            return f"This must be one of {', '.join(map(str, value))}."
-        case "minimum":
-            return f"This must be {value} or more."
-        case "maximum":
-            return f"This must be {value} or less."
-        case "exclusiveMinimum":
-            return f"This must be more than {value}."
-        case "exclusiveMaximum":
-            return f"This must be less than {value}."
-        case "minItems":
-            return f"At least {value} needed."
-        case "maxItems":
-            return f"At most {value} allowed."
-        case "uniqueItems":
-            return "Each may be given only once."
-        case "maxLength":
-            return f"This must have at most {value} characters."
-        case "minLength":
-            return f"This must have at least {value} characters."
-        case "pattern":
-            return f"This must match {value}."
-        case _:
-            return f"{error.message[:300]}."
+def _fields(error: ValidationError) -> Mapping[str, Any]:
+    """Return the fields of the object that an error is about."""
+    fields: Any = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
-def _kind(kind: str) -> str:
-    words = {
-        "integer": "a whole number",
-        "number": "a number",
-        "string": "text",
-        "boolean": "true or false",
-        "array": "a list",
-        "object": "an object",
-        "null": "empty",
-    }
-    return words.get(kind, kind)
-
-
-def _hint(field: Schema | None) -> str:
+def _description(field: Any) -> str:
     return str(field.get("description", "")) if isinstance(field, dict) else ""

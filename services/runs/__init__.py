@@ -1,4 +1,4 @@
-"""Runs: submission, sample sheets, previews, queue position, views and events."""
+"""Runs: submission, sample sheets, previews, queue positions, views, events, the installation."""
 
 from services.runs.service import Runs
 

@@ -1,4 +1,4 @@
-"""What is new about a run for somebody who follows it."""
+"""Events for clients that follow a run."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from typing import Any
 
 from services.models import Graph, Run
 
-NOTHING = "0"  # in place of a digest: nothing of that kind was seen yet
+UNSEEN = "0"  # instead of a digest: no event of that kind was seen yet
 
 
 @dataclass(frozen=True)
 class Event:
-    """A change: the whole of what is now, not the difference, so that none needs those before."""
+    """A change. It has the complete current value, so clients do not need earlier events."""
 
     kind: str  # state, progress or jobs
-    seen: str  # what the follower has seen after this one; sent back when it asks again
+    seen: str  # what the client has seen after this event; it sends this back to continue
     data: Any  # as JSON
 
 
-def news(run: Run, graph: Graph, seen: str = "") -> Sequence[Event]:
-    """The events for who has seen `seen`: digests of the last state, progress and jobs, by dots.
+def new_events(run: Run, graph: Graph, seen: str = "") -> Sequence[Event]:
+    """Return the events for a client that has seen `seen`.
 
-    Nothing else has to be remembered of a follower; what does not fit is taken as nothing seen.
+    `seen` has the digests of the last state, progress and jobs, separated by dots, so nothing is
+    stored for a client. A malformed `seen` counts as nothing seen.
     """
-    parts = dict.fromkeys(("state", "progress", "jobs"), NOTHING)
+    parts = dict.fromkeys(("state", "progress", "jobs"), UNSEEN)
     if seen.count(".") == len(parts) - 1:
         parts = dict(zip(parts, seen.split("."), strict=True))
     events = []
-    for kind, data in _now(run, graph).items():
+    for kind, data in _current(run, graph).items():
         digest = hashlib.sha256(json.dumps(data).encode()).hexdigest()[:12]
         if parts[kind] != digest:
             parts[kind] = digest
@@ -39,9 +40,9 @@ def news(run: Run, graph: Graph, seen: str = "") -> Sequence[Event]:
     return events
 
 
-def _now(run: Run, graph: Graph) -> dict[str, Any]:
-    """What is told, by kind. State comes last: who hears of the end knows the rest by then."""
-    waiting = run.queue.model_dump(mode="json", exclude={"seconds"}) if run.queue else None
+def _current(run: Run, graph: Graph) -> dict[str, Any]:
+    """Return the data of events by kind. The state is last: after the final one nothing follows."""
+    queue = run.queue.model_dump(mode="json", exclude={"seconds"}) if run.queue else None
     return {
         "progress": run.progress.model_dump(mode="json"),
         "jobs": [step.model_dump(mode="json", exclude={"mean_seconds"}) for step in graph.steps],
@@ -49,7 +50,7 @@ def _now(run: Run, graph: Graph) -> dict[str, Any]:
             "state": run.state.value,
             "attempt": run.attempts[-1].number if run.attempts else 0,
             "error": run.error,
-            "queue": waiting,
+            "queue": queue,
             "unreachable": run.unreachable.isoformat() if run.unreachable else None,
         },
     }

@@ -1,4 +1,4 @@
-"""Checks a submission and turns it into what a run is accepted as."""
+"""Checks requests for runs and turns them into submissions."""
 
 from __future__ import annotations
 
@@ -13,20 +13,39 @@ from pathlib import Path
 from typing import Any
 
 from services.catalogue import Catalogue
-from services.errors import Forbidden, Invalid, NotFound, Problem
+from services.errors import Forbidden, Invalid, Message, NotFound, Problem, Text
 from services.files import Files, contents
 from services.models import Actor, File, Input, RunRequest, Submission, Workflow
 from services.params import file_values, validation
+from services.params.file_names import wrong_file_name
 from services.params.file_values import FileValue
 from services.rundir import safe
 from services.runs import samplesheets
-from services.runs.samplesheets import Library, Opened, Registered
+from services.runs.samplesheets import Library, Registered, SheetParams
 from services.settings import Settings
+
+MAX_STAGED_NAME = 100  # characters
+
+WORKFLOW_NOT_FOUND = Message("not_found", "Workflow not found.", hint="The workflows are {names}.")
+NO_WORKFLOWS = Message("not_found", "Workflow not found.", hint="There are no workflows.")
+MISSPELLED_WORKFLOW = Message("not_found", "Workflow not found.", hint="Did you mean {suggestion}?")
+WORKFLOW_UNAVAILABLE = Message(
+    "invalid_workflow", "This workflow is not available on this server.", hint="{reason}"
+)
+PARAMS_AND_EXAMPLE = Message("conflicting_fields", "Send either params or example, not both.")
+NO_PARAMS = Message("missing", "Required.", hint='Send the parameters, or "example": true.')
+NO_EXAMPLE = Message("not_found", "This workflow has no example.")
+FILE_NOT_FOUND = Message("not_found", "File not found.", hint="Use the id of a registered file.")
+ADMIN_PRIORITY = Message(
+    "forbidden",
+    "Only an administrator may submit runs with a priority above 0.",
+    hint="Use a priority of 0 or below.",
+)
 
 
 @dataclass(frozen=True)
-class Checked:
-    """A request that fits; nothing of it was stored."""
+class CheckedRequest:
+    """A valid request; nothing of it is stored."""
 
     workflow: Workflow
     submission: Submission
@@ -34,7 +53,7 @@ class Checked:
 
 
 class Intake:
-    """What stands between a request and the queue."""
+    """Turns valid requests into submissions."""
 
     def __init__(self, settings: Settings, files: Files, workflows: Catalogue) -> None:
         self._settings = settings
@@ -43,13 +62,13 @@ class Intake:
 
     @contextlib.contextmanager
     def accepting(self, actor: Actor, request: RunRequest) -> Iterator[Submission]:
-        """The checked submission; while it is being stored, none of its files can be deleted.
+        """Yield the submission; while it is being stored, none of its files can be deleted.
 
-        Raises Invalid with every problem, Forbidden for a priority that is not the actor's.
+        Raises Invalid with every problem, Forbidden for a priority reserved for administrators.
         """
         _check_priority(actor, request)
         workflow = self._available(actor, request.workflow)
-        given = self._given(actor, workflow, request)
+        given = self._registered_params(actor, workflow, request)
         checked = validation.check(workflow.params_schema, given)
         library = Registered(self._files, actor)
         if contents.asks(workflow.params_schema):  # before the lock: reading may take a while
@@ -59,18 +78,18 @@ class Intake:
         with self._files.unchanging():
             yield self._submission(actor, request, workflow, checked, library)
 
-    def check(self, actor: Actor, request: RunRequest) -> Checked:
-        """The same checks for a request that is only tried; raises what `accepting` raises."""
+    def check(self, actor: Actor, request: RunRequest) -> CheckedRequest:
+        """Check a request without storing anything; raises what `accepting` raises."""
         _check_priority(actor, request)
         workflow = self._available(actor, request.workflow)
-        beside = _Beside(self._workflows.folder(workflow.name))
-        given = self._wanted(workflow, request)
+        example = _ExampleFiles(self._workflows.folder(workflow.name))
+        given = self._requested_params(workflow, request)
         checked = validation.check(workflow.params_schema, given)
-        library = beside if request.example else Registered(self._files, actor)
+        library = example if request.example else Registered(self._files, actor)
         accepted = self._submission(actor, request, workflow, checked, library)
-        blob = beside.sources.__getitem__ if request.example else self._files.blob
+        blob = example.sources.__getitem__ if request.example else self._files.blob
         contents.check(workflow.params_schema, accepted.inputs, blob)
-        return Checked(workflow, accepted, beside.sources)
+        return CheckedRequest(workflow, accepted, example.sources)
 
     def _submission(
         self,
@@ -80,19 +99,19 @@ class Intake:
         checked: dict[str, Any],
         library: Library,
     ) -> Submission:
-        """What a request with `checked` parameters is accepted as; its files are in `library`."""
-        opened = samplesheets.opened(library, workflow.params_schema, checked)
+        """Return the submission of a request with `checked` parameters and files in `library`."""
+        sheet_params = samplesheets.read_sheets(library, workflow.params_schema, checked)
         return Submission(
-            name=request.name.strip() or _usual_name(workflow, request),
+            name=request.name.strip() or _default_name(workflow, request),
             workflow=workflow.name,
             workflow_title=workflow.title,
             workflow_version=workflow.version,
             digest=workflow.digest,
             owner=actor.id,
             tags=distinct(request.tags),
-            params=opened.params,
-            inputs=self._inputs(library, workflow, opened),
-            sheets=opened.tables,
+            params=sheet_params.params,
+            inputs=self._inputs(library, workflow, sheet_params),
+            sheets=sheet_params.tables,
             cores=self._settings.cores_per_run,
             priority=request.priority,
             retries=request.retries,
@@ -103,17 +122,17 @@ class Intake:
             workflow = self._workflows.get(actor, name)
         except NotFound as error:
             names = [workflow.name for workflow in self._workflows.list(actor)]
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names)}."
-            raise Invalid("There is no such workflow.", field="workflow", hint=hint) from error
+            raise Invalid(unknown_workflow(name, names), field="workflow") from error
         if not workflow.available:
-            hint = " ".join(workflow.problems)
-            raise Invalid("This workflow cannot run on this desk.", field="workflow", hint=hint)
+            reason = " ".join(workflow.problems)
+            raise Invalid(WORKFLOW_UNAVAILABLE(reason=reason), field="workflow")
         return workflow
 
-    def _given(self, actor: Actor, workflow: Workflow, request: RunRequest) -> Mapping[str, Any]:
-        """The parameters of a request; those of the example with its files registered."""
-        given = self._wanted(workflow, request)
+    def _registered_params(
+        self, actor: Actor, workflow: Workflow, request: RunRequest
+    ) -> Mapping[str, Any]:
+        """Return the parameters of a request; registers the files of an example."""
+        given = self._requested_params(workflow, request)
         if not request.example:
             return given
         folder = self._workflows.folder(workflow.name)
@@ -123,49 +142,49 @@ class Intake:
             given = file_values.with_file(given, value, file.id)
         return given
 
-    def _wanted(self, workflow: Workflow, request: RunRequest) -> dict[str, Any]:
-        """The parameters of a request, or those of the example as the workflow has them."""
+    def _requested_params(self, workflow: Workflow, request: RunRequest) -> dict[str, Any]:
+        """Return the parameters of a request, or those of the example as the workflow has them."""
         if request.example and request.params is not None:
-            raise Invalid("Send params or example, not both.", field="params")
+            raise Invalid(PARAMS_AND_EXAMPLE(), field="params")
         if not request.example:
             if request.params is None:
-                hint = 'Send the parameters, or "example": true.'
-                raise Invalid("This is needed.", field="params", hint=hint)
+                raise Invalid(NO_PARAMS(), field="params")
             return dict(request.params)
         if workflow.example is None:
-            raise Invalid("This workflow has no example.", field="example")
+            raise Invalid(NO_EXAMPLE(), field="example")
         folder = self._workflows.folder(workflow.name)
         return samplesheets.with_rows(workflow.params_schema, workflow.example.params, folder)
 
-    def _inputs(self, library: Library, workflow: Workflow, opened: Opened) -> list[Input]:
-        """The files that parameters name, as they are in the library. Raises Invalid."""
+    def _inputs(
+        self, library: Library, workflow: Workflow, sheet_params: SheetParams
+    ) -> list[Input]:
+        """Return the files that parameters name, as they are in the library. Raises Invalid."""
         defaults = validation.defaults(workflow.params_schema)
         values = [
             value
-            for value in opened.files(workflow.params_schema)
-            if not file_values.stands_in(defaults, value)  # else a path of its own
+            for value in sheet_params.files(workflow.params_schema)
+            if not file_values.is_at(defaults, value)  # a default is a path in the workflow
         ]
         known = library.by_ids({str(value.value) for value in values})
         inputs: list[Input] = []
         taken: dict[str, str] = {}  # path → file
         problems = []
         for value in values:
-            file, where = known.get(str(value.value)), f"params.{value.place}"
+            file, field = known.get(str(value.value)), f"params.{value.dotted_path}"
             if file is None:
-                hint = "Use the id of a file that you registered."
-                problems.append(Problem(where, "There is no such file.", hint))
+                problems.append(Problem(field, FILE_NOT_FOUND()))
             elif value.pattern and not re.search(value.pattern, file.name):
-                words = f"{file.name} is not a file of the kind that is asked for here."
-                problems.append(Problem(where, words, f"Its name must match {value.pattern}"))
+                text = wrong_file_name(file.name, value.pattern, value.description)
+                problems.append(Problem(field, text))
             else:
-                inputs.append(_input(value.place, file, _staged_path(value, file, taken)))
+                inputs.append(_input(value.dotted_path, file, _staged_path(value, file, taken)))
         if problems:
-            raise Invalid("The parameters do not fit the workflow.", problems=problems)
+            raise Invalid(validation.INVALID_PARAMETERS(), problems=problems)
         return inputs
 
 
-class _Beside:
-    """Files of a workflow's own example, which stand for registered ones: a path is an id."""
+class _ExampleFiles:
+    """The files of a workflow's own example in the role of registered files; a path is an id."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -181,14 +200,14 @@ class _Beside:
         return self._folder / file_id
 
     def _file(self, path: str) -> File:
-        found = self._folder / path
-        with found.open("rb") as stream:
+        source = self._folder / path
+        with source.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-        self.sources[sha256] = found
+        self.sources[sha256] = source
         return File(
             id=sha256[:24],
-            name=found.name,
-            size=found.stat().st_size,
+            name=source.name,
+            size=source.stat().st_size,
             sha256=sha256,
             kind="",
             owner="",
@@ -198,15 +217,18 @@ class _Beside:
 
 def _check_priority(actor: Actor, request: RunRequest) -> None:
     if request.priority > 0 and not actor.admin:
-        raise Forbidden(
-            "Only an administrator may put a run before those of others.",
-            field="priority",
-            hint="Use a priority of 0 or below.",
-        )
+        raise Forbidden(ADMIN_PRIORITY(), field="priority")
+
+
+def unknown_workflow(name: str, names: Sequence[str]) -> Text:
+    """Return the sentence about a workflow that does not exist; `names` are those that do."""
+    if near := difflib.get_close_matches(name, names, n=1):
+        return MISSPELLED_WORKFLOW(suggestion=near[0])
+    return WORKFLOW_NOT_FOUND(names=", ".join(names)) if names else NO_WORKFLOWS()
 
 
 def distinct(tags: Iterable[str]) -> list[str]:
-    """Tags without blanks around them, each once."""
+    """Return the tags without surrounding blanks, each of them once."""
     return list(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
 
 
@@ -217,11 +239,11 @@ def _input(field: str, file: File, path: str) -> Input:
 
 
 def _staged_path(value: FileValue, file: File, taken: dict[str, str]) -> str:
-    """A safe path: workflows paste names into shell lines and derive sample names of them.
+    """Return a safe path: workflows use names in shell commands and derive sample names from them.
 
-    A file that several rows of a sheet name, or several objects of a list, is staged once.
+    A file that several rows of a sheet or several objects of a list name is staged once.
     """
-    name = safe(file.name)[-100:]
+    name = safe(file.name)[-MAX_STAGED_NAME:]
     folder = "/".join(["inputs", *map(safe, value.names)])
     path, number = f"{folder}/{name}", 1
     while path in taken and not (len(value.names) > 1 and taken[path] == file.id):
@@ -232,5 +254,5 @@ def _staged_path(value: FileValue, file: File, taken: dict[str, str]) -> str:
     return path
 
 
-def _usual_name(workflow: Workflow, request: RunRequest) -> str:
+def _default_name(workflow: Workflow, request: RunRequest) -> str:
     return f"{workflow.title}, example" if request.example else workflow.title

@@ -1,17 +1,19 @@
-"""What a submission would do, told before it is sent: the rules and how many jobs of each.
+"""Previews of submissions: the rules that would run, and the number of jobs of each.
 
-Snakemake plans it in a process of its own, which is short-lived and bounded in every way: to read a
-Snakefile is to execute it. Nothing is stored, and no job runs.
+Reading a Snakefile executes it, so Snakemake plans in a process of its own, with limits on time and
+file sizes. Nothing is stored, and no job runs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,62 +22,74 @@ from services.catalogue import Catalogue
 from services.engine import causes, oneshot, reporter
 from services.engine.execution import common
 from services.engine.staging import StagingFailed, stage
-from services.errors import Conflict, Invalid
+from services.errors import Conflict, Invalid, Message
 from services.files import Files
 from services.files.registry import content
 from services.host.disk import told_when_full
 from services.logs import tail
 from services.models import Actor, PlannedRule, Preview, RunRequest, Validated
 from services.rundir import AttemptDir, RunDir
-from services.runs.intake import Checked, Intake
+from services.runs.intake import CheckedRequest, Intake
 from services.settings import MIB, Settings
 
-PATIENCE = 30.0  # s that a plan may take
-AT_ONCE = 2  # plans made by this process at a time
-LOOK = 0.05  # s between two looks for the plan
-SWEEPING = 5.0  # s to end what a Snakefile may have started
-FORGOTTEN = 3600.0  # s after which a folder is nobody's any more: its process was killed
-LARGEST = 16 * MIB  # of a file that the planning process may write
-SHOWN = 65536  # bytes of what it printed that are looked at
-MOST_RULES = 1000  # told
+PLAN_TIMEOUT_S = 30.0
+MAX_PARALLEL_PLANS = 2  # in this process
+POLL_INTERVAL_S = 0.05  # between two looks for the plan
+FOLDER_LIFETIME_S = 3600.0  # older folders were left by a process that was killed
+MAX_PLAN_FILE_BYTES = 16 * MIB  # of a file that the planning process writes
+CONSOLE_TAIL_BYTES = 65536  # of its output, searched for the cause of a failure
+MAX_RULES = 1000  # of a preview
 
-Records = Sequence[Mapping[str, Any]]
+BUSY = Message(
+    "busy", "The server is busy with other previews.", hint="Try again in a few seconds."
+)
+NO_PLAN_IN_TIME = Message(
+    "executor_error",
+    "Snakemake did not finish planning within {count} seconds.",
+    one="Snakemake did not finish planning within 1 second.",
+)
+NO_PLAN = Message("executor_error", "Snakemake did not produce a plan.")
 
 
 class Previews:
-    """Plans submissions without making a run of them."""
+    """Plans submissions without creating runs."""
 
     def __init__(
-        self, settings: Settings, files: Files, workflows: Catalogue, *, patience: float = PATIENCE
+        self,
+        settings: Settings,
+        files: Files,
+        workflows: Catalogue,
+        *,
+        patience: float = PLAN_TIMEOUT_S,
     ) -> None:
         self._settings = settings
         self._workflows = workflows
         self._intake = Intake(settings, files, workflows)
         self._patience = patience
-        self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._slots = threading.BoundedSemaphore(MAX_PARALLEL_PLANS)
 
     def validate(self, actor: Actor, request: RunRequest) -> Validated:
-        """The request as it would be accepted. Raises what `Runs.submit` raises."""
-        found = self._intake.check(actor, request).submission
+        """Return the request as it would be accepted. Raises what `Runs.submit` raises."""
+        submission = self._intake.check(actor, request).submission
         return Validated(
-            workflow=found.workflow,
-            workflow_version=found.workflow_version,
-            digest=found.digest,
-            params=found.params,
+            workflow=submission.workflow,
+            workflow_version=submission.workflow_version,
+            digest=submission.digest,
+            params=submission.params,
         )
 
     def preview(self, actor: Actor, request: RunRequest) -> Preview:
-        """What the run would do. What Snakemake cannot plan is told in `problems`.
+        """Return what the run would do; `problems` explains why there is no plan.
 
-        Raises what `Runs.submit` raises for a request that does not fit, and Conflict when too
-        many previews are being made.
+        Raises what `Runs.submit` raises for an invalid request, and Conflict while too many
+        previews are being made.
         """
-        return self._planned(self._intake.check(actor, request))
+        return self._plan_in_slot(self._intake.check(actor, request))
 
     def graph(self, actor: Actor, name: str) -> Preview:
-        """The rules of a workflow, by its example or else its defaults. Raises NotFound.
+        """Return the rules of a workflow with its example, or else its defaults. Raises NotFound.
 
-        Kept by the digest of its files, so that it is planned once.
+        The plan is kept by the digest of the workflow's files, so it is made once.
         """
         workflow = self._workflows.get(actor, name)
         path = self._settings.data / "previews" / f"{workflow.digest}.json"
@@ -84,83 +98,91 @@ class Previews:
         example = workflow.example is not None
         request = RunRequest(workflow=name, example=example, params=None if example else {})
         try:
-            found = self.preview(actor, request)
+            preview = self.preview(actor, request)
         except Invalid as error:
-            words = [f"{one.field}: {one.message}" for one in error.problems] or [error.message]
-            return Preview(workflow=name, digest=workflow.digest, problems=words)
-        if not found.problems:
-            _keep(path, found)
-        return found
+            problems = [f"{problem.field}: {problem.message}" for problem in error.problems]
+            return Preview(
+                workflow=name, digest=workflow.digest, problems=problems or [error.message]
+            )
+        if not preview.problems:
+            _keep(path, preview)
+        return preview
 
-    def _planned(self, checked: Checked) -> Preview:
-        if not self._places.acquire(timeout=self._patience):
-            raise Conflict("Other previews are being made.", hint="Try again in a moment.")
+    def _plan_in_slot(self, checked: CheckedRequest) -> Preview:
+        if not self._slots.acquire(timeout=self._patience):
+            raise Conflict(BUSY())
         try:
             with self._folder() as rundir:
-                return self._rehearsed(checked, rundir)
+                return self._stage_and_plan(checked, rundir)
         finally:
-            self._places.release()
+            self._slots.release()
 
     @contextlib.contextmanager
     def _folder(self) -> Iterator[RunDir]:
-        """A run directory that is gone afterwards."""
+        """Yield a temporary run directory."""
         rundir = RunDir(self._settings.data / "previews" / f"preview-{secrets.token_hex(12)}")
         with told_when_full():
             rundir.root.mkdir(parents=True)
-        _clear(rundir.root.parent, older=time.time() - FORGOTTEN)
+        _clear(rundir.root.parent, older=time.time() - FOLDER_LIFETIME_S)
         try:
             yield rundir
         finally:
             shutil.rmtree(rundir.root, ignore_errors=True)
 
-    def _rehearsed(self, checked: Checked, rundir: RunDir) -> Preview:
+    def _stage_and_plan(self, checked: CheckedRequest, rundir: RunDir) -> Preview:
         workflow = checked.workflow
         blob = partial(_blob, self._settings.data, checked.sources)
-        told = partial(Preview, workflow=workflow.name, digest=workflow.digest)
+        preview = partial(Preview, workflow=workflow.name, digest=workflow.digest)
         with told_when_full():
             try:
                 snakefile = stage(
                     checked.submission, rundir, self._workflows.snapshot(workflow), blob
                 )
             except StagingFailed as error:
-                return told(problems=[error.message])
-            code = self._plan(rundir, _arguments(snakefile, rundir))
-        place = rundir.attempt(1)
-        records = list(reporter.read(place.spool))
-        if (plan := _last(records, "plan")) is None:
-            return told(problems=[self._why_not(code, place)])
+                return preview(problems=[error.message])
+            spool = SpoolReader(rundir.attempt(1).spool)
+            code = self._plan(rundir, _arguments(snakefile, rundir), spool)
+        spool.read()  # what was written just before the process ended
+        if (plan := spool.latest.get("plan")) is None:
+            return preview(problems=[self._failure(code, rundir.attempt(1))])
         stats = {rule: count for rule, count in plan["stats"].items() if rule != "total"}
-        return told(
-            rules=[PlannedRule(rule=r, jobs=n) for r, n in list(stats.items())[:MOST_RULES]],
+        return preview(
+            rules=[PlannedRule(rule=r, jobs=n) for r, n in list(stats.items())[:MAX_RULES]],
             total=plan["stats"].get("total", sum(stats.values())),
-            links=(_last(records, "graph") or {"links": []})["links"],
+            links=spool.latest.get("graph", {"links": []})["links"],
         )
 
-    def _plan(self, rundir: RunDir, words: list[str]) -> int | None:
-        """Run Snakemake until its plan is there; its exit code, None when it was ended."""
-        place = rundir.attempt(1)
-        place.root.mkdir(parents=True)
+    def _plan(self, rundir: RunDir, arguments: list[str], spool: SpoolReader) -> int | None:
+        """Run Snakemake until its plan is in the spool.
+
+        Returns its exit code, or None when it still runs: then it is killed.
+        """
+        attempt = rundir.attempt(1)
+        attempt.root.mkdir(parents=True)
         end = time.monotonic() + self._patience
         with (
-            place.console.open("wb") as console,
-            oneshot.started(words, console, largest=LARGEST) as process,
+            attempt.console.open("wb") as console,
+            oneshot.started(arguments, console, largest=MAX_PLAN_FILE_BYTES) as process,
         ):
-            while process.poll() is None and time.monotonic() < end and not _there(place):
-                time.sleep(LOOK)
+            while process.poll() is None and time.monotonic() < end:
+                spool.read()
+                if "plan" in spool.latest:  # the graph comes before it
+                    break
+                time.sleep(POLL_INTERVAL_S)
             return process.returncode
 
-    def _why_not(self, code: int | None, place: AttemptDir) -> str:
-        """Why there is no plan, in one sentence."""
+    def _failure(self, code: int | None, attempt: AttemptDir) -> str:
+        """Return why there is no plan, in one sentence."""
         if code is None:
-            return f"Snakemake made no plan within {self._patience:.0f} seconds."
-        records = list(reporter.read(place.errors))
-        console = tail(place.console, SHOWN)
+            return str(NO_PLAN_IN_TIME(count=round(self._patience)))
+        records = list(reporter.read(attempt.errors))
+        console = tail(attempt.console, CONSOLE_TAIL_BYTES)
         cause = causes.explain(causes.Evidence(1, code or 1, records=records, console=console))
-        return cause.message if cause else "Snakemake made no plan."
+        return cause.message if cause else str(NO_PLAN())
 
 
 def _arguments(snakefile: Path, rundir: RunDir) -> list[str]:
-    """Snakemake's command line; as for a run, but dry."""
+    """Return Snakemake's arguments: those of a run, as a dry run."""
     return [
         *common(snakefile, rundir, cores=1),
         *("--logger-rundesk-directory", str(rundir.attempt(1).root)),
@@ -171,28 +193,47 @@ def _arguments(snakefile: Path, rundir: RunDir) -> list[str]:
 
 
 def _blob(data: Path, sources: Mapping[str, Path], sha256: str) -> Path:
-    """Where an input lies: beside the workflow, or in the desk's store."""
+    """Return the path of an input: in the workflow's folder, or in the store of files."""
     return sources.get(sha256) or content(data, sha256)
 
 
-def _there(place: AttemptDir) -> bool:
-    """Whether the plan is told; the graph comes before it."""
-    return _last(list(reporter.read(place.spool)), "plan") is not None
+class SpoolReader:
+    """The last record of each type in a spool that another process appends to.
 
+    Each `read` parses only the lines appended since the last one.
+    """
 
-def _last(records: Records, kind: str) -> Mapping[str, Any] | None:
-    return next((one for one in reversed(records) if one["type"] == kind), None)
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._position = 0  # bytes read so far; always the start of a line
+        self.latest: dict[str, Mapping[str, Any]] = {}  # by type
+
+    def read(self) -> None:
+        """Take in the complete lines that were appended. Does nothing when there is no file."""
+        with contextlib.suppress(FileNotFoundError), self._path.open("rb") as file:
+            if file.seek(0, os.SEEK_END) < self._position:  # cut back after a write that failed
+                self._position = 0
+            file.seek(self._position)
+            for line in file:
+                if not line.endswith(b"\n"):  # still being written
+                    return
+                self._position += len(line)
+                with contextlib.suppress(ValueError):  # cut short by the death of its writer
+                    record = json.loads(line)
+                    if isinstance(record, dict):
+                        self.latest[record["type"]] = record
 
 
 def _clear(folder: Path, older: float) -> None:
-    for left in folder.glob("preview-*"):
-        with contextlib.suppress(FileNotFoundError):  # another process clears as well
-            if left.stat().st_mtime < older:
-                shutil.rmtree(left, ignore_errors=True)
+    """Delete the folders of previews that were last changed before the time `older`."""
+    for old in folder.glob("preview-*"):
+        with contextlib.suppress(FileNotFoundError):  # another process may delete it too
+            if old.stat().st_mtime < older:
+                shutil.rmtree(old, ignore_errors=True)
 
 
 def _keep(path: Path, preview: Preview) -> None:
-    """Whole or not at all."""
+    """Store a preview so that its file appears complete."""
     draft = path.with_name(f".{secrets.token_hex(8)}")
     with told_when_full():
         draft.write_text(preview.model_dump_json(), encoding="utf-8")

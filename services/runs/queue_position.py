@@ -1,4 +1,4 @@
-"""Where waiting runs stand, and when their turn comes, judged by how long such runs took here."""
+"""The positions of queued runs, and estimates of when they start, from earlier runs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,34 @@ from datetime import UTC, datetime
 
 from services.database import Database
 from services.database.queue import QueueEntry
+from services.errors import Message
 from services.host import disk
 from services.models import Line, Run, State, Waiting
 from services.settings import Settings
 
-HISTORY = 60.0  # s; how long the usual time of a workflow is remembered
-FULL = "This desk is short of disk space: no run starts until there is room."
-LONGEST = 1000  # places that are told apart
+USUAL_TIME_CACHE_S = 60.0  # the usual time of a workflow is kept this long
+MAX_POSITIONS = 1000  # runs further back have no position
+
+LOW_DISK_SPACE = Message("disk_full", "Low disk space: no run starts until space is freed.")
+OWNER_LIMIT_REACHED = Message(
+    "limit_reached",
+    "Owner limit reached ({count} running runs).",
+    one="Owner limit reached (1 running run).",
+)
+RUN_LIMIT_REACHED = Message(
+    "limit_reached",
+    "Run limit reached ({count} running runs).",
+    one="Run limit reached (1 running run).",
+)
+NOT_ENOUGH_CORES = Message(
+    "limit_reached",
+    "Waiting for {count} cores ({taken} of {total} are in use).",
+    one="Waiting for 1 core ({taken} of {total} are in use).",
+)
 
 
 class Queue:
-    """Tells waiting runs their place."""
+    """Computes positions in the queue."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
@@ -28,14 +45,14 @@ class Queue:
         self._store = database.queue
         self._usual: dict[str, tuple[float, float | None]] = {}
 
-    def placed(self, runs: Sequence[Run]) -> list[Run]:
-        """The same runs; those that wait know their place."""
+    def with_positions(self, runs: Sequence[Run]) -> list[Run]:
+        """Return the same runs, those that are QUEUED with their positions."""
         if not any(run.state is State.QUEUED for run in runs):
             return list(runs)
-        line, working = self._store.line(LONGEST), self._store.working()
+        line, working = self._store.line(MAX_POSITIONS), self._store.working()
         full = disk.too_full(self._settings)
         starts = [None] * len(line) if full else self._starts(line, working)
-        places = {
+        positions = {
             place.run_id: Waiting(
                 position=position,
                 seconds=seconds,
@@ -44,42 +61,43 @@ class Queue:
             for position, (place, seconds) in enumerate(zip(line, starts, strict=True), 1)
         }
         return [
-            run.model_copy(update={"queue": places.get(run.id)})
+            run.model_copy(update={"queue": positions.get(run.id)})
             if run.state is State.QUEUED
             else run
             for run in runs
         ]
 
     def line(self) -> Line:
-        """The queue as a whole."""
+        """Return the queue as a whole."""
         settings, working = self._settings, self._store.working()
         return Line(
-            waiting=len(self._store.line(LONGEST)),
+            waiting=len(self._store.line(MAX_POSITIONS)),
             working=len(working),
             places=settings.max_runs,
             cores=settings.shared_cores,
             taken=sum(min(place.cores, settings.shared_cores) for place in working),
-            reason=FULL if disk.too_full(settings) else "",
+            reason=str(LOW_DISK_SPACE()) if disk.too_full(settings) else "",
         )
 
     def _reason(self, place: QueueEntry, working: Sequence[QueueEntry], full: bool) -> str:
-        """What keeps a run from starting, by the rules of the dispatcher."""
-        settings, most = self._settings, self._settings.max_runs_per_owner
+        """Return why a run does not start, by the rules of the dispatcher; "" if it is next."""
+        settings, owner_limit = self._settings, self._settings.max_runs_per_owner
         taken = sum(min(other.cores, settings.shared_cores) for other in working)
         if full:
-            return FULL
-        if most and sum(other.owner == place.owner for other in working) >= most:
-            return f"Its owner has as many runs at work as one may have here: {most}."
+            return str(LOW_DISK_SPACE())
+        if owner_limit and sum(other.owner == place.owner for other in working) >= owner_limit:
+            return str(OWNER_LIMIT_REACHED(count=owner_limit))
         if len(working) >= settings.max_runs:
-            return f"All places are taken: {len(working)} of {settings.max_runs} runs are at work."
+            return str(RUN_LIMIT_REACHED(count=settings.max_runs))
         if working and settings.shared_cores - taken < place.cores:
-            return f"It needs {place.cores} cores; {taken} of {settings.shared_cores} are taken."
+            total = settings.shared_cores
+            return str(NOT_ENOUGH_CORES(count=place.cores, taken=taken, total=total))
         return ""
 
     def _starts(
         self, line: Sequence[QueueEntry], working: Sequence[QueueEntry]
     ) -> list[float | None]:
-        """Seconds until each run of a line starts; None behind one that nothing is known of."""
+        """Return the seconds until each run starts; None from where they cannot be estimated."""
         ends: defaultdict[str, list[float]] = defaultdict(list)
         free = [0.0] * (self._slots - len(working))
         for place in working:
@@ -89,20 +107,21 @@ class Queue:
             free.append(left)
             ends[place.owner].append(left)
         heapq.heapify(free)
-        known = list(self._served(line, free, ends))
+        known = list(self._start_times(line, free, ends))
         return [*known, *[None] * (len(line) - len(known))]
 
-    def _served(
+    def _start_times(
         self, line: Sequence[QueueEntry], free: list[float], ends: defaultdict[str, list[float]]
     ) -> Iterator[float]:
-        """Start times of a line of runs, as far as the times of those before are known.
+        """Yield start times in the order of the queue, as far as they can be estimated.
 
-        `free` is when each slot gets free, a heap; `ends` when the runs of each owner are over.
+        `free` is a heap of the times when slots become free; `ends` has the times when the runs of
+        each owner end.
         """
-        most = self._settings.max_runs_per_owner
+        owner_limit = self._settings.max_runs_per_owner
         for place in line:
             own = sorted(ends[place.owner])
-            start = max(free[0], own[-most]) if 0 < most <= len(own) else free[0]
+            start = max(free[0], own[-owner_limit]) if 0 < owner_limit <= len(own) else free[0]
             yield start
             seconds = self.usual_seconds(place.workflow)
             if seconds is None:
@@ -117,9 +136,9 @@ class Queue:
         return max(0.0, usual - (datetime.now(UTC) - place.since).total_seconds())
 
     def usual_seconds(self, workflow: str) -> float | None:
-        """Median time of the last completed runs of a workflow, in seconds."""
-        asked, seconds = self._usual.get(workflow, (0.0, None))
-        if seconds is None or time.monotonic() - asked >= HISTORY:
+        """Return the median time of the last completed runs of a workflow, in seconds."""
+        read_at, seconds = self._usual.get(workflow, (0.0, None))
+        if seconds is None or time.monotonic() - read_at >= USUAL_TIME_CACHE_S:
             seconds = self._store.usual_seconds(workflow)
             self._usual[workflow] = (time.monotonic(), seconds)
         return seconds

@@ -1,19 +1,19 @@
-"""Sample sheets of submissions: rows checked, and the files in their cells found.
+"""Sample sheets of submissions: checks their rows and finds the files that their cells name.
 
-A sample sheet parameter is the id of a registered sheet, or a list of rows. In its cells files are
-named by id, or by name as the actor's own files are.
+The value of a sample sheet parameter is the id of a registered sheet, or a list of rows. Its cells
+name files by id, or the actor's own files by name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from services import sheets
 from services.catalogue import Catalogue
-from services.errors import Invalid, NotFound, Problem, RundeskError
+from services.errors import Invalid, Message, NotFound, Problem, RundeskError, Text
 from services.files import Files
 from services.files.downloads import Fetcher
 from services.models import Actor, File
@@ -23,13 +23,40 @@ from services.params.schema import flatten, is_table, sheet_fields
 from services.rundir import safe
 from services.settings import MIB
 from services.sheets.checking import short_name
-from services.sheets.grid import MOST_BYTES
+from services.sheets.grid import MAX_SHEET_BYTES
 from services.sheets.model import Issue, RowSchema, Sheet
 
-DOWNLOAD = 20.0  # s
-MOST_FILES = 5000  # in the cells of one sheet
+DOWNLOAD_TIMEOUT_S = 20.0
+MAX_FILES_PER_SHEET = 5000
+MAX_NAME_CHARACTERS = 100  # of a file in a message
 Schema = dict[str, Any]
 Record = dict[str, Any]
+
+SHEET_NOT_FOUND = Message(
+    "not_found", "Sample sheet not found.", hint="The sample sheets of the workflow: {known}."
+)
+NO_SHEETS = Message("not_found", "Sample sheet not found.", hint="The workflow has none.")
+SHEET_FILE_NOT_FOUND = Message(
+    "not_found",
+    "File not found.",
+    hint="Use the id of a registered sheet, or send the rows of the sheet.",
+)
+TOO_MANY_FILES = Message("limit_reached", "The sheet names more than {limit} files.")
+NO_FILE_OF_THIS_NAME = Message(
+    "not_found",
+    "You have no file named {name}.",
+    hint="Upload the file first, or correct its name.",
+)
+SEVERAL_FILES_OF_THIS_NAME = Message(
+    "conflicting_fields",
+    "You have {count} files named {name}.",
+    hint="Use the id of one of them, or choose it in the table.",
+)
+BROKEN_EXAMPLE = Message("invalid_workflow", "The example of the workflow is invalid: {issue}")
+#: An issue with its position in the sheet. `code`, `hint` and `args` are those of the issue.
+IN_CELL = Message("invalid", "Row {row}, “{column}”: {issue}", hint="{hint}")
+IN_ROW = Message("invalid", "Row {row}: {issue}", hint="{hint}")
+IN_SHEET = Message("invalid", "{issue}", hint="{hint}")
 
 
 class SampleSheets:
@@ -41,51 +68,51 @@ class SampleSheets:
         self._fetcher = fetcher
 
     def parse(self, actor: Actor, workflow: str, parameter: str, source: BinaryIO | str) -> Sheet:
-        """The table that a parameter of a workflow asks for; see `read`.
+        """Read a table by the schema of a parameter of a workflow; see `read`.
 
-        Raises NotFound for the workflow and the parameter, too.
+        Also raises NotFound for the workflow and the parameter.
         """
         return self.read(actor, self._rows(actor, workflow, parameter), source)
 
     def parse_link(self, actor: Actor, workflow: str, parameter: str, url: str) -> Sheet:
-        """The same of a table at an allowed host, downloaded within seconds. Raises Invalid."""
+        """Do the same for a table at an allowed host, with a short timeout. Raises Invalid."""
         rows = self._rows(actor, workflow, parameter)
-        with self._fetcher.open(url, seconds=DOWNLOAD) as download:
+        with self._fetcher.open(url, seconds=DOWNLOAD_TIMEOUT_S) as download:
             return self.read(actor, rows, cast(BinaryIO, download))
 
     def read(self, actor: Actor, rows: Schema, source: BinaryIO | str) -> Sheet:
-        """The table in a stream, or in the registered file of that id, by the schema of its rows.
+        """Read the table in a stream, or in the registered file of that id, by a row schema.
 
-        Its issues also tell which files are not there. Raises Invalid or TooLarge when it is no
-        table, NotFound for the file.
+        Files that do not exist are issues as well. Raises Invalid or TooLarge for what cannot be
+        read as a table, NotFound for the file.
         """
         if isinstance(source, str):
             sheet = sheets.read(self._files.path(actor, source), rows)
         else:
             sheet = sheets.read(_whole(source), rows)
         library = Registered(self._files, actor)
-        _, missing = _found(library, sheet.records, RowSchema(rows), sheet)
+        _, missing = _find_files(library, sheet.records, RowSchema(rows), sheet)
         return sheet.model_copy(update={"issues": [*sheet.issues, *missing]})
 
     def check(self, actor: Actor, rows: Schema, records: Sequence[Any]) -> list[Issue]:
-        """What a submission would find wrong with rows, files that are not there included."""
+        """Return the issues of rows, including files that do not exist, as on submission."""
         library = Registered(self._files, actor)
-        _, missing = _found(library, records, RowSchema(rows))
+        _, missing = _find_files(library, records, RowSchema(rows))
         return sorted([*sheets.check(records, rows), *missing], key=lambda issue: issue.row or 0)
 
     def _rows(self, actor: Actor, workflow: str, parameter: str) -> Schema:
-        """The row schema of a parameter that is a table."""
+        """Return the row schema of a parameter that is a table. Raises NotFound."""
         schema = self._workflows.get(actor, workflow).params_schema
         fields = flatten(schema)["properties"]
         known = {name: field for name, field in fields.items() if is_table(field)}
         if parameter not in known:
-            hint = f"There are: {', '.join(known)}." if known else "This workflow takes no sheets."
-            raise NotFound("There is no such sample sheet.", field="parameter", hint=hint)
+            text = SHEET_NOT_FOUND(known=", ".join(known)) if known else NO_SHEETS()
+            raise NotFound(text, field="parameter")
         return dict(known[parameter]["rows"])
 
 
 class Library(Protocol):
-    """Files that may be named in parameters, by id or by name."""
+    """The files that parameters may name, by id or by name."""
 
     def by_ids(self, file_ids: Iterable[str]) -> dict[str, File]: ...
 
@@ -96,7 +123,7 @@ class Library(Protocol):
 
 @dataclass(frozen=True)
 class Registered:
-    """What an actor may read, and the names of the actor's own."""
+    """The files that an actor may read, and the names of the actor's own."""
 
     files: Files
     actor: Actor
@@ -112,49 +139,49 @@ class Registered:
 
 
 @dataclass(frozen=True)
-class Opened:
-    """Parameters whose sample sheets are checked."""
+class SheetParams:
+    """Parameters with checked sample sheets."""
 
-    params: dict[str, Any]  # to be kept: rows as they were given, with the ids of their files
-    cells: dict[str, Any]  # the same with rows in place of the sheets that are registered files
-    tables: dict[str, str]  # parameter → where its table is written in the run
+    params: dict[str, Any]  # as stored: rows as given, with the ids of their files
+    cells: dict[str, Any]  # the same, with the rows of sheets that are registered files
+    tables: dict[str, str]  # parameter → path of its table in the run directory
 
     def files(self, schema: Schema) -> Iterator[FileValue]:
-        """Every file of a run: what the parameters name, and what the rows of sheets name."""
+        """Yield every file of a run: those of the parameters, then those of rows of sheets."""
         yield from file_values.file_values(schema, self.params)
         for value in file_values.file_values(schema, self.cells):
             if len(value.path) > 1 and isinstance(self.params[value.field], str):
                 yield value
 
 
-def opened(library: Library, schema: Schema, checked: Mapping[str, Any]) -> Opened:
+def read_sheets(library: Library, schema: Schema, checked: Mapping[str, Any]) -> SheetParams:
     """Read and check the sample sheets of parameters. Raises Invalid with every problem."""
     own = validation.defaults(schema)
-    found = Opened(dict(checked), dict(checked), {})
+    sheet_params = SheetParams(dict(checked), dict(checked), {})
     problems: list[Problem] = []
     for name, field in sheet_fields(schema).items():
         value = checked.get(name)
         if value is None or value == own.get(name):
-            continue  # not given, or a table of the workflow's own
+            continue  # not given, or the workflow's own table
         try:
             records = _records(library, name, field, value)
         except Invalid as error:
             problems += error.problems
             continue
-        found.cells[name] = records
+        sheet_params.cells[name] = records
         if isinstance(value, list):
-            found.params[name] = records
-        found.tables[name] = f"inputs/{safe(name)}{sheets.suffix(field)}"
+            sheet_params.params[name] = records
+        sheet_params.tables[name] = f"inputs/{safe(name)}{sheets.suffix(field)}"
     if problems:
-        raise Invalid("The parameters do not fit the workflow.", problems=problems)
-    return found
+        raise Invalid(validation.INVALID_PARAMETERS(), problems=problems)
+    return sheet_params
 
 
 def with_rows(schema: Schema, given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The parameters of an example, with rows in place of sheets of the workflow in `folder`.
+    """Return the parameters of an example, with rows instead of sheets of the workflow in `folder`.
 
-    Files in cells are paths in that folder, as those of rows in the example are; a sheet may also
-    name them as they lie beside it. Raises Invalid.
+    Cells name files by their paths in that folder, like the rows of an example; a sheet may also
+    name them relative to itself. Raises Invalid.
     """
     changed = dict(given)
     for name, field in sheet_fields(schema).items():
@@ -163,67 +190,70 @@ def with_rows(schema: Schema, given: Mapping[str, Any], folder: Path) -> dict[st
         path = folder / given[name]
         sheet = sheets.read(path, field["rows"])
         if not sheet.ok:
-            issue = next(one for one in sheet.issues if one.severity == "error")
-            raise Invalid(f"The example is broken: {in_words(issue)}", field="example")
-        beside = path.parent.relative_to(folder)
+            issue = next(issue for issue in sheet.issues if issue.severity == "error")
+            raise Invalid(BROKEN_EXAMPLE(issue=issue_text(issue)), field="example")
+        sheet_folder = path.parent.relative_to(folder)
         changed[name] = sheet.records
         for value in list(file_values.file_values(schema, {name: sheet.records})):
             if not (folder / value.value).is_file():
-                changed = file_values.with_file(changed, value, str(beside / value.value))
+                changed = file_values.with_file(changed, value, str(sheet_folder / value.value))
     return changed
 
 
-def in_words(issue: Issue) -> str:
-    """An issue with its place, in one sentence."""
-    place = [f"row {issue.row}"] if issue.row else []
-    place += [f"“{issue.column}”"] if issue.column and issue.index is not None else []
-    words = ", ".join(place)
-    return f"{words[:1].upper()}{words[1:]}: {issue.message}" if words else issue.message
+def issue_text(issue: Issue) -> Text:
+    """Return the sentence of an issue with its row and column; code and args are the issue's."""
+    values = {**issue.args, "issue": issue.message, "hint": issue.hint}
+    message = IN_SHEET
+    if issue.row:
+        values["row"], message = issue.row, IN_ROW
+        if issue.column and issue.index is not None:
+            values["column"], message = issue.column, IN_CELL
+    return replace(message, code=issue.code or message.code)(**values)
 
 
 def _records(library: Library, name: str, field: Schema, value: str | list[Any]) -> list[Record]:
-    """The rows of a sample sheet, files by their ids. Raises Invalid with every problem."""
+    """Return the rows of a sheet with the ids of files. Raises Invalid with every problem."""
     rows = RowSchema(field["rows"])
     sheet = _sheet(library, name, field, value) if isinstance(value, str) else None
     records = sheet.records if sheet else list(value)
     issues = sheet.issues if sheet else sheets.check(records, field["rows"])
     errors = [issue for issue in issues if issue.severity == "error"]
     if not errors:
-        found, errors = _found(library, records, rows, sheet)
-        if len(found) <= MOST_FILES and not errors:
-            return _with_ids(records, rows, found)
-        errors = errors or [Issue(message=f"More than {MOST_FILES} files are not taken at once.")]
+        ids, errors = _find_files(library, records, rows, sheet)
+        if len(ids) <= MAX_FILES_PER_SHEET and not errors:
+            return _with_ids(records, rows, ids)
+        errors = errors or [Issue.of(TOO_MANY_FILES(limit=MAX_FILES_PER_SHEET))]
     raise Invalid(problems=[_problem(name, issue) for issue in errors])
 
 
 def _sheet(library: Library, name: str, field: Schema, file_id: str) -> Sheet:
-    """The table in a registered file. Raises Invalid."""
+    """Read the table in a registered file. Raises Invalid."""
     try:
         return sheets.read(library.path(file_id), field["rows"])
     except NotFound:
-        hint = "Use the id of a sheet that you registered, or send its rows."
-        raise Invalid("There is no such file.", field=f"params.{name}", hint=hint) from None
+        raise Invalid(SHEET_FILE_NOT_FOUND(), field=f"params.{name}") from None
     except RundeskError as error:
-        raise Invalid(error.message, field=f"params.{name}", hint=error.hint) from error
+        raise Invalid(error.text, field=f"params.{name}") from error
 
 
 def _problem(name: str, issue: Issue) -> Problem:
-    """An issue as a problem of the submission: at `params.<sheet>.<index>.<column>`."""
-    cell = [issue.name] if issue.name and issue.index is not None else []
-    place = [str(issue.index)] if issue.index is not None else []
-    return Problem(".".join(["params", name, *place, *cell]), in_words(issue), issue.hint)
+    """Return an issue as a problem of the submission, at `params.<sheet>.<index>.<column>`."""
+    path = ["params", name]
+    if issue.index is not None:
+        path += [str(issue.index), *([issue.name] if issue.name else [])]
+    return Problem(".".join(path), issue_text(issue))
 
 
 def _whole(stream: BinaryIO) -> bytes:
-    """What a stream holds, or as much of it as shows that it is too large."""
+    """Read a stream to its end, or until it is known to be too large."""
     data = bytearray()
-    while len(data) <= MOST_BYTES and (block := stream.read(MIB)):
+    while len(data) <= MAX_SHEET_BYTES and (block := stream.read(MIB)):
         data += block
     return bytes(data)
 
 
 def _cells(records: Sequence[Any], rows: RowSchema) -> Iterator[tuple[int, str, str]]:
-    """Index, column and content of every cell that names a file."""
+    """Yield index, column and value of every cell that names a file."""
     for index, record in enumerate(records):
         for column in rows.files:
             value = record.get(column) if isinstance(record, Mapping) else None
@@ -231,29 +261,29 @@ def _cells(records: Sequence[Any], rows: RowSchema) -> Iterator[tuple[int, str, 
                 yield index, column, value
 
 
-def _found(
+def _find_files(
     library: Library,
     records: Sequence[Any],
     rows: RowSchema,
     sheet: Sheet | None = None,
 ) -> tuple[dict[tuple[int, str], str], list[Issue]]:
-    """The ids of the files in cells, by index and column; and what is wrong with the others."""
+    """Return the ids of the files in cells by index and column, and the issues of other cells."""
     cells = list(_cells(records, rows))
     known = library.by_ids({value for _, _, value in cells})
     names = {name for _, _, value in cells for name in (value, short_name(value))}
     named = library.by_names(names)
-    found: dict[tuple[int, str], str] = {}
+    ids: dict[tuple[int, str], str] = {}
     issues = []
     for index, column, value in cells:
         if value in known:
-            found[index, column] = value
+            ids[index, column] = value
             continue
         candidates = named.get(value) or named.get(short_name(value), ())
         if len(candidates) == 1:
-            found[index, column] = candidates[0].id
+            ids[index, column] = candidates[0].id
         else:
             issues.append(_missing(index, column, value, candidates, rows, sheet))
-    return found, issues
+    return ids, issues
 
 
 def _missing(
@@ -264,27 +294,23 @@ def _missing(
     rows: RowSchema,
     sheet: Sheet | None,
 ) -> Issue:
-    """Why a cell names no file."""
-    name = short_name(value)[:100]
-    message = f"There is no file {name} among yours."
-    hint = "Upload it first, or write its name as it is in your files."
+    """Return the issue of a cell that does not name exactly one file."""
+    name = short_name(value)[:MAX_NAME_CHARACTERS]
+    text = NO_FILE_OF_THIS_NAME(name=name)
     if candidates:
-        message = f"{len(candidates)} of your files are named {name}."
-        hint = "Give the id of one of them, or choose it in the table."
+        text = SEVERAL_FILES_OF_THIS_NAME(name=name, count=len(candidates))
     row, header, cell = index + 1, rows.title(column), ""
     if sheet:
         row = sheet.rows[index]
-        written = next(one for one in sheet.columns if one.name == column)
-        header, cell = written.header, f"{written.letter}{row}"
-    return Issue(
-        row=row, column=header, cell=cell, name=column, index=index, message=message, hint=hint
-    )
+        sheet_column = next(known for known in sheet.columns if known.name == column)
+        header, cell = sheet_column.header, f"{sheet_column.letter}{row}"
+    return Issue.of(text, row=row, column=header, cell=cell, name=column, index=index)
 
 
 def _with_ids(
-    records: Sequence[Record], rows: RowSchema, found: Mapping[tuple[int, str], str]
+    records: Sequence[Record], rows: RowSchema, ids: Mapping[tuple[int, str], str]
 ) -> list[Record]:
     changed = [dict(record) for record in records]
     for index, column, _ in _cells(records, rows):
-        changed[index][column] = found[index, column]
+        changed[index][column] = ids[index, column]
     return changed

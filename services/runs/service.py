@@ -1,4 +1,4 @@
-"""Runs: submit, look, cancel. What executes them is in `services.engine`."""
+"""Submits, returns, changes and cancels runs. `services.engine` executes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from services.access.actors import check_may_change, scope
 from services.catalogue import Catalogue
 from services.database import Database
-from services.errors import Conflict, Invalid, NotFound, TransitionRefused
+from services.errors import Conflict, Invalid, Message, NotFound, TransitionRefused
 from services.files import Files
 from services.models import (
     Actor,
@@ -23,37 +23,81 @@ from services.models import (
     CauseKind,
     Graph,
     Job,
-    Limits,
-    Line,
     Page,
     Run,
     RunChanges,
     RunFilter,
     RunRequest,
     State,
-    Statistics,
-    WorkflowStatistics,
 )
 from services.rundir import RunDir
 from services.runs.intake import Intake, distinct
 from services.runs.queue_position import Queue
 from services.runs.steps import graph_of
-from services.settings import MIB, Settings
+from services.settings import Settings
 from services.single_flight import SingleFlight
 
+RUN_ID = re.compile(r"[0-9a-f]{24}")
+JOB_ID = re.compile(r"[0-9]{1,6}-[0-9]{1,9}")
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+IDEMPOTENCY_FIELD = "header.Idempotency-Key"
+
 CANCELED = Cause(kind=CauseKind.CANCELED, message="Canceled on request.")
+
+RUN_NOT_FOUND = Message("not_found", "Run not found.")
+MALFORMED_RUN_ID = Message(
+    "not_found", RUN_NOT_FOUND.template, hint="A run id has 24 hexadecimal characters."
+)
+JOB_NOT_FOUND = Message("not_found", "Job not found.")
+MALFORMED_JOB_ID = Message(
+    "not_found",
+    JOB_NOT_FOUND.template,
+    hint="A job id has the numbers of the attempt and of the job, for instance 1-7.",
+)
+RUN_FINISHED = Message("wrong_state", "The run has already finished: its state is {state}.")
+NOT_RESUMABLE = Message(
+    "wrong_state", "Only failed or canceled runs can be resumed; this run is {state}."
+)
+NOT_DELETABLE = Message(
+    "wrong_state", "The run is {state}; only finished runs can be deleted.", hint="Cancel it first."
+)
+NO_LOG = Message("not_found", "This run has no log yet.")
+NO_JOB_LOG = Message("not_found", "This job has no log file.")
+WRONG_KEY = Message(
+    "wrong_format", "An idempotency key must have 1 to 200 visible ASCII characters."
+)
+REUSED_KEY = Message(
+    "not_unique",
+    "This idempotency key was used for a different submission.",
+    hint="Use a new key for each submission.",
+)
+
+
+def run_not_found(run_id: str) -> NotFound:
+    """Return the error for a run that does not exist or belongs to another user."""
+    return NotFound(RUN_NOT_FOUND() if RUN_ID.fullmatch(run_id) else MALFORMED_RUN_ID())
+
+
+def job_not_found(job_id: str) -> NotFound:
+    """Return the error for a job that does not exist."""
+    return NotFound(JOB_NOT_FOUND() if JOB_ID.fullmatch(job_id) else MALFORMED_JOB_ID())
 
 
 class Runs:
     """The runs of all owners."""
 
     def __init__(
-        self, settings: Settings, database: Database, files: Files, workflows: Catalogue
+        self,
+        settings: Settings,
+        database: Database,
+        files: Files,
+        workflows: Catalogue,
+        queue: Queue,
     ) -> None:
         self._settings = settings
         self._store = database.runs
         self._jobs = database.jobs
-        self._queue = Queue(settings, database)
+        self._queue = queue
         self._intake = Intake(settings, files, workflows)
         self._watched = SingleFlight()
 
@@ -62,42 +106,44 @@ class Runs:
     ) -> Run:
         """Check a submission and queue it.
 
-        The same key again returns the same run. Raises Invalid with every problem, Forbidden for
-        a priority that is not the actor's, Conflict when the key was used for another body.
+        The same key again returns the same run. Raises Invalid with every problem, Forbidden for a
+        priority reserved for administrators, Conflict for a key used with another body.
         """
         check_may_change(actor)
         body = _body(request)
         key = _checked_key(idempotency_key)
-        if key and (there := self._store.by_key(actor.id, key)):
-            return self._queue.placed([_same(*there, body)])[0]
+        if key and (earlier := self._store.by_key(actor.id, key)):
+            return self._queue.with_positions([_same(*earlier, body)])[0]
         with self._intake.accepting(actor, request) as accepted:
             stored = self._store.add(accepted, now=datetime.now(UTC), key=key, body=body)
-        return self._queue.placed([_same(*stored, body)])[0]
+        return self._queue.with_positions([_same(*stored, body)])[0]
 
     def get(self, actor: Actor, run_id: str) -> Run:
+        """Return a run. Raises NotFound."""
         owner = scope(actor)
-        found = self._watched.get((owner, run_id), lambda: self._look(run_id, owner))
-        if found is None:
-            raise NotFound("There is no such run.")
-        return found
+        run = self._watched.get((owner, run_id), lambda: self._read(run_id, owner))
+        if run is None:
+            raise run_not_found(run_id)
+        return run
 
-    def _look(self, run_id: str, owner: str | None) -> Run | None:
+    def _read(self, run_id: str, owner: str | None) -> Run | None:
         run = self._store.get(run_id, owner)
-        return self._queue.placed([run])[0] if run else None
+        return self._queue.with_positions([run])[0] if run else None
 
-    def list(self, actor: Actor, wanted: RunFilter) -> Page[Run]:
-        """Newest first."""
-        page = self._store.page(wanted, scope(actor))
-        return Page(items=self._queue.placed(page.items), next=page.next)
+    def list(self, actor: Actor, selection: RunFilter) -> Page[Run]:
+        """Return a page of the runs that a filter selects, newest first."""
+        page = self._store.page(selection, scope(actor))
+        return Page(items=self._queue.with_positions(page.items), next=page.next)
 
     def counts(self, actor: Actor) -> dict[State, int]:
-        """How many runs are in each state."""
+        """Return the number of runs in each state."""
         return self._store.counts(scope(actor))
 
-    def again(self, actor: Actor, run_id: str, *, idempotency_key: str | None = None) -> Run:
-        """Submit a run once more, as it was: parameters, name, tags, retries. Raises Invalid.
+    def resubmit(self, actor: Actor, run_id: str, *, idempotency_key: str | None = None) -> Run:
+        """Submit a run again with its parameters, name, tags and retries. Raises Invalid.
 
-        With the workflow as it is now, in the actor's name and with a priority that is anybody's.
+        The new run belongs to the actor, uses the current version of the workflow, and has a
+        priority of at most 0.
         """
         run = self.get(actor, run_id)
         request = RunRequest(
@@ -110,67 +156,30 @@ class Runs:
         )
         return self.submit(actor, request, idempotency_key=idempotency_key)
 
-    def queue(self, actor: Actor) -> Line:  # noqa: ARG002 - the same for everybody
-        """The queue as a whole."""
-        return self._queue.line()
-
-    def limits(self, actor: Actor) -> Limits:  # noqa: ARG002
-        """What may be sent and run at most."""
-        settings = self._settings
-        return Limits(
-            upload_bytes=settings.max_upload * MIB,
-            body_bytes=settings.max_body * MIB,
-            runs=settings.max_runs,
-            runs_per_owner=settings.max_runs_per_owner or None,
-            cores_per_run=settings.cores_per_run,
-            seconds_per_attempt=settings.walltime * 60 or None,
-            log_bytes=settings.max_console * MIB,
-            retries=5,
-            page=200,
-            import_hosts=list(settings.import_hosts),
-            inbox=settings.inbox_folder is not None,
-            submissions_per_minute=settings.rate_submit or None,
-            uploads_per_minute=settings.rate_uploads or None,
-        )
-
-    def statistics(self, actor: Actor) -> Statistics:
-        """Runs by state and by workflow."""
-        tally = self._store.tally(scope(actor))
-        return Statistics(
-            runs={state: sum(one[state] for one in tally.values()) for state in State},
-            workflows=[
-                WorkflowStatistics(workflow=name, runs=states, seconds=self.usual_seconds(name))
-                for name, states in tally.items()
-            ],
-        )
-
-    def usual_seconds(self, workflow: str) -> float | None:
-        """Median time of the last completed runs of a workflow here; None when there is none."""
-        return self._queue.usual_seconds(workflow)
-
     def jobs(self, actor: Actor, run_id: str) -> Sequence[Job]:
-        """The jobs of the present attempt that have started, in that order."""
+        """Return the started jobs of the current attempt, in the order of their start."""
         self.get(actor, run_id)
         plan = self._store.plan(run_id)
         return self._jobs.list(run_id, plan.attempt) if plan else []
 
     def job(self, actor: Actor, run_id: str, job_id: str) -> Job:
+        """Return a job of a run. Raises NotFound."""
         self.get(actor, run_id)
         job = self._jobs.get(run_id, job_id)
         if job is None:
-            raise NotFound("There is no such job.")
+            raise job_not_found(job_id)
         return job
 
     def graph(self, actor: Actor, run_id: str) -> Graph:
-        """Rules in the order they first ran, those still to come last."""
+        """Return the rules in the order they first ran; those that have not run come last."""
         run = self.get(actor, run_id)
         plan = self._store.plan(run_id)
         if plan is None:
-            raise NotFound("There is no such run.")
+            raise run_not_found(run_id)
         return graph_of(run, plan, self._jobs.count(run_id, plan.attempt))
 
     def update(self, actor: Actor, run_id: str, changes: RunChanges) -> Run:
-        """Change what people call a run: its name and its tags."""
+        """Change the name and the tags of a run."""
         check_may_change(actor)
         run = self.get(actor, run_id)
         fields: dict[str, Any] = {}
@@ -182,89 +191,91 @@ class Runs:
             return run
         changed = self._store.describe(run_id, **fields)
         if changed is None:
-            raise NotFound("There is no such run.")
-        return self._queue.placed([changed])[0]
+            raise run_not_found(run_id)
+        return self._queue.with_positions([changed])[0]
 
     def cancel(self, actor: Actor, run_id: str) -> Run:
-        """Stop a run: at once while it waits, else by ending its processes. Conflict when over."""
+        """Cancel a run: at once while it is QUEUED, else by ending its processes.
+
+        Raises Conflict when it has finished.
+        """
         check_may_change(actor)
         while not (run := self.get(actor, run_id)).state.final:
             if run.state is State.CANCELING:
                 return run
-            waits = run.state is State.QUEUED
-            target, cause = (State.CANCELED, CANCELED) if waits else (State.CANCELING, None)
-            with contextlib.suppress(TransitionRefused):  # it has just moved on: look again
+            queued = run.state is State.QUEUED
+            target, cause = (State.CANCELED, CANCELED) if queued else (State.CANCELING, None)
+            with contextlib.suppress(TransitionRefused):  # its state has just changed: try again
                 return self._store.move(
                     run_id, target, now=datetime.now(UTC), only_from=[run.state], cause=cause
                 )
-        raise Conflict(f"The run is over: it is {run.state}.")
+        raise Conflict(RUN_FINISHED(state=run.state))
 
     def resume(self, actor: Actor, run_id: str) -> Run:
-        """Queue a run for its next attempt; finished jobs are kept. Conflict when it cannot."""
+        """Queue a run for its next attempt; finished jobs are kept.
+
+        Raises Conflict unless it failed or was canceled.
+        """
         check_may_change(actor)
         run = self.get(actor, run_id)
         try:
             return self._store.requeue(run, now=datetime.now(UTC), note="Resumed.")
         except TransitionRefused:
             state = self.get(actor, run_id).state
-        raise Conflict(f"Only a run that failed or was canceled can be resumed: this is {state}.")
+        raise Conflict(NOT_RESUMABLE(state=state))
 
     def delete(self, actor: Actor, run_id: str) -> None:
-        """Forget a run and everything it made. Conflict while it is not over."""
+        """Delete a run and its run directory. Raises Conflict unless it has finished."""
         check_may_change(actor)
         run = self.get(actor, run_id)
         if not self._store.delete(run_id):
-            raise Conflict(f"The run is {run.state}.", hint="Cancel it first.")
+            raise Conflict(NOT_DELETABLE(state=run.state))
         self._jobs.delete(run_id)
         shutil.rmtree(RunDir.of(self._settings.data, run_id).root, ignore_errors=True)
 
     def log(self, actor: Actor, run_id: str) -> Path:
-        """What Snakemake printed in the last attempt. NotFound before it printed anything."""
+        """Return the file with Snakemake's output of the last attempt.
+
+        Raises NotFound before there is any output.
+        """
         run = self.get(actor, run_id)
         number = run.attempts[-1].number if run.attempts else 0
         path = RunDir.of(self._settings.data, run_id).attempt(number).console
         if not path.is_file():
-            raise NotFound("This run has no log yet.")
+            raise NotFound(NO_LOG())
         return path
 
     def software(self, actor: Actor, run_id: str) -> dict[str, str]:
-        """Versions of what took part, by name; empty before the run has started."""
+        """Return the versions of the software used, by name; empty before the run has started."""
         self.get(actor, run_id)
         path = RunDir.of(self._settings.data, run_id).software
-        found: dict[str, str] = json.loads(path.read_bytes()) if path.is_file() else {}
-        return found
+        versions: dict[str, str] = json.loads(path.read_bytes()) if path.is_file() else {}
+        return versions
 
     def job_log(self, actor: Actor, run_id: str, job_id: str) -> Path:
-        """The log file of a job's rule. NotFound when the rule names none or it is not there."""
+        """Return the log file of a job. Raises NotFound when its rule names none or none exists."""
         job = self.job(actor, run_id, job_id)
         home = RunDir.of(self._settings.data, run_id).root
         for name in job.log:
             path = (home / name).resolve()
             if path.is_relative_to(home.resolve()) and path.is_file():
                 return path
-        raise NotFound("This job has no log file.")
+        raise NotFound(NO_JOB_LOG())
 
 
 def _body(request: RunRequest) -> str:
-    """A digest of what a submission asks for."""
+    """Return a digest of a request."""
     text = json.dumps(request.model_dump(mode="json"), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _checked_key(key: str | None) -> str | None:
-    if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,200}", key):
-        raise Invalid(
-            "An idempotency key has 1 to 200 visible ASCII characters.",
-            field="header.Idempotency-Key",
-        )
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
+        raise Invalid(WRONG_KEY(), field=IDEMPOTENCY_FIELD)
     return key
 
 
 def _same(run: Run, stored: str, body: str) -> Run:
     if stored != body:
-        raise Conflict(
-            "This idempotency key was used for another submission.",
-            field="header.Idempotency-Key",
-            hint="Use a new key for a new submission.",
-        )
+        raise Conflict(REUSED_KEY(), field=IDEMPOTENCY_FIELD)
     return run

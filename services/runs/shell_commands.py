@@ -1,4 +1,4 @@
-"""The commands that do a run again at a terminal of its host, without the desk."""
+"""The commands that repeat a run in a terminal of its host, without Rundesk."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from services.models import Run
 from services.rundir import RunDir
 from services.settings import Settings
 
-FOLDER = "again"
+FOLDER = "rerun"
 
 
 def commands(settings: Settings, run: Run) -> str:
-    """Lines for a shell; empty when the run was never prepared, or its workflow is gone."""
+    """Return lines for a shell; "" when the run was never prepared or its workflow is gone."""
     rundir = RunDir.of(settings.data, run.id)
-    given = (rundir.inputs, rundir.root / "config", rundir.config)
-    there = [shlex.quote(str(path)) for path in given if path.exists()]
+    inputs = (rundir.inputs, rundir.root / "config", rundir.config)
+    existing = [shlex.quote(str(path)) for path in inputs if path.exists()]
     try:
         file = snakefile(kept(settings.data, run.digest))
     except Broken:
         return ""
     if not rundir.config.exists():
         return ""
-    words = [
+    command = [
         "snakemake",
         *("--snakefile", shlex.quote(str(file))),
         *("--directory", FOLDER),
         *("--configfile", f"{FOLDER}/{rundir.config.name}"),
         *("--cores", str(run.cores)),
     ]
-    return f"mkdir {FOLDER}\ncp -r {' '.join(there)} {FOLDER}/\n{' '.join(words)}\n"
+    return f"mkdir {FOLDER}\ncp -r {' '.join(existing)} {FOLDER}/\n{' '.join(command)}\n"

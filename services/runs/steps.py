@@ -1,4 +1,4 @@
-"""The steps of a run: its rules with their counters, and what waits for what."""
+"""The steps of a run: its rules with their counters, and the links between them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.models import Graph, Run, State, Step
 
 
 def graph_of(run: Run, plan: Plan, counts: Mapping[str, RuleCounts]) -> Graph:
-    """Rules in the order they first ran, those still to come last."""
+    """Return the rules in the order they first ran; those that have not run come last."""
     rules = dict.fromkeys([*counts, *plan.jobs])
     steps = [
         _step(rule, counts.get(rule, RuleCounts()), plan.jobs.get(rule, 0), run) for rule in rules
@@ -18,25 +18,25 @@ def graph_of(run: Run, plan: Plan, counts: Mapping[str, RuleCounts]) -> Graph:
     return Graph(steps=steps, links=plan.links)
 
 
-def _step(rule: str, counted: RuleCounts, planned: int, run: Run) -> Step:
-    total = max(planned, counted.total)
+def _step(rule: str, counter: RuleCounts, planned: int, run: Run) -> Step:
+    total = max(planned, counter.total)
     state: State | None
-    if counted[State.EXECUTOR_ERROR]:
+    if counter[State.EXECUTOR_ERROR]:
         state = State.EXECUTOR_ERROR
-    elif total and counted[State.COMPLETE] == total:
+    elif total and counter[State.COMPLETE] == total:
         state = State.COMPLETE
-    elif run.state.final and not counted.total:
+    elif run.state.final and not counter.total:
         state = None
     elif run.state.final:
-        state = State.SYSTEM_ERROR if counted[State.SYSTEM_ERROR] else State.CANCELED
+        state = State.SYSTEM_ERROR if counter[State.SYSTEM_ERROR] else State.CANCELED
     else:
-        state = State.RUNNING if counted.total else State.QUEUED
+        state = State.RUNNING if counter.total else State.QUEUED
     return Step(
         rule=rule,
         state=state,
         total=total,
-        done=counted[State.COMPLETE],
-        failed=counted[State.EXECUTOR_ERROR],
-        running=counted[State.RUNNING],
-        mean_seconds=counted.mean_seconds,
+        done=counter[State.COMPLETE],
+        failed=counter[State.EXECUTOR_ERROR],
+        running=counter[State.RUNNING],
+        mean_seconds=counter.mean_seconds,
     )

@@ -1,4 +1,4 @@
-"""What the pages show of runs: read in one go, and once for all who look at the same time."""
+"""What the pages show of runs: read at once, and shared by all who look at the same time."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 from services.access.actors import scope
 from services.database import Database
-from services.errors import NotFound
 from services.models import LIVE, Actor, Graph, Job, JobFilter, Line, Page, Run, RunFilter, State
-from services.runs import Runs
+from services.runs.installation import Installation
+from services.runs.service import Runs, run_not_found
 from services.runs.steps import graph_of
 from services.single_flight import ShortCache
 
@@ -21,7 +21,7 @@ class Board:
 
     page: Page[Run]
     counts: dict[State, int]  # of all runs, whatever the filter
-    left: dict[str, float]  # seconds until a run is over, for those where that can be judged
+    left: dict[str, float]  # estimated seconds until a run finishes, where earlier runs allow it
     line: Line  # the queue as a whole
 
 
@@ -31,69 +31,70 @@ class RunView:
 
     run: Run
     graph: Graph
-    left: float | None  # seconds until it is over, judged by earlier runs; below 0: overdue
+    left: float | None  # estimated seconds until it finishes; below 0: overdue
 
 
 @dataclass(frozen=True)
 class JobsView:
-    """Some jobs of the present attempt, in the order they started."""
+    """Some jobs of the current attempt, in the order of their start."""
 
     jobs: Sequence[Job]
-    total: int  # that fit the filter
+    total: int  # that match the filter
 
 
 class Views:
-    """Answers are up to a second old, unless `forget` is called."""
+    """Reads what pages show. Answers are up to a second old, unless `forget` is called."""
 
-    def __init__(self, database: Database, runs: Runs) -> None:
+    def __init__(self, database: Database, runs: Runs, installation: Installation) -> None:
         self._runs = runs
+        self._installation = installation
         self._store = database.runs
         self._jobs = database.jobs
         self._shared = ShortCache()
 
     def forget(self) -> None:
-        """Look anew: runs were changed."""
+        """Drop shared answers, because runs were changed."""
         self._shared.forget()
 
-    def board(self, actor: Actor, wanted: RunFilter) -> Board:
-        """The list of runs, newest first."""
-        key = ("board", scope(actor), wanted.model_dump_json())
-        return self._shared.get(key, lambda: self._board(actor, wanted))
+    def board(self, actor: Actor, selection: RunFilter) -> Board:
+        """Return a page of the list of runs, newest first."""
+        key = ("board", scope(actor), selection.model_dump_json())
+        return self._shared.get(key, lambda: self._board(actor, selection))
 
     def run(self, actor: Actor, run_id: str) -> RunView:
-        """One run. Raises NotFound."""
+        """Return a run with its steps. Raises NotFound."""
         key = ("run", scope(actor), run_id)
         return self._shared.get(key, lambda: self._run(actor, run_id))
 
-    def jobs(self, actor: Actor, run_id: str, wanted: JobFilter) -> JobsView:
-        """Jobs of a run. Raises NotFound."""
+    def jobs(self, actor: Actor, run_id: str, selection: JobFilter) -> JobsView:
+        """Return some jobs of a run. Raises NotFound."""
         attempt = self.run(actor, run_id).run.attempts
         number = attempt[-1].number if attempt else 0
-        key = ("jobs", run_id, number, wanted.model_dump_json())
-        return self._shared.get(key, lambda: self._some(run_id, number, wanted))
+        key = ("jobs", run_id, number, selection.model_dump_json())
+        return self._shared.get(key, lambda: self._read_jobs(run_id, number, selection))
 
-    def _board(self, actor: Actor, wanted: RunFilter) -> Board:
-        page = self._runs.list(actor, wanted)
+    def _board(self, actor: Actor, selection: RunFilter) -> Board:
+        page = self._runs.list(actor, selection)
         now = datetime.now(UTC)
         left = {
             run.id: seconds for run in page.items if (seconds := self._left(run, now)) is not None
         }
-        return Board(page, self._runs.counts(actor), left, self._runs.queue(actor))
+        return Board(page, self._runs.counts(actor), left, self._installation.queue(actor))
 
     def _run(self, actor: Actor, run_id: str) -> RunView:
         run = self._runs.get(actor, run_id)
         plan = self._store.plan(run_id)
         if plan is None:
-            raise NotFound("There is no such run.")
+            raise run_not_found(run_id)
         graph = graph_of(run, plan, self._jobs.count(run_id, plan.attempt))
         return RunView(run, graph, self._left(run, datetime.now(UTC)))
 
-    def _some(self, run_id: str, attempt: int, wanted: JobFilter) -> JobsView:
-        return JobsView(*self._jobs.page(run_id, attempt, wanted))
+    def _read_jobs(self, run_id: str, attempt: int, selection: JobFilter) -> JobsView:
+        return JobsView(*self._jobs.page(run_id, attempt, selection))
 
     def _left(self, run: Run, now: datetime) -> float | None:
-        """Seconds until a live run is over, judged by earlier runs of its workflow."""
+        """Return the estimated seconds until a live run finishes, from earlier runs."""
         if run.state not in LIVE or run.state is State.CANCELING or not run.attempts:
             return None
-        usual = self._runs.usual_seconds(run.workflow)
+        usual = self._installation.usual_seconds(run.workflow)
         return None if usual is None else usual - (now - run.attempts[-1].started).total_seconds()

@@ -1,19 +1,19 @@
-"""Tables of samples: read, checked, written. Needs no database, so that workflows use it as well.
+"""Reads, checks and writes tables of samples. Needs no database, so that workflows can use it too.
 
-A *row schema* says what one row may hold: JSON Schema (2020-12) of an object, or of an array of
-objects as nf-core writes it. Beyond JSON Schema it knows `aliases` (other headers that mean a
-property), `unique`, `uniqueEntries`, `errorMessage` and `format: file-path`, the last three as in
-nf-core's nf-schema.
+A *row schema* describes one row: JSON Schema (2020-12) of an object, or of an array of objects as
+nf-core writes it. In addition to JSON Schema it supports `aliases` (other headers of a property),
+`unique`, `uniqueEntries`, `errorMessage` and `format: file-path`, the last three as in nf-core's
+nf-schema.
 """
 
 from __future__ import annotations
 
 from services.sheets.checking import check
-from services.sheets.grid import MOST_BYTES
+from services.sheets.grid import MAX_SHEET_BYTES
 from services.sheets.model import (
-    MOST_COLUMNS,
-    MOST_ISSUES,
-    MOST_ROWS,
+    MAX_COLUMNS,
+    MAX_ISSUES,
+    MAX_ROWS,
     Column,
     Issue,
     RowSchema,
@@ -26,10 +26,10 @@ from services.sheets.writing import DELIMITERS, as_text, column_names, suffix, w
 
 __all__ = [
     "DELIMITERS",
-    "MOST_BYTES",
-    "MOST_COLUMNS",
-    "MOST_ISSUES",
-    "MOST_ROWS",
+    "MAX_COLUMNS",
+    "MAX_ISSUES",
+    "MAX_ROWS",
+    "MAX_SHEET_BYTES",
     "PAIRED",
     "Column",
     "Issue",

@@ -1,15 +1,15 @@
-"""What a cell may be, as tables are read."""
+"""The values of cells as tables are read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.errors import Invalid
+from services.errors import Invalid, Text
 
 
 @dataclass(frozen=True)
 class Formula:
-    """A cell that holds a formula in place of a value."""
+    """A cell that contains a formula instead of a value."""
 
     text: str
 
@@ -18,6 +18,6 @@ Cell = str | int | float | bool | Formula
 Row = tuple[Cell, ...]  # an empty cell is ""
 
 
-def unreadable(message: str, hint: str = "") -> Invalid:
-    """It is no table that can be read."""
-    return Invalid(message, field="sheet", hint=hint)
+def unreadable(text: Text) -> Invalid:
+    """Return the error for a file that cannot be read as a table."""
+    return Invalid(text, field="sheet")

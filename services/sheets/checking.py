@@ -1,4 +1,4 @@
-"""Rows against a row schema: every cell, every key, each problem at its place."""
+"""Checks rows against a row schema, cell by cell, and that keys are unique."""
 
 from __future__ import annotations
 
@@ -9,22 +9,43 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from services.errors import Message, Text
 from services.params import validation
-from services.sheets.model import MOST_ROWS, Issue, RowSchema, cut
+from services.params.file_names import wrong_file_name
+from services.params.schema_errors import (
+    REQUIRED,
+    REQUIRED_WITH,
+    error_text,
+    in_own_words,
+    with_description,
+)
+from services.sheets.model import MAX_ROWS, Issue, RowSchema, cut
 from services.sheets.values import unprintable
 
 FILE_ID = re.compile(r"[0-9a-f]{24}")
-MARKS = re.compile(r"[\\/]")
+SLASHES = re.compile(r"[\\/]")
+MAX_KEY_CHARACTERS = 60  # of a value in the message about a duplicate key
+
+TOO_MANY_ROWS = Message("wrong_length", "There are {count} rows; at most {limit} are allowed.")
+NOT_AN_OBJECT = Message("wrong_type", "The row must be an object.")
+NOT_ONE_VALUE = Message("wrong_type", "A cell must have a single value.")
+UNPRINTABLE = Message("invalid_characters", "Contains the unprintable character {character}.")
+UNKNOWN_COLUMN = Message("unknown_field", "Unknown column.")
+DUPLICATE_KEY = Message(
+    "not_unique",
+    "“{value}” is already in row {first_row}.",
+    hint="The values of {columns} must be unique.",
+)
 
 
 def check(records: Sequence[Any], row_schema: Mapping[str, Any]) -> list[Issue]:
-    """What is wrong with rows that were typed or sent: numbered from 1, by row.
+    """Return the issues of rows that were typed or sent as JSON, by row; rows count from 1.
 
-    Files are named in their cells by id or by name; whether there are such files is not asked here.
+    Cells name files by id or by name; whether these files exist is not checked here.
     """
     schema = RowSchema(row_schema)
-    if len(records) > MOST_ROWS:
-        return [Issue(message=f"There are {len(records)} rows; {MOST_ROWS} are allowed.")]
+    if len(records) > MAX_ROWS:
+        return [Issue.of(TOO_MANY_ROWS(count=len(records), limit=MAX_ROWS))]
     return cut(list(examine(records, schema, range(1, len(records) + 1))))
 
 
@@ -32,109 +53,109 @@ def examine(
     records: Sequence[Any],
     schema: RowSchema,
     numbers: Sequence[int],
-    told: Collection[str] = (),
+    reported: Collection[str] = (),
 ) -> Iterator[Issue]:
-    """The issues of records whose rows have `numbers`; none about whole columns that are `told`."""
+    """Yield the issues of records whose rows have `numbers`.
+
+    Columns in `reported` are skipped: an issue of the whole column is already known.
+    """
     validator = Draft202012Validator(
-        _of_values(schema), format_checker=Draft202012Validator.FORMAT_CHECKER
+        _value_schema(schema), format_checker=Draft202012Validator.FORMAT_CHECKER
     )
-    good: list[Mapping[str, Any]] = []
+    objects: list[Mapping[str, Any]] = []
     for index, record in enumerate(records):
-        place = {"index": index, "row": numbers[index]}
-        good.append(record if isinstance(record, Mapping) else {})
+        position = {"index": index, "row": numbers[index]}
+        objects.append(record if isinstance(record, Mapping) else {})
         if not isinstance(record, Mapping):
-            yield Issue(message="This row must be an object.", **place)
+            yield Issue.of(NOT_AN_OBJECT(), **position)
             continue
-        for name, message, hint in _of_record(record, schema, validator):
-            if name not in told:
-                yield Issue(
-                    message=message, hint=hint, name=name, column=schema.title(name), **place
-                )
-    yield from _twice(good, schema, numbers)
+        for name, text in _record_problems(record, schema, validator):
+            if name not in reported:
+                yield Issue.of(text, name=name, column=schema.title(name), **position)
+    yield from _duplicates(objects, schema, numbers)
 
 
 def short_name(cell: str) -> str:
-    """The name of a file that a cell names, without the folders before it."""
-    return MARKS.split(cell.rstrip("/\\"))[-1]
+    """Return the name of the file that a cell names, without its folders."""
+    return SLASHES.split(cell.rstrip("/\\"))[-1]
 
 
-def _of_values(schema: RowSchema) -> dict[str, Any]:
-    """The schema of a row for the values that stand in it: a file's is its id or name."""
-    properties = {name: validation.as_reference(one) for name, one in schema.properties.items()}
+def _value_schema(schema: RowSchema) -> dict[str, Any]:
+    """Return the schema of a row as it is sent: the value of a file is its id or name."""
+    properties = {name: validation.as_reference(own) for name, own in schema.properties.items()}
     return {"type": "object", **schema.row, "properties": properties}
 
 
-def _of_record(
+def _record_problems(
     record: Mapping[str, Any], schema: RowSchema, validator: Draft202012Validator
-) -> Iterator[tuple[str, str, str]]:
-    """Name of the column, message and hint for each problem of a row."""
+) -> Iterator[tuple[str, Text]]:
+    """Yield the column and the sentence of each problem of a row."""
     for error in sorted(validator.iter_errors(record), key=lambda error: [*map(str, error.path)]):
-        yield from _in_words(error, record, schema)
+        yield from _error_problems(error, record, schema)
     for name, value in record.items():
         if isinstance(value, list | dict):
-            yield name, "A cell holds a single value.", ""
+            yield name, NOT_ONE_VALUE()
         elif isinstance(value, str) and (character := unprintable(value)):
-            yield name, f"This holds the character {character}, which cannot be seen.", ""
+            yield name, UNPRINTABLE(character=character)
     for name in schema.files:
         value, pattern = record.get(name), schema.properties[name].get("pattern")
         if isinstance(value, str) and pattern and not FILE_ID.fullmatch(value):
             file = short_name(value)
             if not re.search(pattern, file):
-                words = f"{file} is not a file of the kind that is asked for here."
-                yield name, _own_words(name, schema) or words, f"Its name must match {pattern}"
+                text = wrong_file_name(file, pattern, _description(name, schema))
+                yield name, _in_own_words(text, name, schema)
 
 
-def _in_words(
+def _error_problems(
     error: ValidationError, record: Mapping[str, Any], schema: RowSchema
-) -> Iterator[tuple[str, str, str]]:
+) -> Iterator[tuple[str, Text]]:
     name = str(error.absolute_path[0]) if error.absolute_path else ""
-    wanted: Any = error.validator_value
+    expected: Any = error.validator_value
     match error.validator:
         case "required" if not name:
-            for lacking in wanted:
-                if lacking not in record and f"{lacking!r}" in error.message:
-                    yield lacking, "This is needed.", _hint(lacking, schema)
+            for missing in expected:
+                if missing not in record and f"{missing!r}" in error.message:
+                    yield missing, with_description(REQUIRED(), _description(missing, schema))
         case "dependentRequired" if not name:
-            for given, others in wanted.items():
-                for lacking in others if given in record else ():
-                    if lacking not in record and f"{lacking!r}" in error.message:
-                        title = schema.title(given)
-                        yield lacking, f"This is needed where there is “{title}”.", ""
+            for given, others in expected.items():
+                for missing in others if given in record else ():
+                    if missing not in record and f"{missing!r}" in error.message:
+                        yield missing, REQUIRED_WITH(other=f"“{schema.title(given)}”")
         case "additionalProperties" if not name:
             for unknown in sorted(set(record) - set(schema.properties)):
-                yield unknown, "This column is unknown.", ""
+                yield unknown, UNKNOWN_COLUMN()
         case _:
-            said = _own_words(name, schema)
-            yield name, said or validation.words(error), "" if said else _hint(name, schema)
+            text = error_text(error, _description(name, schema))
+            yield name, _in_own_words(text, name, schema)
 
 
-def _own_words(name: str, schema: RowSchema) -> str:
-    """What the schema itself says of a value that does not fit."""
-    return str(schema.properties.get(name, {}).get("errorMessage", ""))
+def _in_own_words(text: Text, name: str, schema: RowSchema) -> Text:
+    """Return the text with the `errorMessage` of a column, where it has one."""
+    own = schema.properties.get(name, {}).get("errorMessage")
+    return in_own_words(text, str(own)) if own else text
 
 
-def _hint(name: str, schema: RowSchema) -> str:
+def _description(name: str, schema: RowSchema) -> str:
     return str(schema.properties.get(name, {}).get("description", ""))
 
 
-def _twice(
+def _duplicates(
     records: Sequence[Mapping[str, Any]], schema: RowSchema, numbers: Sequence[int]
 ) -> Iterator[Issue]:
-    """Rows whose key another row has already; a key that is not all there is not compared."""
+    """Yield an issue for each row with the key of an earlier row; incomplete keys are ignored."""
     for names in schema.keys:
         first: dict[tuple[str, ...], int] = {}
         for index, record in enumerate(records):
             if any(name not in record for name in names):
                 continue
-            there = first.setdefault(tuple(str(record[name]) for name in names), index)
-            if there != index:
-                title = " and ".join(f"“{schema.title(name)}”" for name in names)
-                value = ", ".join(str(record[name])[:60] for name in names)
-                yield Issue(
+            earlier = first.setdefault(tuple(str(record[name]) for name in names), index)
+            if earlier != index:
+                columns = " and ".join(f"“{schema.title(name)}”" for name in names)
+                value = ", ".join(str(record[name])[:MAX_KEY_CHARACTERS] for name in names)
+                yield Issue.of(
+                    DUPLICATE_KEY(value=value, first_row=numbers[earlier], columns=columns),
                     row=numbers[index],
                     index=index,
                     name=names[0],
                     column=schema.title(names[0]),
-                    message=f"“{value}” is in row {numbers[there]} already.",
-                    hint=f"{title} may occur only once.",
                 )

@@ -1,4 +1,4 @@
-"""What a sheet is made of, and how its columns are told by their headers."""
+"""Sheets, their issues, and row schemas with the headers that their columns may have."""
 
 from __future__ import annotations
 
@@ -10,56 +10,74 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from services.errors import Message, Text
 from services.models import Model
 from services.params.schema import is_file
 
-MOST_ROWS = 10_000  # of a sheet
-MOST_COLUMNS = 200
-MOST_ISSUES = 200  # told of one sheet; the last one says that there are more
+MAX_ROWS = 10_000  # of a sheet
+MAX_COLUMNS = 200  # of a sheet
+MAX_ISSUES = 200  # listed for one sheet; a further one gives the number of the others
+
+MORE_ISSUES = Message(
+    "invalid",
+    "{count} more problems are not listed.",
+    one="One more problem is not listed.",
+    hint="Fix the problems above first.",
+)
 
 
 class Issue(Model):
-    """Something in a sheet that is wrong, or worth a look."""
+    """An error or a warning about a sheet."""
 
     row: int | None = Field(
-        None, description="As a spreadsheet numbers it, from 1; of rows sent as JSON: their place"
+        None,
+        description="Number of the row, from 1: as in a spreadsheet, or of the rows sent as JSON",
     )
-    column: str = Field("", description="Header as it is written; empty: the whole row or sheet")
-    cell: str = Field("", description="Its name in a spreadsheet, for instance B7")
+    column: str = Field("", description="Header of the column; empty: the whole row or sheet")
+    cell: str = Field("", description="Cell in a spreadsheet, for instance B7")
     name: str = Field("", description="Property of the row schema")
-    index: int | None = Field(None, description="Place in `records`, from 0")
-    message: str = Field(description="One sentence")
+    index: int | None = Field(None, description="Index in `records`, from 0")
+    code: str = Field("", description="Code of the problem; it never changes its meaning")
+    message: str = Field(description="The problem in one sentence")
     hint: str = Field("", description="What to do next, where it is not obvious")
+    args: dict[str, Any] = Field({}, description="The values in the message, by name")
     severity: Literal["error", "warning"] = "error"
+
+    @classmethod
+    def of(cls, text: Text, **fields: Any) -> Issue:
+        """Return an issue with the sentence, code and values of a text, and these other fields."""
+        return cls(code=text.code, message=str(text), hint=text.hint, args=text.args, **fields)
 
 
 class Column(Model):
     """A column of a sheet."""
 
-    name: str = Field(description="Property of the row schema; the header itself when unknown")
-    header: str = Field(description="As it is written")
-    letter: str = Field(description="As a spreadsheet names it: A, B, …, AA")
-    known: bool = Field(description="Whether the row schema has it")
+    name: str = Field(description="Property of the row schema; for an unknown column its header")
+    header: str = Field(description="Header as it is written in the sheet")
+    letter: str = Field(description="Letter of the column in a spreadsheet: A, B, …, AA")
+    known: bool = Field(description="Whether the row schema has this column")
 
 
 class Sheet(Model):
     """A table that was read."""
 
-    records: list[dict[str, Any]] = Field(description="One object for each row; empty cells absent")
-    rows: list[int] = Field(description="For each record the row it was read from, from 1")
-    metadata: dict[str, str] = Field(description="What stands above the table: names and values")
-    columns: list[Column] = Field(description="Left to right")
-    issues: list[Issue] = Field(description="By row")
+    records: list[dict[str, Any]] = Field(
+        description="One object for each row, without its empty cells"
+    )
+    rows: list[int] = Field(description="For each record the number of its row, from 1")
+    metadata: dict[str, str] = Field(description="Names and values above the table")
+    columns: list[Column] = Field(description="Columns from left to right")
+    issues: list[Issue] = Field(description="Errors and warnings, ordered by row")
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong with it; warnings do not count."""
+        """Whether the sheet has no errors; it may have warnings."""
         return all(issue.severity == "warning" for issue in self.issues)
 
 
 @dataclass(frozen=True)
 class RowSchema:
-    """A row schema, of either form."""
+    """A row schema: of an object, or of an array of objects."""
 
     given: Mapping[str, Any]
 
@@ -71,8 +89,8 @@ class RowSchema:
 
     @property
     def properties(self) -> dict[str, dict[str, Any]]:
-        found = self.row.get("properties", {})
-        return {name: one for name, one in found.items() if isinstance(one, dict)}
+        properties = self.row.get("properties", {}).items()
+        return {name: schema for name, schema in properties if isinstance(schema, dict)}
 
     @property
     def required(self) -> list[str]:
@@ -80,70 +98,68 @@ class RowSchema:
 
     @property
     def closed(self) -> bool:
-        """Whether it takes no column beyond its own."""
+        """Whether it allows no further columns."""
         return self.row.get("additionalProperties") is False
 
     @property
     def files(self) -> list[str]:
         """The columns whose cells are files."""
-        return [name for name, one in self.properties.items() if is_file(one)]
+        return [name for name, schema in self.properties.items() if is_file(schema)]
 
     @cached_property
     def keys(self) -> list[tuple[str, ...]]:
-        """Columns whose values together may occur only once."""
-        single = [(name,) for name, one in self.properties.items() if one.get("unique") is True]
-        wanted = self.given.get("uniqueEntries") or self.row.get("uniqueEntries") or []
-        if wanted and all(isinstance(name, str) for name in wanted):
-            wanted = [wanted]
-        return list(dict.fromkeys([*single, *(tuple(names) for names in wanted)]))
+        """Columns whose combined values must be unique."""
+        properties = self.properties.items()
+        single = [(name,) for name, schema in properties if schema.get("unique") is True]
+        keys = self.given.get("uniqueEntries") or self.row.get("uniqueEntries") or []
+        if keys and all(isinstance(name, str) for name in keys):
+            keys = [keys]
+        return list(dict.fromkeys([*single, *(tuple(names) for names in keys)]))
 
     @cached_property
     def headers(self) -> dict[str, str]:
-        """Every header that means a property, as `simple` has it."""
-        found: dict[str, str] = {}
-        for words in (_name, _title, _aliases):  # a name counts before somebody else's alias
-            for name, one in self.properties.items():
-                for header in words(name, one):
-                    found.setdefault(simple(header), name)
-        found.pop("", None)
-        return found
+        """The properties by the headers that they may have, as `simple` returns these."""
+        names: dict[str, str] = {}
+        for headers in (_name, _title, _aliases):  # a name takes precedence over an alias
+            for name, schema in self.properties.items():
+                for header in headers(name, schema):
+                    names.setdefault(simple(header), name)
+        names.pop("", None)
+        return names
 
     def title(self, name: str) -> str:
-        """What people call a column."""
+        """Return the title of a column, or else its name."""
         return str(self.properties.get(name, {}).get("title") or name)
 
 
 def simple(header: str) -> str:
-    """A header without what people write differently: case, width, blanks, punctuation."""
+    """Return a header without differences of case, width, blanks and punctuation."""
     folded = unicodedata.normalize("NFKC", header).casefold()
     return "".join(letter for letter in folded if letter.isalnum())
 
 
-def letter(place: int) -> str:
-    """The name of a column by its place from 0: A … Z, AA …"""
+def letter(index: int) -> str:
+    """Return the letters of a column in a spreadsheet by its index from 0: A … Z, AA …"""
     name = ""
-    place += 1
-    while place:
-        place, rest = divmod(place - 1, 26)
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
         name = chr(ord("A") + rest) + name
     return name
 
 
 def cut(issues: Sequence[Issue]) -> list[Issue]:
-    """The first issues, by row and from left to right; a last one says how many more there are."""
+    """Return the first issues by row and column; the last one gives the number of the others."""
     ordered = sorted(issues, key=lambda issue: (issue.row or 0, len(issue.cell), issue.cell))
-    if len(ordered) <= MOST_ISSUES:
+    rest = ordered[MAX_ISSUES:]
+    if not rest:
         return ordered
-    worst = any(issue.severity == "error" for issue in ordered[MOST_ISSUES:])
-    more = Issue(
-        message=f"There are {len(ordered) - MOST_ISSUES} more.",
-        hint="Mend these first.",
-        severity="error" if worst else "warning",
-    )
-    return [*ordered[:MOST_ISSUES], more]
+    errors = any(issue.severity == "error" for issue in rest)
+    more = Issue.of(MORE_ISSUES(count=len(rest)), severity="error" if errors else "warning")
+    return [*ordered[:MAX_ISSUES], more]
 
 
-def _name(name: str, schema: Mapping[str, Any]) -> list[str]:  # noqa: ARG001 - one of three alike
+def _name(name: str, schema: Mapping[str, Any]) -> list[str]:  # noqa: ARG001 - has the signature of `_title`
     return [name]
 
 

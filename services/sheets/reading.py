@@ -1,4 +1,4 @@
-"""A table from a file: its header found, its columns named, its cells converted and checked."""
+"""Reads a table from a file: finds its header, converts and checks its cells."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.errors import Invalid
+from services.errors import Invalid, Message
 from services.sheets import grid
 from services.sheets.cells import Cell, Formula, Row, unreadable
-from services.sheets.checking import examine
+from services.sheets.checking import UNKNOWN_COLUMN, examine
 from services.sheets.model import (
-    MOST_ROWS,
+    MAX_ROWS,
     Column,
     Issue,
     RowSchema,
@@ -25,22 +25,59 @@ from services.sheets.model import (
 from services.sheets.values import converted, text
 
 WIDE_COLON = "\N{FULLWIDTH COLON}"  # as it is written in Chinese
+MAX_SHOWN_CHARACTERS = 40  # of a cell in a message
+MAX_FORMULA_CHARACTERS = 60  # of a formula in a message
+MAX_COLUMNS_NAMED = 20  # in a hint
+
+NO_ROWS = Message("missing", "The sheet has no rows below its header.")
+NO_HEADER = Message(
+    "missing",
+    "The sheet has no header: no row names the columns.",
+    hint="The header must have the columns {columns}. Only the first sheet of a workbook is read.",
+)
+DUPLICATE_COLUMN = Message(
+    "duplicate_field",
+    "Columns {first} and {second} are both “{column}”.",
+    hint="Remove one of them.",
+)
+MISSING_COLUMN = Message("missing", "The column “{column}” is missing.")
+MISSING_COLUMN_ALIASES = Message(
+    "missing", "The column “{column}” is missing.", hint="Its header may also be {aliases}."
+)
+REMOVE_COLUMN = Message("unknown_field", UNKNOWN_COLUMN.template, hint="Remove it.")
+MISSPELLED_COLUMN = Message(
+    "unknown_field", UNKNOWN_COLUMN.template, hint="Did you mean {suggestion}?"
+)
+KEPT_COLUMN = Message("unknown_field", "Unknown column; its values are kept unchanged.")
+MISSPELLED_KEPT_COLUMN = Message(
+    "unknown_field", KEPT_COLUMN.template, hint="Did you mean {suggestion}?"
+)
+FORMULA = Message(
+    "wrong_type",
+    "The cell contains a formula: {formula}",
+    hint="Paste its value instead; text must not start with “=”.",
+)
+CELL_WITHOUT_HEADER = Message(
+    "invalid",
+    "“{value}” is in a column without a header.",
+    hint="The row may have an extra delimiter or a missing quotation mark.",
+)
 
 
 @dataclass(frozen=True)
 class _Table:
-    """The rows of a sheet, with the place of its header."""
+    """The rows of a sheet, with the index of its header."""
 
     rows: Sequence[Row]
     header: int  # from 0
-    named: int  # how many columns the header names
+    known: int  # number of known columns in the header
 
 
 def read(source: Path | bytes, row_schema: Mapping[str, Any]) -> Sheet:
-    """The table in a csv, tsv or xlsx file; which of them is told from its content.
+    """Read the table in a csv, tsv or xlsx file; the format is recognized by the content.
 
     Problems of rows and columns are issues of the sheet. Raises Invalid (field "sheet") or
-    TooLarge when it is no table that can be read, or has no row that names the columns.
+    TooLarge when the file cannot be read as a table or has no header.
     """
     schema = RowSchema(row_schema)
     table = _table(grid.content(source), schema)
@@ -48,21 +85,21 @@ def read(source: Path | bytes, row_schema: Mapping[str, Any]) -> Sheet:
     columns, issues = _columns(header, schema)
     records: list[dict[str, Any]] = []
     numbers: list[int] = []
-    for place, row in enumerate(table.rows[table.header + 1 :], table.header + 1):
+    for number, row in enumerate(table.rows[table.header + 1 :], table.header + 2):
         if not any(cell != "" for cell in row):
             continue
-        issues += _of_row(row, place + 1, columns, len(records))
+        issues += _row_issues(row, number, columns, len(records))
         records.append(_record(row, columns, schema))
-        numbers.append(place + 1)
-    if len(records) > MOST_ROWS:
-        raise unreadable(f"This sheet has more than {MOST_ROWS} rows.")
+        numbers.append(number)
+    if len(records) > MAX_ROWS:
+        raise unreadable(grid.TOO_MANY_ROWS(limit=MAX_ROWS))
     if not records:
-        issues.append(Issue(message="This sheet has no row below its header."))
+        issues.append(Issue.of(NO_ROWS()))
     cells = {(issue.index, issue.name) for issue in issues if issue.index is not None}
-    whole = {issue.name for issue in issues if issue.index is None}
-    for issue in examine(records, schema, numbers, whole):
+    whole_columns = {issue.name for issue in issues if issue.index is None}
+    for issue in examine(records, schema, numbers, whole_columns):
         if (issue.index, issue.name) not in cells:
-            issues.append(_placed(issue, columns))
+            issues.append(_with_cell(issue, columns))
     metadata = _metadata(table.rows[: table.header])
     return Sheet(
         records=records, rows=numbers, metadata=metadata, columns=columns, issues=cut(issues)
@@ -70,80 +107,82 @@ def read(source: Path | bytes, row_schema: Mapping[str, Any]) -> Sheet:
 
 
 def _table(data: bytes, schema: RowSchema) -> _Table:
-    """The table whose header names most of the columns that are known. Raises Invalid."""
-    found = grid.tables(data)
-    tables = [_with_header(rows, schema) for rows in found if not isinstance(rows, Invalid)]
-    best = max(tables, key=lambda table: table.named, default=None)
-    if best is not None and best.named:
+    """Return the table whose header has the most known columns. Raises Invalid."""
+    candidates = grid.tables(data)
+    tables = [_with_header(rows, schema) for rows in candidates if not isinstance(rows, Invalid)]
+    best = max(tables, key=lambda table: table.known, default=None)
+    if best is not None and best.known:
         return best
-    for refused in found:
-        if isinstance(refused, Invalid):
-            raise refused
+    for candidate in candidates:
+        if isinstance(candidate, Invalid):
+            raise candidate
     if best is None or not best.rows:
-        raise unreadable("This sheet is empty.")
+        raise unreadable(grid.EMPTY_SHEET())
     names = [schema.title(name) for name in schema.required or schema.properties]
-    raise unreadable(
-        "No row of this sheet names the columns.",
-        f"The table needs a header: {', '.join(names[:20])}. "
-        "Of a workbook, the first sheet is read.",
-    )
+    raise unreadable(NO_HEADER(columns=", ".join(names[:MAX_COLUMNS_NAMED])))
 
 
 def _with_header(rows: Sequence[Row], schema: RowSchema) -> _Table:
-    counts = [_named(row, schema) for row in rows[: grid.ABOVE]]
-    named = max(counts, default=0)
-    return _Table(rows, counts.index(named) if counts else 0, named)
+    counts = [_known_columns(row, schema) for row in rows[: grid.MAX_HEADER_ROW]]
+    known = max(counts, default=0)
+    return _Table(rows, counts.index(known) if counts else 0, known)
 
 
-def _named(row: Row, schema: RowSchema) -> int:
-    """How many different known columns a row names."""
+def _known_columns(row: Row, schema: RowSchema) -> int:
+    """Return the number of different known columns in a row."""
     names = {schema.headers.get(simple(cell)) for cell in row if isinstance(cell, str)}
     return len(names - {None})
 
 
 def _columns(header: Row, schema: RowSchema) -> tuple[list[Column], list[Issue]]:
-    """The columns that a header names, and what is wrong with it."""
+    """Return the columns of a header, and its issues."""
     columns: list[Column] = []
     issues: list[Issue] = []
-    taken: dict[str, str] = {}  # name → letter
-    for place, cell in enumerate(header):
+    letters: dict[str, str] = {}  # by name
+    for index, cell in enumerate(header):
         words = text(cell) if not isinstance(cell, Formula) else cell.text
         name = schema.headers.get(simple(words), words)
         column = Column(
-            name=name, header=words, letter=letter(place), known=name in schema.properties
+            name=name, header=words, letter=letter(index), known=name in schema.properties
         )
-        if name and name in taken:
-            message = f"Columns {taken[name]} and {column.letter} both are “{schema.title(name)}”."
-            issues.append(_of_column(column, message, "Keep one of them."))
+        if name and name in letters:
+            duplicate = DUPLICATE_COLUMN(
+                first=letters[name], second=column.letter, column=schema.title(name)
+            )
+            issues.append(Issue.of(duplicate, column=words, name=name))
         elif name and not column.known:
-            issues.append(_unknown(column, schema))
-        taken.setdefault(name, column.letter)
+            issues.append(_unknown_column(column, schema))
+        letters.setdefault(name, column.letter)
         columns.append(column)
     for name in schema.required:
-        if name not in taken:
-            title, others = schema.title(name), schema.properties.get(name, {}).get("aliases", [])
-            hint = f"It may also be headed {', '.join(map(str, others))}." if others else ""
-            message = f"The column “{title}” is missing."
-            issues.append(Issue(message=message, hint=hint, column=title, name=name))
+        if name not in letters:
+            issues.append(_missing_column(name, schema))
     return columns, issues
 
 
-def _unknown(column: Column, schema: RowSchema) -> Issue:
+def _missing_column(name: str, schema: RowSchema) -> Issue:
+    title, aliases = schema.title(name), schema.properties.get(name, {}).get("aliases", [])
+    missing = MISSING_COLUMN(column=title)
+    if aliases:
+        missing = MISSING_COLUMN_ALIASES(column=title, aliases=", ".join(map(str, aliases)))
+    return Issue.of(missing, column=title, name=name)
+
+
+def _unknown_column(column: Column, schema: RowSchema) -> Issue:
+    """Return an error where the schema allows no further columns, else a warning."""
     known = {simple(schema.title(name)): schema.title(name) for name in schema.properties}
     near = difflib.get_close_matches(simple(column.header), known, n=1)
-    hint = f"Did you mean {known[near[0]]}?" if near else ""
-    if schema.closed:
-        return _of_column(column, "This column is unknown.", hint or "Remove it.")
-    issue = _of_column(column, "This column is unknown; it is kept as it is.", hint)
-    return issue.model_copy(update={"severity": "warning"})
-
-
-def _of_column(column: Column, message: str, hint: str) -> Issue:
-    return Issue(message=message, hint=hint, column=column.header, name=column.name)
+    if near:
+        misspelled = MISSPELLED_COLUMN if schema.closed else MISSPELLED_KEPT_COLUMN
+        unknown = misspelled(suggestion=known[near[0]])
+    else:
+        unknown = REMOVE_COLUMN() if schema.closed else KEPT_COLUMN()
+    severity = "error" if schema.closed else "warning"
+    return Issue.of(unknown, column=column.header, name=column.name, severity=severity)
 
 
 def _record(row: Row, columns: Sequence[Column], schema: RowSchema) -> dict[str, Any]:
-    """The values of a row by the names of their columns; of two columns the first counts."""
+    """Return the values of a row by column name; of duplicate columns the first is used."""
     record: dict[str, Any] = {}
     for column, cell in zip(columns, row, strict=False):
         if cell != "" and column.name and not isinstance(cell, Formula):
@@ -152,32 +191,30 @@ def _record(row: Row, columns: Sequence[Column], schema: RowSchema) -> dict[str,
     return record
 
 
-def _of_row(row: Row, number: int, columns: Sequence[Column], index: int) -> list[Issue]:
-    """What is wrong with cells before their values are looked at."""
+def _row_issues(row: Row, number: int, columns: Sequence[Column], index: int) -> list[Issue]:
+    """Return the issues of cells that do not depend on their values."""
     issues = []
-    for place, cell in enumerate(row):
-        column = columns[place] if place < len(columns) else None
-        at = {"row": number, "index": index, "cell": f"{letter(place)}{number}"}
+    for column_index, cell in enumerate(row):
+        column = columns[column_index] if column_index < len(columns) else None
+        at = {"row": number, "index": index, "cell": f"{letter(column_index)}{number}"}
         if column and column.header:
             at |= {"column": column.header, "name": column.name}
         if isinstance(cell, Formula):
-            message = f"This cell holds a formula: {cell.text[:60]}"
-            hint = "Put its value there (paste it as value), or begin the text with another sign."
-            issues.append(Issue(message=message, hint=hint, **at))
+            formula = FORMULA(formula=cell.text[:MAX_FORMULA_CHARACTERS])
+            issues.append(Issue.of(formula, **at))
         elif cell != "" and not (column and column.header):
-            message = f"“{_short(cell)}” stands below no header."
-            hint = "A delimiter may be too many in this row, or a quotation mark missing."
-            issues.append(Issue(message=message, hint=hint, **at))
+            issues.append(Issue.of(CELL_WITHOUT_HEADER(value=_short(cell)), **at))
     return issues
 
 
 def _short(cell: Cell) -> str:
     words = text(cell)
-    return words if len(words) <= 40 else f"{words[:40]}…"
+    shown = words[:MAX_SHOWN_CHARACTERS]
+    return words if words == shown else f"{shown}…"
 
 
-def _placed(issue: Issue, columns: Sequence[Column]) -> Issue:
-    """An issue of a record, with the header and the cell of the file."""
+def _with_cell(issue: Issue, columns: Sequence[Column]) -> Issue:
+    """Return an issue of a record with the header and the cell of the file."""
     column = next((column for column in columns if column.name == issue.name), None)
     if column is None:
         return issue
@@ -185,8 +222,8 @@ def _placed(issue: Issue, columns: Sequence[Column]) -> Issue:
 
 
 def _metadata(rows: Sequence[Row]) -> dict[str, str]:
-    """Names and values above the table: in two cells, or in one as "Project: X"."""
-    found: dict[str, str] = {}
+    """Return names and values above the table: in two cells, or in one as "Project: X"."""
+    metadata: dict[str, str] = {}
     for row in rows:
         cells = [text(cell) for cell in row if cell != "" and not isinstance(cell, Formula)]
         if not cells:
@@ -196,7 +233,7 @@ def _metadata(rows: Sequence[Row]) -> dict[str, str]:
             name, _, value = name.replace(WIDE_COLON, ":", 1).partition(":")
         name = name.strip().rstrip(f":{WIDE_COLON}").strip()
         if name and value.strip():
-            found.setdefault(name, value.strip())
+            metadata.setdefault(name, value.strip())
         elif name:
-            found["title"] = f"{found['title']} {name}" if "title" in found else name
-    return found
+            metadata["title"] = f"{metadata['title']} {name}" if "title" in metadata else name
+    return metadata

@@ -1,4 +1,4 @@
-"""What is written in a cell, as the type that its column asks for."""
+"""Converts the text of cells to the types of their columns."""
 
 from __future__ import annotations
 
@@ -10,32 +10,35 @@ from typing import Any
 from services.sheets.cells import Cell
 
 YES, NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
-WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0+)?")
+INTEGER = re.compile(r"[+-]?[0-9]{1,18}(\.0+)?")
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
 
 def text(cell: Cell) -> str:
-    """A cell as people read it, in one line."""
+    """Return a cell as people read it, in one line."""
     if isinstance(cell, bool):
         return "true" if cell else "false"
     return " ".join(cell.split()) if isinstance(cell, str) else str(cell)
 
 
 def converted(cell: Cell, schema: Mapping[str, Any]) -> Any:
-    """A cell as the type of its column; what does not fit stays text, which the check will name."""
+    """Return a cell as the type of its column, or as text where it does not fit that type.
+
+    The check reports such text later.
+    """
     words = text(cell)
-    for kind in kinds(schema):
-        if kind == "integer" and WHOLE.fullmatch(words):
+    for kind in column_types(schema):
+        if kind == "integer" and INTEGER.fullmatch(words):
             return int(words.partition(".")[0])
         if kind == "number" and NUMBER.fullmatch(words):
-            return float(words) if not WHOLE.fullmatch(words) else int(words.partition(".")[0])
+            return float(words) if not INTEGER.fullmatch(words) else int(words.partition(".")[0])
         if kind == "boolean" and words.casefold() in YES | NO:
             return words.casefold() in YES
     return words
 
 
 def record(cells: Mapping[str, str], properties: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """A typed row as a record: each cell as the type of its column, empty ones left out."""
+    """Return a row of texts as a record: cells converted to their types, empty ones omitted."""
     return {
         name: converted(cell, properties.get(name, {}))
         for name, cell in cells.items()
@@ -43,8 +46,8 @@ def record(cells: Mapping[str, str], properties: Mapping[str, Mapping[str, Any]]
     }
 
 
-def kinds(schema: Mapping[str, Any]) -> list[str]:
-    """The types that a column takes, those first that text must be turned into."""
+def column_types(schema: Mapping[str, Any]) -> list[str]:
+    """Return the types of a column; those that text must be converted to come first."""
     given = schema.get("type") or [_kind(value) for value in schema.get("enum", ["text"])]
     names = [given] if isinstance(given, str) else [str(kind) for kind in given]
     order = ("integer", "number", "boolean", "string")
@@ -54,7 +57,7 @@ def kinds(schema: Mapping[str, Any]) -> list[str]:
 
 
 def unprintable(value: str) -> str:
-    """The name of the first character that is none to be seen; "" when there is none."""
+    """Return the first unprintable character as "U+001B"; "" where there is none."""
     if value.isprintable():
         return ""
     for character in value:

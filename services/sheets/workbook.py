@@ -1,4 +1,4 @@
-"""The cells of an Excel workbook (xlsx), counted before they are read."""
+"""Reads the cells of an Excel workbook (xlsx) after counting them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 from xml.parsers import expat
 
+from services.errors import Message
 from services.settings import MIB
 from services.sheets.cells import Cell, Formula, Row, unreadable
 
-MOST_UNPACKED = 32 * MIB  # of all that is in the file
-MOST_PARTS = 1000  # files inside the file
-MOST_ELEMENTS = 1_000_000  # of XML, in all parts; a cell has two or three
-MOST_CELLS = 16_384  # of a row, as many as Excel has columns; empty ones count
-BLOCK = 64 * 1024  # bytes read at once
+MAX_UNPACKED_BYTES = 32 * MIB  # of all parts together
+MAX_PARTS = 1000  # files in the zip archive that a workbook is
+MAX_ELEMENTS = 1_000_000  # of XML, in all parts; a cell has two or three
+MAX_ROW_CELLS = 16_384  # including empty ones; Excel's number of columns
+READ_CHUNK_BYTES = 64 * 1024
 BROKEN = (
     zipfile.BadZipFile,
     KeyError,
@@ -31,43 +32,54 @@ BROKEN = (
     expat.ExpatError,
 )
 
+BAD_WORKBOOK = Message(
+    "unreadable_file",
+    "The workbook cannot be read: {reason}.",
+    hint="Open it in a spreadsheet program and save it as an Excel workbook (xlsx).",
+)
+KEEP_ONE_SHEET = "Keep only the sheet with the samples, or save it as CSV."
+WORKBOOK_TOO_LARGE = Message(
+    "file_too_large", "The workbook is larger than {limit} MiB unpacked.", hint=KEEP_ONE_SHEET
+)
+TOO_MANY_ELEMENTS = Message(
+    "file_too_large", "The workbook has too many cells.", hint=KEEP_ONE_SHEET
+)
+ROW_TOO_LONG = Message(
+    "wrong_length",
+    "A row of the workbook has more than {limit} columns.",
+    hint="Put each sample into a row of its own.",
+)
+
 
 def cells(data: bytes) -> Iterator[Row]:
-    """The rows of the first sheet of a workbook that is not hidden. Raises Invalid.
+    """Yield the rows of the first visible sheet of a workbook. Raises Invalid.
 
-    Time and memory are bounded by counting first: openpyxl builds a row, and the texts that cells
-    share, before it hands on any of it.
+    Counting first bounds time and memory: openpyxl builds a whole row, and all shared texts, before
+    it returns any of it.
     """
     try:
         _count(data)
         yield from _rows(data)
     except BROKEN as error:
-        words = " ".join(str(error).split())[:200]
-        raise unreadable(
-            f"This workbook cannot be read: {words}.",
-            "Open it in a spreadsheet program and save it as an Excel workbook (xlsx).",
-        ) from None
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise unreadable(BAD_WORKBOOK(reason=reason)) from None
 
 
 def _count(data: bytes) -> None:
-    """Refuse a workbook that holds too much, whatever it says of itself."""
-    hint = "Keep only the sheet with the samples, or save it as CSV."
+    """Raise Invalid for a workbook that is too large, regardless of the sizes it declares."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         parts = archive.infolist()
-        if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > MOST_UNPACKED:
-            raise unreadable(f"This workbook holds more than {MOST_UNPACKED // MIB} MiB.", hint)
+        if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
+            raise unreadable(WORKBOOK_TOO_LARGE(limit=MAX_UNPACKED_BYTES // MIB))
         counter = _Counter()
         for part in parts:
             if part.filename.endswith((".xml", ".rels")):
                 with archive.open(part) as stream:
                     counter.read(stream)
-            if counter.elements > MOST_ELEMENTS:
-                raise unreadable("This workbook holds too many cells.", hint)
-            if counter.widest > MOST_CELLS:
-                raise unreadable(
-                    f"A row of this workbook has more than {MOST_CELLS} columns.",
-                    "Put samples into rows, one below the other.",
-                )
+            if counter.elements > MAX_ELEMENTS:
+                raise unreadable(TOO_MANY_ELEMENTS())
+            if counter.widest > MAX_ROW_CELLS:
+                raise unreadable(ROW_TOO_LONG(limit=MAX_ROW_CELLS))
 
 
 class _Counter:
@@ -79,12 +91,12 @@ class _Counter:
         self._cells = 0
 
     def read(self, stream: Any) -> None:
-        """Count what a part of the workbook holds, at most until it is too much."""
+        """Count the elements of a part of the workbook; stop at the limits."""
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.StartElementHandler = self._element
-        while block := stream.read(BLOCK):
+        while block := stream.read(READ_CHUNK_BYTES):
             parser.Parse(block)
-            if self.elements > MOST_ELEMENTS or self.widest > MOST_CELLS:
+            if self.elements > MAX_ELEMENTS or self.widest > MAX_ROW_CELLS:
                 return
 
     def _element(self, name: str, attributes: object) -> None:  # noqa: ARG002
@@ -97,18 +109,18 @@ class _Counter:
 
 
 def _rows(data: bytes) -> Iterator[Row]:
-    import openpyxl  # here: it brings numpy, for which no process should wait at its start
+    import openpyxl  # here: it imports numpy, which would slow the start of every process
 
     book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, keep_links=False)
-    shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-    for sheet in shown[:1]:
-        sheet.reset_dimensions()  # what the file says of its size may be wrong
+    visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+    for sheet in visible[:1]:
+        sheet.reset_dimensions()  # the size that the file declares may be wrong
         for row in sheet.iter_rows():
             yield tuple(_value(cell) for cell in row)
 
 
 def _value(cell: Any) -> Cell:
-    """A cell's value; dates as ISO 8601, without a time of midnight."""
+    """Return a cell's value; dates as ISO 8601, without a time of midnight."""
     value = cell.value
     if value is None:
         return ""

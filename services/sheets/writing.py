@@ -1,4 +1,4 @@
-"""A table into a file, as the workflows read it."""
+"""Writes a table to a file, as the workflows read it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ DELIMITERS = {".tsv": "\t", ".csv": ","}
 
 
 def suffix(field: Mapping[str, Any]) -> str:
-    """The suffix of the table that a sample sheet parameter asks for: ".csv" or ".tsv"."""
-    told = (str(field.get(key, "")) for key in ("mimetype", "default", "pattern"))
-    return ".csv" if "csv" in " ".join(told) else ".tsv"
+    """Return the suffix of the table of a sample sheet parameter: ".csv" or ".tsv"."""
+    values = (str(field.get(key, "")) for key in ("mimetype", "default", "pattern"))
+    return ".csv" if "csv" in " ".join(values) else ".tsv"
 
 
 def write(
@@ -28,9 +28,9 @@ def write(
     *,
     delimiter: str = "\t",
 ) -> None:
-    """Every column of the schema, also an empty one, then further ones of the records.
+    """Write every column of the schema, including empty ones, then further ones of the records.
 
-    UTF-8, a header, one line for each row. Nothing is at `path` before all of it is.
+    The file is UTF-8 with a header and one line for each row. It appears at `path` complete.
     """
     draft = path.with_name(f".{path.name}.part")
     draft.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def write(
 def as_text(
     records: Sequence[Mapping[str, Any]], row_schema: Mapping[str, Any], *, delimiter: str = "\t"
 ) -> str:
-    """What `write` writes."""
+    """Return the text that `write` writes."""
     names = column_names(records, RowSchema(row_schema))
     lines = io.StringIO()
     writer = csv.writer(lines, delimiter=delimiter, lineterminator="\n")
@@ -51,5 +51,6 @@ def as_text(
 
 
 def column_names(records: Iterable[Mapping[str, Any]], schema: RowSchema) -> list[str]:
-    """The columns of the schema in its order, then those that only records have."""
-    return list(dict.fromkeys([*schema.properties, *(name for one in records for name in one)]))
+    """Return the columns of the schema in its order, then those that only records have."""
+    further = (name for record in records for name in record)
+    return list(dict.fromkeys([*schema.properties, *further]))

@@ -85,7 +85,7 @@ def test_form_runs_with_uploaded_files(window, tmp_path):
     page = window.open("/new?workflow=sequence-search")
 
     page.locator(".st-key-start button").click()
-    expect(page.get_by_text("This is needed.").first).to_be_visible()
+    expect(page.get_by_text("Required.").first).to_be_visible()
 
     for name, file in (("queries", queries), ("database", database)):
         box = page.locator(f".st-key-upload-field-{name}")
@@ -225,7 +225,7 @@ def test_sample_sheet_with_two_errors_is_corrected_and_submitted(window, tmp_pat
     page.locator(".st-key-upload-field-samples-table input.files").set_input_files(table)
     expect(page.get_by_text("2 rows, 2 problems")).to_be_visible()
     expect(page.get_by_text("Row 1, Sample: Use letters, digits, - and _ only.")).to_be_visible()
-    expect(page.get_by_text("Row 2, First reads: This is needed.")).to_be_visible()
+    expect(page.get_by_text("Row 2, First reads: Required.")).to_be_visible()
     page.locator(".st-key-start button").click()
     expect(page.get_by_text("2 things to mend before this can start: Samples.")).to_be_visible()
 

@@ -73,7 +73,7 @@ def _row(workflow: Workflow) -> dict[str, Any]:
         "What it does": workflow.summary,
         "Category": workflow.category,
         "Version": workflow.version or workflow.digest[:12],
-        "Usual time": clock(context.services().runs.usual_seconds(workflow.name)),
+        "Usual time": clock(context.services().installation.usual_seconds(workflow.name)),
     }
 
 
@@ -187,7 +187,7 @@ def _text(value: Any) -> str:
 
 
 def _facts(workflow: Workflow) -> None:
-    usual = context.services().runs.usual_seconds(workflow.name)
+    usual = context.services().installation.usual_seconds(workflow.name)
     facts = {
         "In": workflow.takes,
         "Out": workflow.gives,

@@ -54,7 +54,9 @@ def _card(workflow: Workflow, place: str) -> None:
     ):
         if text:
             st.markdown(f":gray[:material/{icon}: {label}] {plain(text)}")
-    if workflow.available and (usual := context.services().runs.usual_seconds(workflow.name)):
+    if workflow.available and (
+        usual := context.services().installation.usual_seconds(workflow.name)
+    ):
         st.markdown(f":gray[:material/timer: Takes] {roughly(usual)} here")
     if not workflow.available:
         _why_not(workflow)

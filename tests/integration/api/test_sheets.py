@@ -62,8 +62,8 @@ def test_parse_gives_records_header_and_issues_whichever_way_the_table_comes(cli
     assert [column["name"] for column in found["columns"]] == ["sample", "fastq_1"]
     told = [(issue["cell"], issue["severity"], issue["message"]) for issue in found["issues"]]
     assert told == [
-        ("A4", "error", "“a” is in row 3 already."),
-        ("B4", "error", "There is no file b.fastq among yours."),
+        ("A4", "error", "“a” is already in row 3."),
+        ("B4", "error", "You have no file named b.fastq."),
     ]
     form = {"file": (io.BytesIO(TABLE), "any name")}
     assert data(client.post(PARSE, data=form)) == found

@@ -98,4 +98,4 @@ def test_queue_limits_and_statistics(services, client):
     (demo,) = counted["workflows"]
     assert (demo["workflow"], demo["runs"]) == ("demo", counted["runs"])
     assert demo["seconds"] >= 0
-    assert services.runs.statistics(Actor(id="nobody")).workflows == []
+    assert services.installation.statistics(Actor(id="nobody")).workflows == []

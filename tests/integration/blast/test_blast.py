@@ -161,7 +161,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "markup": ({"QUERY": "<script>alert(1)</script>"}, "QUERY"),
     "no number": ({"EXPECT": "low"}, "EXPECT"),
     "not finite": ({"EXPECT": "nan"}, "EXPECT"),
-    "too large": ({"EXPECT": "1000"}, "EXPECT: This must be 10 or less."),
+    "too large": ({"EXPECT": "1000"}, "EXPECT: Must be at most 10."),
     "too small": ({"EXPECT": "0"}, "EXPECT"),
     "no whole number": ({"HITLIST_SIZE": "1.5"}, "HITLIST_SIZE"),
     "5,000 digits": ({"HITLIST_SIZE": "9" * 5000}, "HITLIST_SIZE"),

@@ -23,7 +23,7 @@ from tests.helpers.waiting import until
 
 ME = local_actor()
 ANN, BEN = Actor(id="ann"), Actor(id="ben")
-TAKEN = "All places are taken: 2 of 2 runs are at work."
+TAKEN = "Run limit reached (2 running runs)."
 
 
 @pytest.fixture(scope="module")

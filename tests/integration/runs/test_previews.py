@@ -1,4 +1,4 @@
-"""A plan before there is a run: which rules, how many jobs, and why there is none."""
+"""Previews: the rules and their jobs, or why there is no plan."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_example_is_previewed_without_storing_anything(services, workflow):
     assert services.runs.list(ANN, RunFilter()).items == []
 
 
-def test_request_that_does_not_fit_is_refused_as_on_submission(services, workflow):
+def test_preview_invalid_request_is_refused_as_on_submission(services, workflow):
     name = workflow("planned")
     for call in (services.previews.preview, services.previews.validate, services.runs.submit):
         with pytest.raises(Invalid) as refused:
@@ -107,7 +107,7 @@ def test_validate_fills_in_defaults(services, workflow):
         ("rule all\n    input: 1\n", "line "),
     ],
 )
-def test_what_cannot_be_planned_is_told_in_a_sentence(services, workflow, snakefile, words):
+def test_preview_without_plan_has_a_sentence(services, workflow, snakefile, words):
     found = plan(services, workflow("wrong", **{"workflow/Snakefile": snakefile}))
     assert found.rules == []
     (problem,) = found.problems
@@ -115,17 +115,17 @@ def test_what_cannot_be_planned_is_told_in_a_sentence(services, workflow, snakef
     assert "\n" not in problem
 
 
-def test_snakefile_that_never_ends_is_ended_with_all_it_started(settings, services, workflow):
+def test_preview_endless_snakefile_is_killed_with_its_processes(settings, services, workflow):
     endless = "import subprocess\nsubprocess.run(['setsid', 'sleep', '48151'])\n"
     name = workflow("endless", **{"workflow/Snakefile": endless})
     short = Previews(settings, services.files, Catalogue(settings), patience=4.0)
     found = short.preview(ANN, RunRequest(workflow=name, example=True))
-    assert found.problems == ["Snakemake made no plan within 4 seconds."]
+    assert found.problems == ["Snakemake did not finish planning within 4 seconds."]
     assert not [p for p in psutil.process_iter(["cmdline"]) if "48151" in (p.info["cmdline"] or ())]
     assert left_behind(settings) == []
 
 
-def test_snakefile_sees_nothing_of_the_desk(services, workflow, monkeypatch):
+def test_preview_snakefile_has_no_environment_of_rundesk(services, workflow, monkeypatch):
     monkeypatch.setenv("RUNDESK_REMOTE_USER_SECRET", "0123456789abcdef")
     spying = "import os\nassert 'RUNDESK_REMOTE_USER_SECRET' not in os.environ\n" + PLANNED
     assert plan(services, workflow("spying", **{"workflow/Snakefile": spying})).total == 5
@@ -144,13 +144,13 @@ def test_graph_of_a_workflow_is_planned_once_for_each_version(settings, services
     assert services.previews.graph(ANN, name).total == 6
 
 
-def test_api_answers_what_the_services_do(services, workflow):
+def test_api_returns_what_the_services_return(services, workflow):
     name, client = workflow("planned"), client_of(services)
     file = services.files.register(local_actor(), "mine.tsv", io.BytesIO(b"1\n"))
     body = {"workflow": name, "params": {"table": file.id, "parts": 2}}
-    told = client.post("/api/v1/runs/preview", json=body).get_json()["data"]
-    assert (told["total"], told["problems"]) == (4, [])
-    assert {"rule": "part", "jobs": 2} in told["rules"]
+    planned = client.post("/api/v1/runs/preview", json=body).get_json()["data"]
+    assert (planned["total"], planned["problems"]) == (4, [])
+    assert {"rule": "part", "jobs": 2} in planned["rules"]
     checked = client.post("/api/v1/runs/validate", json=body).get_json()["data"]
     assert checked["params"] == body["params"]
     wrong = client.post("/api/v1/runs/preview", json={**body, "params": {"parts": "x"}})
@@ -161,7 +161,7 @@ def test_api_answers_what_the_services_do(services, workflow):
     assert client.get("/api/v1/workflows/none/graph").status_code == 404
 
 
-def test_graph_of_one_without_example_is_planned_with_its_defaults(settings, workflow):
+def test_graph_workflow_without_example_uses_its_defaults(settings, workflow):
     shutil.copytree(WORKFLOWS / "pair", settings.workflows[0] / "pair")
     services = build(settings)
     try:

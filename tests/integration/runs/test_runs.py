@@ -1,4 +1,4 @@
-"""Submission and what people may see, on a real database."""
+"""Submitting, reading and changing runs, on a real database."""
 
 from __future__ import annotations
 
@@ -97,10 +97,11 @@ def test_submit_files_within_objects_are_inputs_like_any_other(services):
     assert content["reads"] == ["inputs/reads/a.fastq"]
 
 
-def test_submit_file_within_an_object_that_is_somebody_elses_is_refused(services):
+def test_submit_file_of_another_user_within_an_object_is_refused(services):
     reads, other = put(services, ANN), put(services, BEN, "exons.bed")
     found = refused(services, params={"reads": [reads.id], "panels": [{"bed": other.id}]})
-    assert found["params.panels.0.bed"].message == "There is no such file."
+    problem = found["params.panels.0.bed"]
+    assert (problem.code, problem.message) == ("not_found", "File not found.")
 
 
 def test_submit_example_registers_its_files_for_the_actor(services):
@@ -123,7 +124,7 @@ def test_submit_same_key_with_another_body_is_a_conflict(services):
 
 
 @pytest.mark.parametrize("key", ["", "a b", "ü", "x" * 201])
-def test_submit_a_key_that_is_none_is_refused(services, key):
+def test_submit_invalid_key_is_refused(services, key):
     assert set(refused(services, example=True, key=key)) == {"header.Idempotency-Key"}
 
 
@@ -137,7 +138,7 @@ def test_submit_broken_workflow_says_why(services):
     assert "There is no workflow/Snakefile" in found["workflow"].hint
 
 
-def test_submit_every_problem_is_told_and_nothing_is_stored(services):
+def test_submit_every_problem_is_listed_and_nothing_is_stored(services):
     found = refused(services, params={"depth": 0, "dept": 1})
     assert set(found) == {"params.reads", "params.depth", "params.dept"}
 
@@ -148,22 +149,24 @@ def test_submit_neither_or_both_of_params_and_example_is_refused(services):
 
 
 @pytest.mark.parametrize("value", ["0" * 24, "x", "../../secret", ""])
-def test_submit_no_such_file_is_refused(services, value):
+def test_submit_unknown_file_is_refused(services, value):
     found = refused(services, params={"reads": [value]})
-    assert found["params.reads.0"].message == "There is no such file."
+    assert found["params.reads.0"].message == "File not found."
 
 
-def test_submit_somebody_elses_file_is_refused(services):
+def test_submit_file_of_another_user_is_refused(services):
     found = refused(services, BEN, params={"reads": [put(services, ANN).id]})
-    assert found["params.reads.0"].message == "There is no such file."
+    assert found["params.reads.0"].message == "File not found."
 
 
-def test_submit_file_of_another_kind_is_refused(services):
+def test_submit_file_with_a_wrong_name_is_refused(services):
     found = refused(services, params={"reads": [put(services, ANN, "a.fasta").id]})
-    assert "a.fasta is not a file of the kind" in found["params.reads.0"].message
+    problem = found["params.reads.0"]
+    assert problem.code == "wrong_kind_of_file"
+    assert problem.message == ("a.fasta is not an accepted file: its name must end in .fastq.")
 
 
-def test_what_belongs_to_somebody_else_is_not_found(services):
+def test_runs_of_another_user_are_not_found(services):
     run = submit(services, example=True)
     calls = services.runs
     for call in (
@@ -196,7 +199,7 @@ def test_cancel_of_a_live_run_asks_it_to_stop(services):
 
 
 class Meanwhile:
-    """A store to which something happens between the look at a run and the change of it."""
+    """A store in which events happen between reading a run and changing it."""
 
     def __init__(self, store, *events):
         self._store, self._events = store, list(events)
@@ -210,7 +213,7 @@ class Meanwhile:
         return self._store.move(*args, **named)
 
 
-def test_cancel_of_a_run_that_goes_to_and_fro_is_never_refused(services):
+def test_cancel_run_that_changes_its_state_meanwhile_succeeds(services):
     run, now = submit(services, example=True), datetime.now(UTC)
     store, queue = services.database.runs, services.database.queue
 
@@ -249,23 +252,24 @@ def test_get_waiting_time_is_judged_by_completed_runs(services, settings):
 
 
 def placed(services, run, **limits):
-    """The place of a waiting run on a desk with other limits."""
-    (found,) = Queue(replace(services.settings, **limits), services.database).placed([run])
+    """The position of a queued run with other limits."""
+    (found,) = Queue(replace(services.settings, **limits), services.database).with_positions([run])
     return found.queue
 
 
-def test_waiting_run_is_told_what_keeps_it(services):
+def test_queue_waiting_run_has_the_reason(services):
     first, waiting = (submit(services, example=True) for _ in range(2))
     assert placed(services, waiting).reason == ""
     full = placed(services, waiting, disk_floor=2**40)
-    assert full.reason == "This desk is short of disk space: no run starts until there is room."
+    assert full.reason == "Low disk space: no run starts until space is freed."
     assert full.seconds is None
     claimed = services.database.queue.claim(host="h", now=first.created, lease=timedelta(seconds=9))
     assert claimed.run.id == first.id
+    cores = "1 core" if first.cores == 1 else f"{first.cores} cores"
     for reason, limits in {
-        "Its owner has as many runs at work as one may have here: 1.": {"max_runs_per_owner": 1},
-        "All places are taken: 1 of 1 runs are at work.": {"max_runs": 1},
-        f"It needs {first.cores} cores; {first.cores} of {first.cores} are taken.": {
+        "Owner limit reached (1 running run).": {"max_runs_per_owner": 1},
+        "Run limit reached (1 running run).": {"max_runs": 1},
+        f"Waiting for {cores} ({first.cores} of {first.cores} are in use).": {
             "max_runs": 9,
             "cores": first.cores,
         },
@@ -286,7 +290,7 @@ def test_waiting_time_minds_the_limit_of_the_owner(services):
     assert waits == [0.0, 60.0, 0.0]
 
 
-def test_submit_before_others_is_for_administrators(services):
+def test_submit_priority_above_0_is_for_administrators(services):
     with pytest.raises(Forbidden) as caught:
         submit(services, example=True, priority=1)
     assert caught.value.field == "priority"
@@ -337,7 +341,7 @@ def test_resume_queues_the_same_run_again(services):
     run = services.runs.cancel(ANN, submit(services, example=True).id)
     again = services.runs.resume(ANN, run.id)
     assert (again.id, again.state, again.error) == (run.id, State.QUEUED, None)
-    with pytest.raises(Conflict, match="this is QUEUED"):
+    with pytest.raises(Conflict, match="this run is QUEUED"):
         services.runs.resume(ANN, run.id)
 
 
@@ -353,3 +357,23 @@ def test_delete_takes_record_jobs_and_folder(services, settings):
     with pytest.raises(NotFound):
         services.runs.get(ANN, run.id)
     services.files.delete(ANN, run.inputs[0].file)
+
+
+@pytest.mark.parametrize(
+    ("run_id", "hint"),
+    [("0" * 24, ""), ("none", "A run id has 24 hexadecimal characters.")],
+)
+def test_get_unknown_run_has_a_hint_only_for_a_malformed_id(services, run_id, hint):
+    with pytest.raises(NotFound) as caught:
+        services.runs.get(ANN, run_id)
+    assert (caught.value.text.code, caught.value.message) == ("not_found", "Run not found.")
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize(("job_id", "hint"), [("1-7", False), ("x", True)])
+def test_job_unknown_has_a_hint_only_for_a_malformed_id(services, job_id, hint):
+    run = submit(services, example=True)
+    with pytest.raises(NotFound) as caught:
+        services.runs.job(ANN, run.id, job_id)
+    assert caught.value.message == "Job not found."
+    assert bool(caught.value.hint) == hint

@@ -1,4 +1,4 @@
-"""Sample sheets of submissions: from rows, or a registered sheet, to what the workflow reads."""
+"""Sample sheets of submissions, from rows or a registered sheet to the table of the workflow."""
 
 from __future__ import annotations
 
@@ -74,28 +74,39 @@ def test_file_in_several_rows_is_staged_once_and_others_of_its_name_apart(servic
     assert paths == [f"{folder}/a.fastq", f"{folder}/a.fastq", f"{folder}/a-2.fastq"]
 
 
-def test_every_problem_of_rows_is_told_at_its_cell(services):
+def test_submit_every_problem_of_rows_is_at_its_cell(services):
     put(services, "twice.fastq", b"1")
     put(services, "twice.fastq", b"2")
     put(services, "theirs.fastq", actor=BEN)
     assert refused(services, [{"sample": "a b"}, {"sample": "c", "fastq_1": "c.bam"}]) == {
-        "params.samples.0.fastq_1": "Row 1, “First reads”: This is needed.",
+        "params.samples.0.fastq_1": "Row 1, “First reads”: Required.",
         "params.samples.0.sample": "Row 1, “Sample”: Use letters, digits, - and _ only.",
         "params.samples.1.fastq_1": "Row 2, “First reads”: "
-        "c.bam is not a file of the kind that is asked for here.",
+        "c.bam is not an accepted file: its name must end in .fastq.",
     }
     named = ["twice.fastq", "theirs.fastq", "../../etc/none.fastq", "0" * 24]
     rows = [{"sample": f"s{n}", "fastq_1": name} for n, name in enumerate(named)]
     words = [message.partition(": ")[2] for message in refused(services, rows).values()]
     assert words == [
-        "2 of your files are named twice.fastq.",
-        "There is no file theirs.fastq among yours.",
-        "There is no file none.fastq among yours.",
-        f"There is no file {'0' * 24} among yours.",
+        "You have 2 files named twice.fastq.",
+        "You have no file named theirs.fastq.",
+        "You have no file named none.fastq.",
+        f"You have no file named {'0' * 24}.",
     ]
 
 
-def test_other_kinds_of_values_are_refused(services):
+def test_submit_problem_of_a_cell_has_code_and_args_of_its_issue(services):
+    with pytest.raises(Invalid) as caught:
+        submit(services, [{"sample": "a", "fastq_1": "none.fastq"}])
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.code) == ("params.samples.0.fastq_1", "not_found")
+    assert problem.message == "Row 1, “First reads”: You have no file named none.fastq."
+    assert problem.hint == "Upload the file first, or correct its name."
+    args = problem.as_dict()["args"]
+    assert (args["name"], args["row"], args["column"]) == ("none.fastq", 1, "First reads")
+
+
+def test_submit_wrong_types_of_values_are_refused(services):
     assert set(refused(services, [])) == {"params.samples"}
     assert set(refused(services, 7)) == {"params.samples"}
     assert set(refused(services, ["x"])) == {"params.samples.0"}
@@ -121,10 +132,14 @@ def test_registered_sheet_is_read_and_is_an_input_too(services):
 @pytest.mark.parametrize(
     ("content", "field", "words"),
     [
-        ("sample\tfastq_1\n".encode("utf-16"), "params.samples", "This sheet is in UTF-16."),
-        (b"sample,fastq_1\na,=1\n", "params.samples.0.fastq_1", "Row 2, “fastq_1”: This cell "),
-        (b"sample,fastq_1\na,a.fastq\n", "params.samples.0.fastq_1", "Row 2, “fastq_1”: There is"),
-        (b"a" * 17_000_000, "params.samples", "A sheet of more than 16 MiB is not read."),
+        ("sample\tfastq_1\n".encode("utf-16"), "params.samples", "The sheet is encoded in UTF-16."),
+        (b"sample,fastq_1\na,=1\n", "params.samples.0.fastq_1", "Row 2, “fastq_1”: The cell "),
+        (
+            b"sample,fastq_1\na,a.fastq\n",
+            "params.samples.0.fastq_1",
+            "Row 2, “fastq_1”: You have no file named a.fastq.",
+        ),
+        (b"a" * 17_000_000, "params.samples", "The sheet is larger than 16 MiB."),
     ],
 )
 def test_registered_sheet_with_a_problem_is_refused(services, content, field, words):
@@ -133,25 +148,25 @@ def test_registered_sheet_with_a_problem_is_refused(services, content, field, wo
     assert message.startswith(words)
 
 
-def test_somebody_elses_sheet_is_not_there(services):
+def test_submit_sheet_of_another_user_is_not_found(services):
     sheet = put(services, "s.csv", b"sample,fastq_1\n", BEN)
-    assert refused(services, sheet.id) == {"params.samples": "There is no such file."}
+    assert refused(services, sheet.id) == {"params.samples": "File not found."}
 
 
-def test_parse_tells_what_a_submission_would_and_keeps_the_names(services):
+def test_parse_has_the_issues_of_a_submission_and_keeps_the_names(services):
     put(services, "a.fastq")
     data = b"Sample,First reads\na,a.fastq\nb,b.fastq\n"
     for source in (io.BytesIO(data), put(services, "s.csv", data).id):
         sheet = services.sheets.parse(ANN, "sampled", "samples", source)
         assert sheet.records[0] == {"sample": "a", "fastq_1": "a.fastq"}
         assert [(issue.cell, issue.message) for issue in sheet.issues] == [
-            ("B3", "There is no file b.fastq among yours.")
+            ("B3", "You have no file named b.fastq.")
         ]
         assert not sheet.ok
     field = services.workflows.get(ANN, "sampled").params_schema["properties"]["samples"]
     (issue,) = services.sheets.check(ANN, field["rows"], sheet.records)
     assert (issue.row, issue.name) == (2, "fastq_1")
-    with pytest.raises(NotFound, match="no such sample sheet"):
+    with pytest.raises(NotFound, match="Sample sheet not found"):
         services.sheets.parse(ANN, "reader", "text", io.BytesIO(data))
     with pytest.raises(NotFound):
         services.sheets.parse(ANN, "nothing", "samples", io.BytesIO(data))

@@ -1,4 +1,4 @@
-"""What the pages show: the same as the single calls, read once for everybody."""
+"""What the pages show: the same as the single calls, read once for all sessions."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ANN, ROOT = Actor(id="ann"), Actor(id="root", admin=True)
 
 
 class Counted:
-    """The runs, counting what is asked of them."""
+    """The runs, with a count of each call."""
 
     def __init__(self, runs) -> None:
         self._runs = runs
-        self.asked: Counter[str] = Counter()
+        self.calls: Counter[str] = Counter()
 
     def __getattr__(self, name):
-        self.asked[name] += 1
+        self.calls[name] += 1
         return getattr(self._runs, name)
 
 
@@ -42,16 +42,16 @@ def test_run_and_board_are_what_the_single_calls_return(services, scenes):
     assert board.counts == services.runs.counts(ANN)
 
 
-def test_many_sessions_cost_one_look(services, scenes):
+def test_views_many_sessions_read_once(services, scenes):
     run, runs = scenes.running(), Counted(services.runs)
-    views = Views(services.database, runs)
+    views = Views(services.database, runs, services.installation)
     for _ in range(50):
         views.run(ANN, run.id)
         views.board(ANN, RunFilter())
-    assert (runs.asked["get"], runs.asked["list"], runs.asked["counts"]) == (1, 1, 1)
+    assert (runs.calls["get"], runs.calls["list"], runs.calls["counts"]) == (1, 1, 1)
 
 
-def test_owners_do_not_share_what_they_see(services, scenes):
+def test_views_of_different_owners_are_separate(services, scenes):
     run, ben = scenes.running(), Actor(id="ben")
     assert services.views.run(ROOT, run.id).run.id == run.id
     assert services.views.board(ANN, RunFilter()).page.items
@@ -69,7 +69,7 @@ def test_forget_shows_what_was_changed(services, scenes):
     assert services.views.run(ANN, run.id).run.name == "new"
 
 
-def test_jobs_come_by_state_rule_and_page(services, scenes):
+def test_jobs_are_filtered_by_state_rule_and_page(services, scenes):
     run = scenes.failed()  # prepare is done, search 1 failed
 
     def rules(**wanted):
@@ -85,7 +85,7 @@ def test_jobs_come_by_state_rule_and_page(services, scenes):
     assert services.views.jobs(ANN, waiting.id, JobFilter()).total == 0
 
 
-def test_time_left_is_judged_by_earlier_runs(services, scenes):
+def test_run_time_left_is_estimated_from_earlier_runs(services, scenes):
     store = services.database.runs
     first = scenes.starting()
     now = datetime.now(UTC)

@@ -48,9 +48,9 @@ def test_objects_of_single_values_are_rows_of_a_table(form, scenes):
     assert values == [{"control", "mock"}, {"true", "false"}]
     session = send(form, [{**CONTRAST, "fold": "0"}, {"name": "<b>"}])
     assert [problem[len(":red[:material/error: ") : -1] for problem in problems(session)] == [
-        "Row 1, Fold: This must be 1 or more.",
-        "Row 2, Against: This is needed.",
-        "Row 2, Name: This must match ^[a-z]+$.",
+        "Row 1, Fold: Must be at least 1.",
+        "Row 2, Against: Required.",
+        "Row 2, Name: Does not have the required format.",
     ]
     assert session.error[0].value == "3 things to mend before this can start: Contrasts."
     session = send(session, [CONTRAST])
@@ -73,7 +73,7 @@ def test_other_objects_have_frames_that_keep_their_values(form, scenes):
     assert form.text_input(key="field-stages.2.tool").value == ""
     form.button(key="start").click().run()
     (problem,) = problems(form)
-    assert "This is needed." in problem
+    assert "Required." in problem
     assert form.error[0].value == "1 thing to mend before this can start: Tool."
     form.text_input(key="field-stages.2.tool").set_value("next").run()
     assert problems(form) == []

@@ -108,7 +108,7 @@ def test_table_file_fills_the_table_and_can_be_undone(form, services, actor):
         {"sample": "<b>b</b>", "fastq_1": "a_R1.fastq"},
     ]
     assert problems(session) == [
-        "Row 1, depth: This must be a whole number.",
+        "Row 1, depth: Must be an integer.",
         "Row 2, Sample: Use letters, digits, - and _ only.",
     ]
     session = read(session, services, actor, RIGHT)
@@ -121,9 +121,9 @@ def test_table_file_fills_the_table_and_can_be_undone(form, services, actor):
 def test_lost_cells_are_noted_and_a_broken_table_file_changes_nothing(form, services, actor):
     session = read(form, services, actor, "Sample,First reads,Depth\na,a_R1.fastq,=1+1\n")
     assert rows(session) == [{"sample": "a", "fastq_1": "a_R1.fastq"}]
-    assert "C2: This cell holds a formula: =1+1" in session.warning[0].value.replace("\\", "")
+    assert "C2: The cell contains a formula: =1+1" in session.warning[0].value.replace("\\", "")
     session = read(session, services, actor, "nothing\tof\tthis\n", "other.tsv")
-    assert "No row of this sheet names the columns" in session.warning[0].value.replace("\\", "")
+    assert "no row names the columns" in session.warning[0].value.replace("\\", "")
     assert rows(session) == [{"sample": "a", "fastq_1": "a_R1.fastq"}]
 
 
@@ -147,7 +147,10 @@ def test_selected_files_are_paired_and_files_without_mate_noted(form, files, ser
         {"sample": "a", "fastq_1": "a_R1.fastq", "fastq_2": "a_R2.fastq"},
         {"sample": "b", "fastq_1": "b.fastq"},
     ]
-    assert "late_R2.fastq has no first mate" in session.warning[0].value.replace("\\", "")
+    assert (
+        "late_R2.fastq was left out: the file with the first reads is missing."
+        in session.warning[0].value.replace("\\", "")
+    )
 
 
 def test_files_with_the_same_name_have_different_labels(portal, files, services, actor, scenes):

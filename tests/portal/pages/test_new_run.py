@@ -129,8 +129,8 @@ def test_errors_stand_beside_their_fields_and_nothing_is_lost(portal, scenes):
     assert "2 things to mend" in session.error[0].value
     assert session.error[0].value.endswith(": Table\\, Label.")
     table, label = problems(session)
-    assert "must match" in label
-    assert "This is needed." in table
+    assert "Does not have the required format." in label
+    assert "Required." in table
     assert session.text_input(key="field-label").value == "NOT LOWER"
     assert session.number_input(key="field-count").value == 7
     assert session.text_input(key="run-name").value == "my *run*"
@@ -275,7 +275,7 @@ def test_fields_are_there_and_needed_as_others_say(portal, scenes):
     assert "Password *" in labels(session)
     session.button(key="start").click().run()
     (problem,) = problems(session)
-    assert "This is needed together with user." in problem
+    assert "Required together with user." in problem
     assert session.error[0].value.replace("\\", "").endswith(": Password.")
     session.text_input(key="field-password").set_value("secret").run()
     session.button(key="start").click().run()
@@ -296,7 +296,7 @@ def test_error_inside_a_nested_object_stands_beside_its_field(portal, scenes):
     session.button(key="start").click().run()
     assert runs(scenes) == []
     (problem,) = problems(session)
-    assert "must match" in problem
+    assert "Does not have the required format." in problem
     assert session.error[0].value.replace("\\", "").endswith(": Letters.")
     session.text_input(key="field-trim.letters").set_value("ACG").run()
     assert problems(session) == []
@@ -328,7 +328,7 @@ def test_preview_shows_rules_and_jobs_until_the_form_changes(portal, scenes):
     session.selectbox(key="field-mode").set_value("own").run()
     assert not [one for one in session.dataframe if "Jobs" in one.value]
     session.button(key="preview").click().run()
-    assert "This is needed." in problems(session)[0]
+    assert "Required." in problems(session)[0]
 
 
 def test_preview_says_why_there_is_no_plan(portal, settings):

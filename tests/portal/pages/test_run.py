@@ -105,7 +105,7 @@ def test_refused_action_is_told(portal, scenes):
     scenes.services.runs.resume(scenes.actor, run.id)
     session.button(key="resume-yes").click().run()
     (toast,) = session.toast
-    assert "Only a run that failed or was canceled can be resumed" in toast.value
+    assert "Only failed or canceled runs can be resumed" in toast.value
 
 
 def test_resume_says_what_will_happen_and_queues_the_run_again(portal, scenes):
@@ -147,7 +147,7 @@ def test_settings_tell_how_to_repeat_the_run_at_a_terminal(portal, scenes):
     home.config.write_text("{}")
     (code,) = portal("run", id=run.id, tab="Settings").code
     assert f"/workflows/{run.digest}/workflow/Snakefile" in code.value
-    assert f"cp -r {home.config} again/" in code.value
+    assert f"cp -r {home.config} rerun/" in code.value
 
 
 def test_results_show_highlights_first_and_list_every_file(portal, scenes):
@@ -326,4 +326,5 @@ def test_waiting_run_says_what_holds_it_up(portal, scenes):
     while scenes.services.database.queue.usage(host="host").runs < 4:
         scenes.starting()
     session = portal("run", id=scenes.waiting().id)
-    assert any("4 of 4 runs are at work" in text for text in texts(session)), texts(session)
+    shown = [text.replace("\\", "") for text in texts(session)]
+    assert any("Run limit reached (4 running runs)." in text for text in shown), shown

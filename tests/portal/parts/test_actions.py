@@ -132,7 +132,7 @@ def test_several_runs_are_canceled_and_what_failed_is_told(portal, scenes):
     said = toast(session)
     assert said.startswith("1 run canceled.")
     assert "1 run not canceled:" in said
-    assert "The run is over" in said
+    assert "The run has already finished" in said
     assert "![" not in said
     assert scenes.services.runs.get(scenes.actor, first.id).state is State.CANCELED
 

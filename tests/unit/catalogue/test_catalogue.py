@@ -165,7 +165,9 @@ def test_get_reference_that_leads_nowhere_is_told(catalogue, folder):
     put(folder, "x", **{"config/config.schema.yaml": field})
     found = catalogue.get(ACTOR, "x")
     assert not found.available
-    assert found.problems == ["config/config.schema.yaml: #/$defs/none leads nowhere in it."]
+    assert found.problems == [
+        "config/config.schema.yaml: The reference #/$defs/none points to nothing."
+    ]
 
 
 ROWS = "type: object\nproperties: {sample: {type: string}, reads: {format: file-path}}\n"

@@ -1,4 +1,4 @@
-"""The state machine as a table."""
+"""The transitions between states."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ def test_every_state_has_its_transitions():
     assert set(TRANSITIONS) == set(State)
 
 
-def test_a_final_state_leads_nowhere_but_back_to_the_queue():
+def test_transitions_of_final_states_are_to_queued_only():
     for state in FINAL:
         assert TRANSITIONS[state] <= {State.QUEUED}
 
 
-def test_what_is_complete_stays_complete():
+def test_transitions_of_complete_are_none():
     assert not TRANSITIONS[State.COMPLETE]
 
 
@@ -25,7 +25,7 @@ def test_every_live_state_can_end(state):
     assert TRANSITIONS[state] & FINAL
 
 
-def test_sources_is_the_table_read_backwards():
+def test_sources_inverts_the_transitions():
     assert sources(State.INITIALIZING) == [State.QUEUED]
     assert sources(State.CANCELING) == [State.INITIALIZING, State.RUNNING]
     for target in State:

@@ -1,4 +1,4 @@
-"""Parameters that are there, or needed, only while others are what they are."""
+"""Parameters that exist or are required only for certain values of others."""
 
 from __future__ import annotations
 
@@ -49,26 +49,26 @@ SCHEMA = {
 def problems(given):
     with pytest.raises(Invalid) as refused:
         validation.check(SCHEMA, given)
-    return {one.field: one.message for one in refused.value.problems}
+    return {problem.field: (problem.code, problem.message) for problem in refused.value.problems}
 
 
 def shown(values):
     return set(conditions.fields(flatten(SCHEMA), values))
 
 
-def test_fields_of_a_branch_are_there_while_it_applies():
+def test_fields_branch_applies_has_its_parameters():
     assert shown({"mode": "plain"}) == {"preset"}
     assert shown({"mode": "own"}) == {"model", "depth"}
     assert shown({"mode": "own", "depth": 7}) == {"model", "depth", "patience"}
     assert shown({"mode": "plain", "trim": True}) == {"preset", "adapter"}
 
 
-def test_every_branch_is_known_beforehand():
+def test_possible_has_the_parameters_of_every_branch():
     found = conditions.possible(flatten(SCHEMA))
     assert set(found) == {"model", "depth", "preset", "adapter", "patience"}
 
 
-def test_what_is_needed_follows_the_values():
+def test_required_follows_the_values():
     flat = flatten(SCHEMA)
     assert conditions.required(flat, {"mode": "plain"}) == {"mode"}
     assert conditions.required(flat, {"mode": "own"}) == {"mode", "model"}
@@ -81,17 +81,18 @@ def test_check_fills_in_defaults_that_apply():
     assert validation.check(SCHEMA, given) == {**given, "trim": False, "patience": 0.5}
 
 
-def test_check_names_what_a_condition_asks_for():
-    assert problems({"mode": "own"}) == {"params.model": "This is needed."}
-    assert problems({"trim": True}) == {"params.adapter": "This is needed."}
-    told = problems({"user": "ann"})
-    assert told == {"params.password": "This is needed together with user."}
+def test_check_condition_not_met_names_the_missing_parameter():
+    assert problems({"mode": "own"}) == {"params.model": ("missing", "Required.")}
+    assert problems({"trim": True}) == {"params.adapter": ("missing", "Required.")}
+    assert problems({"user": "ann"}) == {
+        "params.password": ("missing", "Required together with user.")
+    }
     assert "params.depth" in problems({"mode": "own", "model": "0" * 24, "depth": 10})
 
 
-def test_check_refuses_what_does_not_apply():
+def test_check_parameter_of_another_branch_is_unknown():
     assert problems({"mode": "plain", "model": "0" * 24}) == {
-        "params.model": "This parameter is unknown."
+        "params.model": ("unknown_field", "Unknown parameter.")
     }
 
 

@@ -1,10 +1,10 @@
-"""References within a schema, and what is put in their places."""
+"""References within a schema, and replacing them by what they point to."""
 
 from __future__ import annotations
 
 import pytest
 
-from services.params.refs import inlined, target
+from services.params.refs import BadReference, inlined, target
 
 WHOLE = {
     "$defs": {
@@ -27,7 +27,7 @@ def test_target_follows_names_with_slashes_and_tildes():
 @pytest.mark.parametrize(
     "reference", ["#/$defs/none", "#/$defs/name/type", "other.json#/x", "#name", "x"]
 )
-def test_target_of_a_reference_that_leads_nowhere_is_none(reference):
+def test_target_reference_to_nothing_is_none(reference):
     assert target(WHOLE, reference) is None
 
 
@@ -66,7 +66,7 @@ def test_inlined_has_what_was_referred_to(part, found):
     assert inlined(part, WHOLE) == found
 
 
-def test_inlined_leaves_what_leads_back_to_itself():
+def test_inlined_keeps_references_to_themselves():
     assert inlined({"$ref": "#/$defs/tree"}, WHOLE) == WHOLE["$defs"]["tree"]
 
 
@@ -76,16 +76,17 @@ def test_inlined_leaves_the_schema_alone():
     assert repr(WHOLE) == before
 
 
-def test_inlined_gives_up_where_references_double_without_end():
+def test_inlined_too_many_parts_is_refused():
     doubled = {
         str(n): {"properties": {side: {"$ref": f"#/$defs/{n + 1}"} for side in "ab"}}
         for n in range(40)
     }
     whole = {"$defs": {**doubled, "40": {"type": "string"}}}
-    with pytest.raises(LookupError, match="more than 10,000 places"):
+    with pytest.raises(BadReference, match="more than 10,000 parts"):
         inlined({"$ref": "#/$defs/0"}, whole)
 
 
-def test_inlined_tells_what_leads_nowhere():
-    with pytest.raises(LookupError, match="#/none leads nowhere"):
+def test_inlined_reference_to_nothing_is_refused():
+    with pytest.raises(BadReference) as refused:
         inlined({"items": {"$ref": "#/none"}}, WHOLE)
+    assert str(refused.value.text) == "The reference #/none points to nothing."

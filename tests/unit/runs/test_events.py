@@ -1,4 +1,4 @@
-"""What is new about a run for who follows it."""
+"""Events for clients that follow a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.models import Graph, Progress, Run, State, Step
-from services.runs.events import news
+from services.runs.events import new_events
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -58,23 +58,23 @@ def kinds(events):
 
 
 @pytest.mark.parametrize("seen", ["", "x", "a.b", "....", "0.0.0"])
-def test_all_is_new_for_who_has_seen_nothing_of_ours_and_the_state_comes_last(seen):
-    assert kinds(news(run(), graph(), seen)) == ["progress", "jobs", "state"]
+def test_new_events_nothing_seen_has_all_and_the_state_last(seen):
+    assert kinds(new_events(run(), graph(), seen)) == ["progress", "jobs", "state"]
 
 
-def test_only_what_changed_is_new():
-    seen = news(run(), graph())[-1].seen
-    assert news(run(), graph(), seen) == []
-    assert news(run(name="renamed"), graph(seconds=1.5), seen) == []
-    assert kinds(news(run(progress=Progress(total=2, done=1)), graph(), seen)) == ["progress"]
-    (event,) = news(run(), graph(done=1), seen)
+def test_new_events_has_only_what_changed():
+    seen = new_events(run(), graph())[-1].seen
+    assert new_events(run(), graph(), seen) == []
+    assert new_events(run(name="renamed"), graph(seconds=1.5), seen) == []
+    assert kinds(new_events(run(progress=Progress(total=2, done=1)), graph(), seen)) == ["progress"]
+    (event,) = new_events(run(), graph(done=1), seen)
     assert (event.kind, event.data[0]["done"]) == ("jobs", 1)
-    (event,) = news(run(state=State.EXECUTOR_ERROR, error="No."), graph(), seen)
+    (event,) = new_events(run(state=State.EXECUTOR_ERROR, error="No."), graph(), seen)
     assert (event.data["state"], event.data["error"]) == ("EXECUTOR_ERROR", "No.")
 
 
-def test_who_was_cut_between_two_events_hears_the_second_one():
-    first, second, third = news(run(), graph())
-    assert kinds(news(run(), graph(), first.seen)) == ["jobs", "state"]
-    assert kinds(news(run(), graph(), second.seen)) == ["state"]
-    assert kinds(news(run(), graph(), third.seen)) == []
+def test_new_events_after_a_cut_continues_with_the_next():
+    first, second, third = new_events(run(), graph())
+    assert kinds(new_events(run(), graph(), first.seen)) == ["jobs", "state"]
+    assert kinds(new_events(run(), graph(), second.seen)) == ["state"]
+    assert kinds(new_events(run(), graph(), third.seen)) == []

@@ -1,4 +1,4 @@
-"""Tables read, checked, paired and written: no database, no desk."""
+"""Reading, checking, pairing and writing tables, without a database."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def text(*rows, delimiter="\t") -> bytes:
     return "".join(delimiter.join(row) + "\n" for row in rows).encode()
 
 
-def told(sheet):
+def messages(sheet):
     return [(issue.cell or issue.row, issue.message) for issue in sheet.issues]
 
 
@@ -105,11 +105,11 @@ def test_information_table_is_read_with_every_problem_by_row_and_column():
         "Instrument": "Orbitrap",
     }
     assert sheet.records[3] == {"id": "EC-1", "name": "E. coli"}
-    assert told(sheet) == [
-        (None, "This column is unknown; it is kept as it is."),
-        ("A7", "“BSA-2” is in row 6 already."),
-        ("D7", "This must be 1 or more."),
-        ("C8", "This is needed."),
+    assert messages(sheet) == [
+        (None, "Unknown column; its values are kept unchanged."),
+        ("A7", "“BSA-2” is already in row 6."),
+        ("D7", "Must be at least 1."),
+        ("C8", "Required."),
     ]
     twice = next(issue for issue in sheet.issues if "already" in issue.message)
     assert (twice.row, twice.column, twice.index, twice.name) == (7, "样品编号", 2, "id")
@@ -123,7 +123,7 @@ def test_same_table_as_text_gives_the_same(delimiter):
     assert found == sheets.read(book(*TABLE), INFORMATION)
 
 
-def test_delimiter_is_the_one_by_which_the_header_is_known():
+def test_read_delimiter_is_recognized_by_the_header():
     data = b"sample\tfastq_1\na,b,c,d\tx.fastq.gz\n"
     assert sheets.read(data, READS).records == [{"sample": "a,b,c,d", "fastq_1": "x.fastq.gz"}]
 
@@ -146,34 +146,40 @@ def test_values_have_the_types_of_their_columns():
     assert record == {"id": "7", "file": "a.mzML", "condition": 2, "blank": False}
 
 
-def test_number_that_is_none_stays_text_and_is_told():
+def test_read_invalid_number_stays_text_and_is_an_issue():
     sheet = sheets.read(text(["sample", "fastq_1", "depth"], ["a", "a.fastq.gz", "0,5"]), READS)
     assert sheet.records[0]["depth"] == "0,5"
-    assert told(sheet) == [("C2", "This must be a number.")]
+    assert messages(sheet) == [("C2", "Must be a number.")]
 
 
 @pytest.mark.parametrize(
     "header", ["FASTQ 1", "\uff46\uff41\uff53\uff54\uff51\uff3f\uff11", " fastq-1 ", "Fastq_1"]
 )
-def test_header_is_known_however_it_is_written(header):
+def test_read_header_is_recognized_in_other_spellings(header):
     assert sheets.read(text(["sample", header], ["a", "a.fastq.gz"]), READS).ok
 
 
-def test_missing_unknown_and_double_columns_are_told_once():
+def test_read_missing_unknown_and_duplicate_columns_are_issues():
     sheet = sheets.read(text(["sample", "Sample", "dept"], ["a", "b", "1"]), READS)
     assert [issue.message for issue in errors(sheet)] == [
-        "Columns A and B both are “sample”.",
-        "This column is unknown.",
+        "Columns A and B are both “sample”.",
+        "Unknown column.",
         "The column “fastq_1” is missing.",
     ]
     assert "Did you mean depth?" in [issue.hint for issue in sheet.issues]
+    assert [issue.code for issue in errors(sheet)] == [
+        "duplicate_field",
+        "unknown_field",
+        "missing",
+    ]
+    assert errors(sheet)[0].args == {"first": "A", "second": "B", "column": "sample"}
 
 
 def test_cell_below_no_header_and_file_of_another_kind():
     sheet = sheets.read(text(["sample", "fastq_1"], ["a", "dir/a.bam", "more"]), READS)
-    assert told(sheet) == [
-        ("B2", "a.bam is not a file of the kind that is asked for here."),
-        ("C2", "“more” stands below no header."),
+    assert messages(sheet) == [
+        ("B2", "a.bam is not an accepted file: its name must end in .fastq.gz."),
+        ("C2", "“more” is in a column without a header."),
     ]
 
 
@@ -186,12 +192,16 @@ def test_cell_below_no_header_and_file_of_another_kind():
 )
 def test_formula_is_named_by_its_cell(data):
     (issue,) = sheets.read(data, READS).issues
-    assert (issue.cell, issue.message) == ("A2", "This cell holds a formula: =1+1")
+    assert (issue.cell, issue.message) == ("A2", "The cell contains a formula: =1+1")
 
 
-def test_what_cannot_be_seen_is_told():
+def test_check_unprintable_character_is_an_issue():
     (issue,) = sheets.check([{"sample": "a", "fastq_1": "\x1b.fastq.gz"}], READS)
-    assert "U+001B" in issue.message
+    assert (issue.code, issue.message) == (
+        "invalid_characters",
+        "Contains the unprintable character U+001B.",
+    )
+    assert issue.args == {"character": "U+001B"}
 
 
 @pytest.mark.parametrize(
@@ -199,18 +209,18 @@ def test_what_cannot_be_seen_is_told():
     [
         (b"", "empty"),
         (b" \n\n", "empty"),
-        (b"one\ntwo\n", "No row of this sheet names the columns"),
-        ("sample\tfastq_1\n".encode("utf-16"), "UTF-16"),
-        ("sample\tfastq_1\n".encode("utf-16-le"), "UTF-16"),
-        ("sample\tfastq_1\n样品\tx\n".encode("gb18030"), "Line 2 is not in UTF-8"),
-        (b"sample\tfastq_1\na\0\tb\n", "Line 2 holds a NUL"),
+        (b"one\ntwo\n", "no row names the columns"),
+        ("sample\tfastq_1\n".encode("utf-16"), "encoded in UTF-16"),
+        ("sample\tfastq_1\n".encode("utf-16-le"), "encoded in UTF-16"),
+        ("sample\tfastq_1\n样品\tx\n".encode("gb18030"), "Line 2 is not encoded in UTF-8"),
+        (b"sample\tfastq_1\na\0\tb\n", "Line 2 contains a NUL"),
         (b'sample,fastq_1\n"a,b\n', "cannot be read as a table"),
-        (b"\xd0\xcf\x11\xe0 old", "old kind"),
+        (b"\xd0\xcf\x11\xe0 old", "old Excel format"),
         (b"PK\x03\x04 nothing", "cannot be read"),
         (text(["sample", "fastq_1"], *[["a", "b"]] * 10_001), "more than 10000 rows"),
     ],
 )
-def test_what_is_no_table_is_refused_in_words(data, words):
+def test_read_unreadable_file_is_refused_with_a_sentence(data, words):
     error = refused(data)
     assert words in error.message
 
@@ -227,7 +237,7 @@ def test_too_many_columns_are_refused_at_once():
 
 
 def swapped(workbook: bytes, data: str) -> bytes:
-    """A workbook with other cells, which no program would write."""
+    """A workbook whose cells are replaced by data that no program writes."""
     changed = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(workbook)) as old, zipfile.ZipFile(changed, "w", 8) as new:
         for part in old.namelist():
@@ -239,20 +249,20 @@ def swapped(workbook: bytes, data: str) -> bytes:
     return changed.getvalue()
 
 
-def test_bombs_and_giants_are_refused_by_what_they_announce():
+def test_read_oversized_files_are_refused():
     bomb = swapped(book(["sample"]), " " * 40_000_000)
     assert len(bomb) < 100_000
-    assert "more than 32 MiB" in refused(bomb).message
+    assert "larger than 32 MiB" in refused(bomb).message
     many = swapped(book(["sample"]), "<sheetData>" + "<row/>" * 1_000_001 + "</sheetData>")
     assert "too many cells" in refused(many).message
     cells = ("\t" * 199 + "x\n") * 1501
     assert "more than 300000 cells" in refused(cells.encode()).message
     with pytest.raises(TooLarge):
-        sheets.read(b"a" * (sheets.MOST_BYTES + 1), READS)
+        sheets.read(b"a" * (sheets.MAX_SHEET_BYTES + 1), READS)
     assert "Line 2" in refused(b"sample,fastq_1\n" + b"a," * 1_000_000).message
 
 
-def test_rows_far_down_in_a_workbook_cost_nothing():
+def test_read_workbook_with_a_distant_cell_ignores_it():
     made = openpyxl.Workbook()
     for cell, value in {"A1": "sample", "B1": "fastq_1", "A2": "a", "B2": "a.fastq.gz"}.items():
         made.active[cell] = value
@@ -262,21 +272,21 @@ def test_rows_far_down_in_a_workbook_cost_nothing():
     assert len(sheets.read(file.getvalue(), READS).records) == 1
 
 
-def test_hidden_sheets_of_a_workbook_are_passed_over():
+def test_read_hidden_sheets_of_a_workbook_are_skipped():
     data = book(["sample", "fastq_1"], ["a", "a.fastq.gz"], hidden=["sample", "lists"])
     assert sheets.read(data, READS).records == [{"sample": "a", "fastq_1": "a.fastq.gz"}]
 
 
-def test_check_tells_what_reading_tells():
+def test_check_has_the_issues_of_reading():
     rows = [{"sample": "a", "fastq_1": "x.fastq.gz"}, {"sample": "a"}, 7, {"sample": ["a"]}]
     found = [(issue.row, issue.name, issue.message) for issue in sheets.check(rows, READS)]
     assert found == [
-        (2, "fastq_1", "This is needed."),
-        (2, "sample", "“a” is in row 1 already."),
-        (3, "", "This row must be an object."),
-        (4, "fastq_1", "This is needed."),
+        (2, "fastq_1", "Required."),
+        (2, "sample", "“a” is already in row 1."),
+        (3, "", "The row must be an object."),
+        (4, "fastq_1", "Required."),
         (4, "sample", "Small letters only."),
-        (4, "sample", "A cell holds a single value."),
+        (4, "sample", "A cell must have a single value."),
     ]
     assert sheets.check([{"sample": "b", "fastq_1": "0" * 24}], READS) == []
 
@@ -288,17 +298,17 @@ def test_check_several_columns_are_one_key():
     }
     rows = [{"sample": "a", "lane": 1}, {"sample": "a", "lane": 2}, {"sample": "a", "lane": 1}]
     (issue,) = sheets.check(rows, schema)
-    assert (issue.row, issue.message) == (3, "“a, 1” is in row 1 already.")
+    assert (issue.row, issue.message) == (3, "“a, 1” is already in row 1.")
 
 
-def test_issues_without_end_are_cut():
+def test_check_many_issues_lists_only_the_first():
     found = sheets.check([{}] * 1000, READS)
-    assert len(found) == sheets.MOST_ISSUES + 1
-    assert "1800 more" in found[-1].message
+    assert len(found) == sheets.MAX_ISSUES + 1
+    assert found[-1].message == "1800 more problems are not listed."
 
 
 @pytest.mark.parametrize(("delimiter", "name"), [("\t", "s.tsv"), (",", "s.csv")])
-def test_what_is_written_is_read_again(tmp_path, delimiter, name):
+def test_write_then_read_gives_the_same_records(tmp_path, delimiter, name):
     rows = [
         {"id": 'q"u,o\tte', "file": "a.mzML", "condition": 3, "blank": True},
         {"id": "<b>", "file": "b.mzML", "extra": "x"},
@@ -331,14 +341,14 @@ def test_files_are_paired_by_their_names(names, record):
     assert found.issues == []
 
 
-def test_files_without_partner_are_told():
+def test_pair_files_without_mate_are_issues():
     found = sheets.pair(["a_R1.fastq", "b_R2.fastq", "c.fastq", "notes.txt", "c.fastq"])
     assert [record["fastq_1"] for record in found.records] == ["a_R1.fastq", "c.fastq"]
     assert {issue.message: issue.severity for issue in found.issues} == {
-        "a_R1.fastq has no partner; it was taken as single reads.": "warning",
-        "b_R2.fastq has no first mate; it was left out.": "error",
-        "notes.txt is no FASTQ file; it was left out.": "error",
-        "c.fastq is as good a mate as c.fastq; it was left out.": "error",
+        "a_R1.fastq was added as single reads: there is no file with the second reads.": "warning",
+        "b_R2.fastq was left out: the file with the first reads is missing.": "error",
+        "notes.txt was left out: it is not a FASTQ file.": "error",
+        "c.fastq was left out: c.fastq is the same mate of the sample.": "error",
     }
 
 
