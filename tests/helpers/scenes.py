@@ -1,4 +1,4 @@
-"""Runs in every state, put into the database the way the engine does it; nothing is executed."""
+"""Runs in every state, written to the database as the engine does it; nothing is executed."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ CAUSE = Cause(
     rule="search",
     job="1-2",
     log="reading part 1\nno sequence in line 7",
-    hint="Look into the log of the job, mend the input and run it again.",
+    hint="Look at the log of the job, fix the input and run it again.",
 )
 
 
 @dataclass(frozen=True)
 class Scenes:
-    """Makes runs of one actor. Nothing else may claim runs of this database."""
+    """Creates runs of an actor. Nothing else may claim runs of this database."""
 
     services: Services
     actor: Actor
     workflow: str = "sequence-search"
 
     def waiting(self, **fields: Any) -> Run:
-        """A queued run of the workflow's example, or of `fields` of a RunRequest."""
-        given = {"workflow": self.workflow, **fields}
-        request = RunRequest(**given, **({} if "params" in fields else {"example": True}))
+        """Create a queued run of the workflow's example, or of `fields` of a RunRequest."""
+        values = {"workflow": self.workflow, **fields}
+        request = RunRequest(**values, **({} if "params" in fields else {"example": True}))
         return self.services.runs.submit(self.actor, request)
 
     def starting(self, **fields: Any) -> Run:
@@ -57,7 +57,7 @@ class Scenes:
         return claim.run
 
     def running(self, *, done: int = 2, console: str = "rule prepare:\n", **fields: Any) -> Run:
-        """A run of four jobs, of which `done` are done and the next one runs."""
+        """Create a run of four jobs, of which `done` are done and the next one runs."""
         run = self.starting(**fields)
         self._move(run, State.RUNNING)
         self._report(run, [{"type": "plan", "stats": STEPS}, {"type": "graph", "links": LINKS}])
@@ -72,7 +72,7 @@ class Scenes:
         return self._now(run)
 
     def complete(self, results: dict[str, str] | None = None, **fields: Any) -> Run:
-        """A run that published `results`: path below results/ → content."""
+        """Create a run that published `results`: path below results/ → content."""
         run = self.running(done=4, **fields)
         folder = self._home(run).results
         folder.mkdir(parents=True)
@@ -94,9 +94,9 @@ class Scenes:
         return self._move(run, State.EXECUTOR_ERROR, cause=cause)
 
     def lost(self, **fields: Any) -> Run:
-        """A run whose host went away."""
+        """Create a run whose host was lost."""
         run = self.running(**fields)
-        cause = Cause(kind=CauseKind.HOST_LOST, message="The host went away.", hint="Resume it.")
+        cause = Cause(kind=CauseKind.HOST_LOST, message="The host was lost.", hint="Resume it.")
         return self._move(run, State.SYSTEM_ERROR, cause=cause)
 
     def canceling(self, **fields: Any) -> Run:

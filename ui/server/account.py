@@ -13,7 +13,7 @@ from ui.formatting import plain
 from ui.server import sign_in
 
 MAY = {
-    Scope.READ: context.ONLY_LOOK,
+    Scope.READ: context.READ_ONLY,
     Scope.SUBMIT: "Signed in with a token, for your own runs and files.",
     Scope.ADMIN: "Signed in with a token of an administrator: what is everybody's is yours to see.",
 }
