@@ -1,4 +1,4 @@
-"""What a page needs from its surroundings: services, the signed-in user, other pages, links."""
+"""The surroundings of a page: services, the signed-in user, other pages, signed links."""
 
 from __future__ import annotations
 

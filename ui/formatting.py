@@ -17,7 +17,7 @@ from services.models import Job, Run, State, Waiting
 MAX_UNSCROLLED_ROWS = 30  # a longer table has a fixed height and scrolls
 WORD_JOINER = "\u2060"  # has no width; breaks up what Streamlit would read as an icon or a link
 PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")  # of ASCII; Markdown lets us escape all of it
-#: What Streamlit reads as an icon or a link: :icon:, https:, www., a@b
+#: Text that Streamlit reads as an icon or a link: :icon:, https:, www., a@b
 DIRECTIVES = re.compile(r":(?!\d\d\b)(?=\S)|(?<=[wW]{3})(?=\.)|@(?=\S)")
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -166,7 +166,7 @@ def sentences(*texts: str) -> str:
 def plain(text: str) -> str:
     """Return `text` escaped for Markdown: no markup, directive, icon or link takes effect."""
     one_line = " ".join(CONTROL.sub("", text).split())
-    return PUNCTUATION.sub(r"\\\1", DIRECTIVES.sub(lambda found: found[0] + WORD_JOINER, one_line))
+    return PUNCTUATION.sub(r"\\\1", DIRECTIVES.sub(lambda match: match[0] + WORD_JOINER, one_line))
 
 
 def printable(text: str) -> str:

@@ -127,7 +127,7 @@ def views(done: Run, failed: Run) -> list[View]:
         View(
             "attempts",
             f"/run?id={failed.id}&tab=History",
-            lambda page: page.get_by_role("heading", name="History"),
+            lambda page: page.get_by_role("heading", name="State changes"),
         ),
         View("failed", f"/run?id={failed.id}", lambda page: page.locator(".st-key-failure")),
         View("files", "/files", lambda page: page.get_by_role("region", name="Files, newest")),

@@ -177,7 +177,10 @@ def _selected() -> None:
     with st.container(border=True, key="file"):
         _head(file)
         added = context.local_time(file.created)
-        st.caption(f"{size(file.size)} ({amount(file.size, 'byte')}), added {added}")
+        length = amount(file.size, "byte")
+        if file.size >= 1000:
+            length = f"{size(file.size)} ({length})"
+        st.caption(f"{length}, added {added}")
         st.code(f"sha256 {file.sha256}", language=None, wrap_lines=True)
         _runs(file)
         _preview(file)

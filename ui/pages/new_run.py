@@ -187,7 +187,7 @@ def _show_problems(values: SubmittedForm) -> None:
         return
     names = [name for known in left if (name := _slot(known, form))]
     titles = dict.fromkeys(form.labels.get(name, name) for name in names)
-    st.error(plain(_summary(len(left), ", ".join(titles))), icon=":material/error:")
+    st.error(_summary(len(left), plain(", ".join(titles))), icon=":material/error:")
     for known in left:
         problem, name = known.problem, _slot(known, form)
         if name in form.tables and problem.field != f"params.{name}":
@@ -202,7 +202,7 @@ def _show_problems(values: SubmittedForm) -> None:
 
 
 def _summary(count: int, fields: str) -> str:
-    """Return the sentence above the form; `fields` are the titles of the fields to fix."""
+    """Return the sentence above the form; `fields` are the escaped titles of the fields to fix."""
     if not fields:
         return plural(
             count, "Fix 1 problem before starting.", "Fix {count} problems before starting."

@@ -83,8 +83,8 @@ def test_link_that_is_not_allowed_is_refused_and_kept(portal, services, actor):
 
 
 def test_failed_import_says_why_until_it_is_dismissed(portal, services, actor):
-    wanted = ImportRequest(url="https://files.example.org/a", name=HOSTILE)
-    item = services.imports.create(actor, wanted)
+    request = ImportRequest(url="https://files.example.org/a", name=HOSTILE)
+    item = services.imports.create(actor, request)
     store, now = services.database.imports, datetime.now(UTC)
     claim = store.claim(host="h", now=now, lease=now - now)
     store.fail(claim, State.EXECUTOR_ERROR, error="It answered 404.", hint="Look.", now=now)

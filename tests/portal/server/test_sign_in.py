@@ -350,7 +350,7 @@ def test_token_that_allows_only_to_look_offers_nothing_else(portal, desk, browse
         found = {one.key: one for one in session.button}
         for key in keys:
             assert found[key].disabled, (name, key)
-            assert found[key].help == "The token you signed in with allows only to look."
+            assert found[key].help == "Your access is read-only."
         assert not session.get("bidi_component"), name  # no uploader
     (more,) = pages["over"][0].get("menu_button") or [None]
     assert more is None or list(more.proto.options) == [":material/link: Share"]

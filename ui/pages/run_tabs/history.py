@@ -17,7 +17,7 @@ def draw(view: RunView) -> None:
     """Draw the attempts and the history of a run."""
     st.subheader("Attempts", anchor=False)
     _attempts(view.run.attempts)
-    st.subheader("History", anchor=False)
+    st.subheader("State changes", anchor=False)
     _history(view.run)
 
 
