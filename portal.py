@@ -35,20 +35,20 @@ def main() -> None:
         "run": st.Page(run.page, title="Run", url_path="run", visibility="hidden"),
     }
     context.pages().update(pages)
-    errors.banner()
+    errors.show_banner()
     visitor = account.visitor()
     page = st.navigation(list(pages.values()), position="top" if visitor else "hidden")
     if not visitor:
         return
     account.head(visitor)
     context.show_flash()
-    with errors.told():
+    with errors.shown_errors():
         page.run()
     context.drop_flash()
 
 
-if __name__ == "__main__":  # Streamlit draws a page
+if __name__ == "__main__":  # Streamlit runs the script to draw a page
     main()
-else:  # its server imports this module
+else:  # the server of Streamlit imports the module
     streamlit_internals.cache_theme()
     app = st.App(__file__, middleware=page_shell.middleware())

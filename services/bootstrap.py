@@ -13,6 +13,7 @@ from services.admin.shared_cache import Cache
 from services.catalogue import Catalogue
 from services.database import Database
 from services.database.connection import OPERATION_TIMEOUT_S
+from services.errors import DatabaseUnavailable
 from services.files import Files
 from services.files.downloads import Fetcher
 from services.files.imports import Imports
@@ -59,6 +60,14 @@ class Services:
     links: Links
     tokens: Tokens
     sessions: Sessions
+
+    def database_responds(self) -> bool:
+        """Return whether the database responds. Takes a few seconds if it does not."""
+        try:
+            self.database.ping()
+        except DatabaseUnavailable:
+            return False
+        return True
 
     def close(self) -> None:
         self.database.close()

@@ -1,4 +1,4 @@
-"""What a view needs of its surroundings: the services, who looks at it, pages, links."""
+"""The surroundings of a page: services, the signed-in user, other pages, signed links."""
 
 from __future__ import annotations
 
@@ -15,70 +15,73 @@ from services.models import Actor
 from services.settings import Settings
 from ui.streamlit_internals import Page
 
-ONLY_LOOK = "The token you signed in with allows only to look."
-FRESH = 1800  # s that a signed link is shown again before a new one is made
+READ_ONLY = "Your access is read-only."
+LINK_RENEWAL_S = 1800  # a signed link is reused for so long; it is valid for four times as long
 
 
 @st.cache_resource(show_spinner=False)
 def services() -> Services:
-    """The services of this process, built once."""
+    """Return the services of this process, built once."""
     return build(Settings.load())
 
 
 def actor() -> Actor:
-    """Who looks at the page. Raises NotSignedIn."""
+    """Return the user who opened the page. Raises NotSignedIn."""
     return services().sessions.actor_of(st.context.headers, session())
 
 
 def session() -> str:
-    """What the browser's cookie holds, or ""."""
+    """Return the secret in the session cookie of the browser, or ""."""
     return st.context.cookies.get(services().sessions.cookie, "")
 
 
 def may_change() -> bool:
-    """Whether who looks at the page may do more than that."""
+    """Return whether the user has more than read-only access. Raises NotSignedIn."""
     return actors.may_change(actor())
 
 
-def button(label: str, **given: Any) -> bool:
-    """A button that changes something; who may only look finds it disabled, with the reason."""
+def button(label: str, **options: Any) -> bool:
+    """Draw a button for an action that changes data; return whether it was clicked.
+
+    With read-only access it is disabled, and its tooltip gives the reason.
+    """
     if not may_change():
-        given |= {"disabled": True, "help": ONLY_LOOK}
-    return bool(st.button(label, **given))
+        options |= {"disabled": True, "help": READ_ONLY}
+    return bool(st.button(label, **options))
 
 
 def pages() -> dict[str, Page]:
-    """The pages by name; portal.py fills them in."""
-    found: dict[str, Page] = st.session_state.setdefault("pages", {})
-    return found
+    """Return the pages by name; portal.py fills them in."""
+    by_name: dict[str, Page] = st.session_state.setdefault("pages", {})
+    return by_name
 
 
 def go(name: str, /, **query: str) -> NoReturn:
-    """Open another page."""
+    """Open another page with these query parameters."""
     st.switch_page(pages()[name], query_params=query)
 
 
 def link(path: str, **query: str) -> str:
-    """A signed address of `path` at the API.
+    """Return a signed URL for `path` at the API. Raises NotSignedIn.
 
-    The same for a while: a new one at each poll would make the browser load a frame again.
+    The URL stays the same for LINK_RENEWAL_S: a new one at each poll would reload frames.
     """
-    made: dict[str, tuple[float, str]] = st.session_state.setdefault("links", {})
-    who, now = actor(), time.monotonic()
+    links: dict[str, tuple[float, str]] = st.session_state.setdefault("links", {})
+    user, now = actor(), time.monotonic()
     key = f"{path}?{sorted(query.items())}"
-    if key not in made or now - made[key][0] > FRESH:
-        address = services().links.make(who, path, seconds=4 * FRESH, **query)
-        made[key] = (now, address)
-    return made[key][1]
+    if key not in links or now - links[key][0] > LINK_RENEWAL_S:
+        url = services().links.make(user, path, seconds=4 * LINK_RENEWAL_S, **query)
+        links[key] = (now, url)
+    return links[key][1]
 
 
 def renew_links() -> None:
-    """One of the links has expired: make new ones."""
+    """Drop the signed links of this session, so that new ones are made."""
     st.session_state.pop("links", None)
 
 
-def local(time: datetime) -> str:
-    """A time in the reader's zone, as text."""
+def local_time(time: datetime) -> str:
+    """Return a time in the time zone of the browser as text: "12 Jan 2026 09:30:00"."""
     try:
         zone: tzinfo = ZoneInfo(st.context.timezone or "UTC")
     except (ZoneInfoNotFoundError, ValueError):
@@ -87,15 +90,19 @@ def local(time: datetime) -> str:
 
 
 def flash(text: str) -> None:
-    """Say something after the page has been drawn again."""
+    """Show a message the next time the page is drawn."""
     st.session_state["flash"] = text
 
 
 def show_flash() -> None:
+    """Show the message of `flash`, if there is one."""
     if text := st.session_state.get("flash"):
         st.toast(text, icon=":material/info:")
 
 
 def drop_flash() -> None:
-    """It was shown: the page is drawn to its end. One drawn anew before that loses its toasts."""
+    """Forget the message of `flash`.
+
+    Call this after the whole page was drawn: a page that is drawn again before loses its toasts.
+    """
     st.session_state.pop("flash", None)

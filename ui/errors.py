@@ -1,108 +1,111 @@
-"""The one place where errors of the services become words on the page."""
+"""Shows errors of the services on the page, and keeps pages usable during a database outage."""
 
 from __future__ import annotations
 
 import functools
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
 
 from services.errors import DatabaseUnavailable, NotFound, NotSignedIn, RundeskError
 from ui import context
-from ui.formatting import plain
+from ui.formatting import plain, sentences
 
 P = ParamSpec("P")
 T = TypeVar("T")
-REMEMBERED = 12  # answers kept per session
-LOOK_AGAIN = 3.0  # s between two tries while the database is away
+MAX_ANSWERS = 12  # kept per session
+RECONNECT_INTERVAL_S = 3.0
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Show what a service raises in here; the page goes on without a stack trace."""
+def shown_errors() -> Iterator[None]:
+    """Show the errors that services raise in this block; the rest of the page is drawn."""
     try:
         yield
     except DatabaseUnavailable:
-        _away()
-    except NotSignedIn:  # it ended while the page was open: from the start, which asks
+        _note_outage()
+    except NotSignedIn:  # the session ended while the page was open; a new run asks to sign in
         st.rerun()
     except RundeskError as error:
-        tell(error)
+        show(error)
 
 
 def guarded(view: Callable[P, None]) -> Callable[P, None]:
-    """A view (or fragment) whose errors are told where it stands."""
+    """Make a view or fragment show its errors where it is drawn."""
 
     @functools.wraps(view)
     def inner(*args: P.args, **kwargs: P.kwargs) -> None:
-        with told():
+        with shown_errors():
             view(*args, **kwargs)
 
     return inner
 
 
-def tell(error: RundeskError) -> None:
-    """An error in words, with what to do next."""
+def show(error: RundeskError) -> None:
+    """Show an error in a box: its message and its hint."""
     if isinstance(error, NotFound):
-        st.warning(words(error), icon=":material/help:")
+        st.warning(markdown(error), icon=":material/help:")
     else:
-        st.error(words(error), icon=":material/error:")
+        st.error(markdown(error), icon=":material/error:")
 
 
-def words(error: RundeskError) -> str:
-    """An error as Markdown that is safe to show."""
-    return plain(f"{error.message} {error.hint}".strip())
+def markdown(error: RundeskError) -> str:
+    """Return the message and the hint of an error, escaped for Markdown."""
+    return plain(sentences(error.message, error.hint))
 
 
 def latest(key: str, ask: Callable[[], T]) -> T:
-    """What `ask` answers; while the database is away, what it answered last, without asking.
+    """Return what `ask` returns; during a database outage, what it returned last for this key.
 
-    Raises DatabaseUnavailable when it never answered.
+    Raises DatabaseUnavailable if there is no earlier answer.
     """
     answers: dict[str, Any] = st.session_state.setdefault("answers", {})
     try:
-        if st.session_state.get("away"):
+        if st.session_state.get("outage"):
             raise DatabaseUnavailable
         answer = ask()
     except DatabaseUnavailable:
-        _away()
+        _note_outage()
         if key not in answers:
             raise
-        return answers[key]
+        known: T = answers[key]
+        return known
     answers.pop(key, None)
     answers[key] = answer
-    while len(answers) > REMEMBERED:
+    while len(answers) > MAX_ANSWERS:
         answers.pop(next(iter(answers)))
     return answer
 
 
-def _away() -> None:
-    """Note that the database is away, and draw the page again under a banner that says so."""
-    if not st.session_state.get("away"):
-        st.session_state["away"] = True
+def _note_outage() -> None:
+    """Note that the database does not respond, and draw the page again below a banner."""
+    if not st.session_state.get("outage"):
+        st.session_state["outage"] = True
         st.rerun()
 
 
-def banner() -> None:
-    """While the database is away: say so on top of the page, and come back by itself."""
-    if st.session_state.get("away"):
+def show_banner() -> None:
+    """During a database outage, say so at the top of the page, and reconnect."""
+    if st.session_state.get("outage"):
         st.warning(
-            "The database does not answer at the moment; reconnecting… "
-            "Runs go on meanwhile, and nothing you typed is lost.",
+            "The database is not responding. Reconnecting… "
+            "Runs continue in the meantime, and nothing you typed is lost.",
             icon=":material/sync_problem:",
         )
-        _look_again(time.monotonic())
+        _reconnect(time.monotonic())
 
 
-@st.fragment(run_every=LOOK_AGAIN)
-def _look_again(drawn: float) -> None:
-    """Draw the page anew as soon as the database answers; does not hold up its first drawing."""
-    if time.monotonic() - drawn < LOOK_AGAIN / 2:
+@st.fragment(run_every=RECONNECT_INTERVAL_S)
+def _reconnect(drawn: float) -> None:
+    """Draw the page again once the database responds.
+
+    The first call does nothing, so that it does not delay the page.
+    """
+    if time.monotonic() - drawn < RECONNECT_INTERVAL_S / 2:
         return
-    with suppress(DatabaseUnavailable):
-        context.services().database.ping()
-        st.session_state["away"] = False
+    if context.services().database_responds():
+        st.session_state["outage"] = False
         st.rerun()

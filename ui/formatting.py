@@ -1,4 +1,4 @@
-"""What every view shares: states in words and colours, times, sizes, and text made safe."""
+"""Formatting that all pages share: states, times, sizes, counts, and safe Markdown."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ import streamlit as st
 
 from services.models import Job, Run, State, Waiting
 
-MANY = 30  # rows of a table from which on it scrolls in itself
-JOINER = "\u2060"  # takes no room; breaks up what Streamlit would read as an icon or a link
-MARKED = re.compile(r"([!-/:-@\[-`{-~])")  # ASCII punctuation, all of which Markdown lets us escape
-ACTIVE = re.compile(r":(?!\d\d\b)(?=\S)|(?<=[wW]{3})(?=\.)|@(?=\S)")  # :icon:, https:, www., a@b
+MAX_UNSCROLLED_ROWS = 30  # a longer table has a fixed height and scrolls
+WORD_JOINER = "\u2060"  # has no width; breaks up what Streamlit would read as an icon or a link
+PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")  # of ASCII; Markdown lets us escape all of it
+#: Text that Streamlit reads as an icon or a link: :icon:, https:, www., a@b
+DIRECTIVES = re.compile(r":(?!\d\d\b)(?=\S)|(?<=[wW]{3})(?=\.)|@(?=\S)")
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
 class Look:
-    """How a state is shown."""
+    """The word, colors and icon of a state."""
 
     word: str
     color: str  # of Streamlit's badges
@@ -39,61 +40,61 @@ LOOKS = {
     State.CANCELING: Look("Stopping", "orange", "pending", "#e0892b"),
     State.COMPLETE: Look("Done", "green", "check_circle", "#169b6b"),
     State.EXECUTOR_ERROR: Look("Failed", "red", "error", "#d64550"),
-    State.SYSTEM_ERROR: Look("Desk failed", "red", "report", "#b03a6b"),
+    State.SYSTEM_ERROR: Look("System error", "red", "report", "#b03a6b"),
     State.CANCELED: Look("Canceled", "orange", "block", "#e0892b"),
 }
-NOT_RUN = Look("Not run", "gray", "remove", "#8593a0")  # a step that the run never came to
+NOT_RUN = Look("Not run", "gray", "remove", "#8593a0")  # a step whose jobs never started
 
 
 def look(state: State | None) -> Look:
-    """How the state of a step is shown, also of one that has none."""
+    """Return the look of a state; None is the state of a step that did not run."""
     return NOT_RUN if state is None else LOOKS[state]
 
 
 def badge(state: State) -> str:
-    """A state as a coloured chip, in Markdown."""
+    """Return a state as a colored badge in Markdown."""
     shown = LOOKS[state]
     return f":{shown.color}-badge[:material/{shown.icon}: {shown.word}]"
 
 
 def chip(state: State | None) -> list[str]:
-    """A state as the cell of a `chip_column`."""
+    """Return a state as the value of a cell in a `chip_column`."""
     return [look(state).word]
 
 
 def chip_column(label: str = "State", width: int = 112) -> Any:
-    """The column of a table that shows states as coloured chips."""
+    """Return the configuration of a column that shows states as colored badges."""
     looks = [*LOOKS.values(), NOT_RUN]
-    words = [one.word for one in looks]
-    colors = [one.color for one in looks]  # of the theme, so that dark stays dark
+    words = [each.word for each in looks]
+    colors = [each.color for each in looks]  # names, so that the theme chooses the shade
     return st.column_config.MultiselectColumn(label, width=width, options=words, color=colors)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Rows as Streamlit sends them; by way of pandas, which makes frames first, it takes longer."""
+    """Return rows as an Arrow table, which Streamlit sends faster than a pandas data frame."""
     return pa.Table.from_pylist(list(rows))
 
 
-def rows_table(rows: Sequence[Mapping[str, str]], key: str, widths: Mapping[str, int]) -> None:
-    """Rows of text as a table to read; columns in pixels, where that matters."""
+def draw_rows(rows: Sequence[Mapping[str, str]], key: str, widths: Mapping[str, int]) -> None:
+    """Draw rows of text as a table. `widths` are the widths of some columns in pixels."""
     columns = {name: st.column_config.TextColumn(width=width) for name, width in widths.items()}
     st.dataframe(
         table(rows),
         key=key,
         hide_index=True,
-        height="content" if len(rows) <= MANY else 560,
+        height="content" if len(rows) <= MAX_UNSCROLLED_ROWS else 560,
         row_height=32,
         column_config=columns,
     )
 
 
 def title(run: Run) -> str:
-    """What a run is called: its name, or what it does."""
+    """Return the name of a run, or the title of its workflow if it has none."""
     return run.name or run.workflow_title
 
 
-def clock(seconds: float | None) -> str:
-    """A duration as people say it."""
+def duration(seconds: float | None) -> str:
+    """Return a measured duration as text: "9.5 s", "2 min 05 s", "3 d 01 h"."""
     if seconds is None:
         return "–"
     if 0.05 <= seconds < 10:
@@ -107,19 +108,19 @@ def clock(seconds: float | None) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def line(queue: Waiting) -> str:
-    """Where a run stands in the queue."""
-    return "next in line" if queue.position <= 1 else f"number {queue.position} in line"
+def queue_position(queue: Waiting) -> str:
+    """Return the position of a run in the queue as text: "#3 in queue"."""
+    return f"#{queue.position:,} in queue"
 
 
-def roughly(seconds: float) -> str:
-    """A duration that is a guess: "about 3 min", "a few seconds"."""
-    words = about(seconds)
-    return words if words.startswith("a ") else f"about {words}"
+def estimate(seconds: float) -> str:
+    """Return an estimated duration as text: "about 3 min", "a few seconds"."""
+    text = short_estimate(seconds)
+    return text if text.startswith("a ") else f"about {text}"
 
 
-def about(seconds: float) -> str:
-    """A duration that is a guess, in few words."""
+def short_estimate(seconds: float) -> str:
+    """Return an estimated duration as short text: "3 min", "a few seconds"."""
     if seconds < 8:
         return "a few seconds"
     if seconds < 55:
@@ -131,15 +132,15 @@ def about(seconds: float) -> str:
     return f"{hours} h" if hours < 48 else f"{round(hours / 24)} days"
 
 
-def taken(item: Run | Job, now: datetime) -> float | None:
-    """Seconds that a run or a job has taken so far, or None before it starts."""
+def elapsed(item: Run | Job, now: datetime) -> float | None:
+    """Return the seconds a run or job took, or has taken until `now`; None before it starts."""
     if item.started is None:
         return None
     return max(0.0, ((item.ended or now) - item.started).total_seconds())
 
 
 def size(count: float) -> str:
-    """A number of bytes as people say it (decimal units)."""
+    """Return a number of bytes as text with a decimal unit: "1.5 kB"."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
@@ -148,16 +149,26 @@ def size(count: float) -> str:
 
 
 def amount(count: int, thing: str) -> str:
-    """'1 run', '2 runs'."""
+    """Return a count with its noun, for labels: "1 run", "2 runs"."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
+def plural(count: int, one: str, many: str, **values: str) -> str:
+    """Return `one` if `count` is 1, else `many`, with {count} and `values` filled in."""
+    return (one if count == 1 else many).format(count=f"{count:,}", **values)
+
+
+def sentences(*texts: str) -> str:
+    """Return whole sentences one after the other; empty ones are left out."""
+    return " ".join(filter(None, texts))
+
+
 def plain(text: str) -> str:
-    """`text` for Markdown, shown as it is: no markup, no directive, no icon, no link, no image."""
+    """Return `text` escaped for Markdown: no markup, directive, icon or link takes effect."""
     one_line = " ".join(CONTROL.sub("", text).split())
-    return MARKED.sub(r"\\\1", ACTIVE.sub(lambda found: found[0] + JOINER, one_line))
+    return PUNCTUATION.sub(r"\\\1", DIRECTIVES.sub(lambda match: match[0] + WORD_JOINER, one_line))
 
 
 def printable(text: str) -> str:
-    """Log text without colour codes and control characters, for `st.code`."""
+    """Return log text without color codes and control characters, for `st.code`."""
     return CONTROL.sub("", ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))

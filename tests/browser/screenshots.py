@@ -108,7 +108,7 @@ def wait_for_end(services: Services, run: Run) -> Run:
 def views(done: Run, failed: Run) -> list[View]:
     run = f"/run?id={done.id}"
     return [
-        View("new", "/new", lambda page: page.get_by_text("Set up a run").first),
+        View("new", "/new", lambda page: page.locator(f".st-key-setup-new-{WORKFLOW}")),
         View("form", f"/new?workflow={WORKFLOW}", lambda page: page.locator(".st-key-start")),
         View("sheet", "/new?workflow=reads-qc", lambda page: page.get_by_text("No rows yet.")),
         View("run", run, lambda page: page.locator(".st-key-graph svg > g").first),
@@ -121,13 +121,13 @@ def views(done: Run, failed: Run) -> list[View]:
         ),
         View(
             "settings",
-            f"{run}&tab=Settings",
+            f"{run}&tab=Parameters",
             lambda page: page.get_by_role("heading", name="Input files"),
         ),
         View(
             "attempts",
-            f"/run?id={failed.id}&tab=Attempts",
-            lambda page: page.get_by_role("heading", name="History"),
+            f"/run?id={failed.id}&tab=History",
+            lambda page: page.get_by_role("heading", name="State changes"),
         ),
         View("failed", f"/run?id={failed.id}", lambda page: page.locator(".st-key-failure")),
         View("files", "/files", lambda page: page.get_by_role("region", name="Files, newest")),

@@ -49,7 +49,7 @@ def state(page: Page, word: str) -> None:
 
 def test_first_visitor_runs_the_example_and_reads_the_report(window):
     page = window.open()
-    expect(page.get_by_text("Nothing has run here yet")).to_be_visible()
+    expect(page.get_by_text("There are no runs yet")).to_be_visible()
     page.locator(".st-key-example-welcome-sequence-search button").click()
 
     title = re.compile("Sequence search.* example")
@@ -74,7 +74,7 @@ def test_first_visitor_runs_the_example_and_reads_the_report(window):
     expect(page.get_by_role("tab", name="Log")).to_have_attribute("aria-selected", "true")
     page.get_by_role("link", name="Runs", exact=True).first.click()
     expect(page.locator(".st-key-runs")).to_be_visible()
-    expect(page.get_by_text("Nothing has run here yet")).to_be_hidden()
+    expect(page.get_by_text("There are no runs yet")).to_be_hidden()
 
 
 def test_form_runs_with_uploaded_files(window, tmp_path):
@@ -121,7 +121,7 @@ def test_failed_run_is_corrected_and_completes(window: Window) -> None:
     divisor.fill("3")
     divisor.press("Tab")
     page.get_by_role("button", name="Preview").click()
-    expect(page.locator(".st-key-plan")).to_contain_text("2 jobs in all.")
+    expect(page.locator(".st-key-plan")).to_contain_text("2 jobs in total.")
     page.locator(".st-key-start button").click()
     state(page, "Done")
     page.locator(".st-key-see-results button").click()
@@ -195,7 +195,7 @@ def test_filters_are_kept_in_the_address(window: Window, services, actor) -> Non
     other.close()
     search.fill("no such run")
     search.press("Enter")
-    expect(page.get_by_text("No run matches")).to_be_visible()
+    expect(page.get_by_text("No matching runs")).to_be_visible()
 
 
 def test_added_workflow_runs_from_its_inferred_form(window: Window, services, actor) -> None:
@@ -227,7 +227,7 @@ def test_sample_sheet_with_two_errors_is_corrected_and_submitted(window, tmp_pat
     expect(page.get_by_text("Row 1, Sample: Use letters, digits, - and _ only.")).to_be_visible()
     expect(page.get_by_text("Row 2, First reads: Required.")).to_be_visible()
     page.locator(".st-key-start button").click()
-    expect(page.get_by_text("2 things to mend before this can start: Samples.")).to_be_visible()
+    expect(page.get_by_text("Fix 2 problems before starting: Samples.")).to_be_visible()
 
     table_of = page.locator(".st-key-group-0 .dvn-scroller")
     type_into(page, table_of, column=1, row=1, text="b")

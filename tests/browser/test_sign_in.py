@@ -79,7 +79,7 @@ def test_user_signs_in_sees_own_runs_and_signs_out(window, people):
     page.reload()
     expect(page.get_by_role("heading", name="of ann")).to_be_visible()
     window.open(theirs)
-    expect(page.get_by_text("There is no such run")).to_be_visible()
+    expect(page.get_by_text("Run not found")).to_be_visible()
     expect(page.get_by_text("of ben")).to_be_hidden()
 
     tab = page.context.new_page()

@@ -191,17 +191,17 @@ def test_folder_is_uploaded_listed_opened_and_deleted(window, services, actor, t
     page.get_by_placeholder("Search names").fill("reads")
     page.get_by_placeholder("Search names").press("Enter")
     expect(page).to_have_url(re.compile("find=reads"))
-    expect(page.get_by_text("1 file. Click one")).to_be_visible()
+    expect(page.get_by_text("1 file. Click a file")).to_be_visible()
     table = page.locator(".st-key-files-table .dvn-scroller")
     table.click(position={"x": 60, "y": 55})
     expect(page.locator(".st-key-file")).to_contain_text("@r1")
-    expect(page.locator(".st-key-file")).to_contain_text("No run uses it.")
+    expect(page.locator(".st-key-file")).to_contain_text("No runs use this file.")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
     assert download.value.path().read_text() == (folder / "reads.fastq").read_text()
     page.get_by_role("button", name="Delete").click()
     page.locator(".st-key-delete-file-yes button").click()
-    expect(page.get_by_text("No file matches")).to_be_visible()
+    expect(page.get_by_text("No matching files")).to_be_visible()
     assert len(services.files.list(actor, text="run 7").items) == 1
 
 

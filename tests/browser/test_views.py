@@ -59,7 +59,7 @@ FADED = """part => { part.dataset.stale = 'true'; part.style.opacity = '.33'
     return getComputedStyle(part).opacity }"""
 VIEWER = re.compile("chrome-extension://[a-z]+/index.html")  # of Chromium, for PDF
 SERIOUS = ("serious", "critical")
-TABS = ("Jobs", "Log", "Results", "Settings", "Attempts")  # after the first one
+TABS = ("Jobs", "Log", "Results", "Parameters", "History")  # after the first one
 FOCUSED = "document.activeElement.getAttribute('aria-label') || document.activeElement.tagName"
 
 
@@ -109,8 +109,8 @@ def test_views_have_no_serious_violation(window, services, actor, scheme):
         f"/files?file={file.id}": window.page.locator(".st-key-file"),
         "/workflows": window.page.get_by_role("heading", name="Workflows"),
         "/workflows?name=sequence-search": window.page.get_by_role("tab", name="Parameters"),
-        "/workflows?name=shapes&about=Steps": window.page.get_by_text("1 job in all."),
-        "/run?id=none": window.page.get_by_text("There is no such run"),
+        "/workflows?name=shapes&about=Steps": window.page.get_by_text("1 job in total."),
+        "/run?id=none": window.page.get_by_text("Run not found"),
         f"/run?id={failed.id}": window.page.locator(".st-key-failure"),
         f"/run?id={done.id}": window.page.get_by_text("4 of 4 jobs"),
     }

@@ -30,7 +30,7 @@ CAUSE = Cause(
     rule="search",
     job="1-2",
     log="reading part 1\nno sequence in line 7",
-    hint="Look into the log of the job, mend the input and run it again.",
+    hint="Look at the log of the job, fix the input and run it again.",
 )
 
 
@@ -96,7 +96,7 @@ class Scenes:
     def lost(self, **fields: Any) -> Run:
         """Return a run whose host was lost."""
         run = self.running(**fields)
-        cause = Cause(kind=CauseKind.HOST_LOST, message="The host went away.", hint="Resume it.")
+        cause = Cause(kind=CauseKind.HOST_LOST, message="The host was lost.", hint="Resume it.")
         return self._move(run, State.SYSTEM_ERROR, cause=cause)
 
     def canceling(self, **fields: Any) -> Run:

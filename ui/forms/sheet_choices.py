@@ -76,4 +76,4 @@ def _label(file: File, value: str) -> str:
     name = printable(file.name)
     if value == file.name:
         return name
-    return f"{name}  ·  {size(file.size)}  ·  {context.local(file.created)}"
+    return f"{name}  ·  {size(file.size)}  ·  {context.local_time(file.created)}"

@@ -1,4 +1,4 @@
-"""Start a run: choose a workflow, fill its form, submit."""
+"""Start a run: choose a workflow, fill in its form, submit it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import streamlit as st
 from services.errors import Invalid, NotFound, Problem, RundeskError
 from services.models import Preview, Run, RunRequest, Workflow
 from ui import context, errors
-from ui.formatting import amount, plain, title
+from ui.formatting import plain, plural, sentences, title
 from ui.forms import file_fields, form_state, run_fields, schema_form
 from ui.parts import plan, submission, workflow_cards
 
@@ -19,34 +19,34 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Wrong:
-    """A problem, and what its field held then: once that is changed, the problem is gone."""
+class FieldProblem:
+    """A problem of a field; it is shown until the value of the field changes."""
 
     problem: Problem
-    value: Any
+    value: Any  # of the field when the problem was found
 
 
 @dataclass(frozen=True)
-class Held:
-    """What the whole form holds."""
+class SubmittedForm:
+    """The values of the whole form."""
 
     workflow: str
     form: schema_form.Form
-    about: dict[str, Any]  # fields of a RunRequest beside the parameters
+    options: dict[str, Any]  # the fields of a RunRequest other than the parameters
 
     def request(self) -> dict[str, Any]:
-        """The fields of a RunRequest."""
-        return {"workflow": self.workflow, "params": self.form.values, **self.about}
+        """Return the fields of a RunRequest."""
+        return {"workflow": self.workflow, "params": self.form.values, **self.options}
 
     def value(self, name: str) -> Any:
-        """What a field holds."""
-        return self.about.get(name, self.form.values.get(name))
+        """Return the value of a field, None if it is empty."""
+        return self.options.get(name, self.form.values.get(name))
 
 
 def page() -> None:
-    wanted, source = st.query_params.get("workflow"), st.query_params.get("from")
+    chosen, source = st.query_params.get("workflow"), st.query_params.get("from")
     run = _source(source) if source else None
-    name = run.workflow if run else wanted
+    name = run.workflow if run else chosen
     if name:
         _form_page(name, run)
     else:
@@ -55,22 +55,24 @@ def page() -> None:
 
 def _gallery() -> None:
     st.title("New run", anchor=False)
-    st.caption("Choose what to do. Every workflow can be tried with its own example data first.")
+    st.caption("Choose a workflow, or try one with its example data first.")
     workflows = context.services().workflows.list(context.actor())
     if workflows:
         workflow_cards.by_category(workflows, "new")
     else:
-        st.info("No workflow is installed yet. Put one into a folder of RUNDESK_WORKFLOWS.")
+        st.info(workflow_cards.NO_WORKFLOWS)
 
 
 def _source(run_id: str) -> Run | None:
-    """The run to begin from."""
+    """Return the run whose values the form starts with; None if it does not exist."""
     try:
         return errors.latest(
             f"run {run_id}", lambda: context.services().runs.get(context.actor(), run_id)
         )
     except NotFound:
-        st.warning("The run to begin from is not there (any more).", icon=":material/help:")
+        st.warning(
+            "The run to copy was not found. Choose a workflow instead.", icon=":material/help:"
+        )
         return None
 
 
@@ -84,128 +86,144 @@ def _form_page(name: str, run: Run | None) -> None:
         submission.example_button(workflow, "form")
     st.caption(plain(f"{workflow.summary}  ·  version {workflow.version or workflow.digest[:12]}"))
     if not workflow.available:
-        st.error("This workflow cannot run on this desk.", icon=":material/block:")
+        st.error("This workflow is not available on this server.", icon=":material/block:")
         for problem in workflow.problems:
             st.markdown(plain(problem))
         return
     if run is not None:
-        st.info(f"Filled in from **{plain(title(run))}**. Change what you like.")
-    _begin(f"{workflow.name} {workflow.digest} {run.id if run else ''}")
+        st.info(f"The form has the values of the run **{plain(title(run))}**. You can change them.")
+    _reset_for(f"{workflow.name} {workflow.digest} {run.id if run else ''}")
     _form(workflow, run)
 
 
-def _begin(form: str) -> None:
-    """A form of another workflow or run starts from its own values."""
+def _reset_for(form: str) -> None:
+    """Drop the values of the form unless it is still the form with this key."""
     if st.session_state.get("form") != form:
         form_state.forget()
         st.session_state["form"] = form
-        st.session_state["wrong"] = []
+        st.session_state["problems"] = []
         st.session_state.pop("plan", None)
 
 
 @st.fragment
 @errors.guarded
 def _form(workflow: Workflow, run: Run | None) -> None:
-    wrong: list[Wrong] = st.session_state.setdefault("wrong", [])
-    names = [_field(one.problem) for one in wrong]
+    problems: list[FieldProblem] = st.session_state.setdefault("problems", [])
+    names = [_field(known.problem) for known in problems]
     unfold = any(schema_form.hidden(workflow.params_schema, name) for name in names)
     file_fields.load_files()
     summary = st.container(key="summary")
     form = schema_form.draw(workflow.params_schema, run.params if run else {}, unfold=unfold)
     with st.container(border=True, key="group-run"):
-        about = run_fields.draw(run, form, unfold=not {"retries", "priority"}.isdisjoint(names))
+        options = run_fields.draw(run, form, unfold=not {"retries", "priority"}.isdisjoint(names))
     with st.container(horizontal=True, gap="small", key="send"):
         start = context.button(
             "Start run", key="start", type="primary", icon=":material/play_arrow:"
         )
-        look = st.button(
+        preview = st.button(
             "Preview",
             key="preview",
             icon=":material/account_tree:",
-            help="Which steps it would take, and how many jobs. Nothing is started.",
+            help="Shows the steps and the number of jobs of the run without starting it.",
         )
-    held = Held(workflow.name, form, about)
-    if start and (submitted := _tried(held, lambda: submission.submit(**held.request()))):
-        context.go("run", id=submitted.id)
-    if look:
-        _preview(held)
-    _show_preview(held)
+    values = SubmittedForm(workflow.name, form, options)
+    if start and (started := _attempt(values, lambda: submission.submit(**values.request()))):
+        context.go("run", id=started.id)
+    if preview:
+        _make_preview(values)
+    _show_preview(values)
     with summary:
-        _show_problems(held)
+        _show_problems(values)
 
 
-def _tried(held: Held, call: Callable[[], T]) -> T | None:
-    """What a call with the form answers, or None: then its problems are kept for the fields."""
+def _attempt(values: SubmittedForm, call: Callable[[], T]) -> T | None:
+    """Return the result of a call with the form; on an error, show it and return None."""
     try:
-        if held.form.problems:
-            raise Invalid(problems=held.form.problems)
+        if values.form.problems:
+            raise Invalid(problems=values.form.problems)
         return call()
     except Invalid as error:
-        problems = error.problems or (Problem("", error.message, error.hint),)
-        st.session_state["wrong"] = [Wrong(one, held.value(_field(one))) for one in problems]
+        problems = error.problems or (Problem("", error.text),)
+        st.session_state["problems"] = [
+            FieldProblem(problem, values.value(_field(problem))) for problem in problems
+        ]
         st.rerun()
     except RundeskError as error:
-        errors.tell(error)
+        errors.show(error)
     return None
 
 
-def _preview(held: Held) -> None:
-    """Have the run planned as the form stands, and keep the plan."""
+def _make_preview(values: SubmittedForm) -> None:
+    """Plan the run with the values of the form, and keep the plan."""
     services, actor = context.services(), context.actor()
 
-    def planned() -> Preview:
-        request = submission.fitted(RunRequest, **held.request())
-        with st.spinner("Snakemake makes its plan…"):
+    def plan_run() -> Preview:
+        request = submission.validated(RunRequest, **values.request())
+        with st.spinner(plan.PLANNING):
             return services.previews.preview(actor, request)
 
-    if found := _tried(held, planned):
-        st.session_state["plan"] = (held.request(), found)
+    if planned := _attempt(values, plan_run):
+        st.session_state["plan"] = (values.request(), planned)
 
 
-def _show_preview(held: Held) -> None:
-    """The plan, as long as the form is what was planned."""
-    planned, found = st.session_state.get("plan", (None, None))
-    if found is not None and planned == held.request():
+def _show_preview(values: SubmittedForm) -> None:
+    """Show the plan until the values of the form change."""
+    request, planned = st.session_state.get("plan", (None, None))
+    if planned is not None and request == values.request():
         with st.container(border=True, key="plan"):
             st.subheader("Preview", anchor=False)
-            plan.draw(found)
+            plan.draw(planned)
 
 
-def _show_problems(held: Held) -> None:
-    """Each problem under its field; a line on top that says so, and those that have no field."""
-    wrong: list[Wrong] = st.session_state["wrong"]
-    form = held.form
-    left = [one for one in wrong if held.value(_field(one.problem)) == one.value]
+def _show_problems(values: SubmittedForm) -> None:
+    """Show each problem under its field, and above the form a summary and the other problems."""
+    problems: list[FieldProblem] = st.session_state["problems"]
+    form = values.form
+    left = [known for known in problems if values.value(_field(known.problem)) == known.value]
     order = list(form.slots)
-    left.sort(key=lambda one: order.index(name) if (name := _slot(one, form)) in order else -1)
-    st.session_state["wrong"] = left
+    left.sort(key=lambda known: order.index(name) if (name := _slot(known, form)) in order else -1)
+    st.session_state["problems"] = left
     if not left:
         return
-    titles = [form.labels.get(name, name) for one in left if (name := _slot(one, form))]
-    st.error(
-        f"{amount(len(left), 'thing')} to mend before this can start"
-        + (f": {plain(', '.join(dict.fromkeys(titles)))}." if titles else "."),
-        icon=":material/error:",
+    names = [name for known in left if (name := _slot(known, form))]
+    titles = dict.fromkeys(form.labels.get(name, name) for name in names)
+    st.error(_summary(len(left), plain(", ".join(titles))), icon=":material/error:")
+    for known in left:
+        problem, name = known.problem, _slot(known, form)
+        if name in form.tables and problem.field != f"params.{name}":
+            continue  # the table shows the problems of its cells
+        text = plain(sentences(problem.message, problem.hint))
+        if slot := form.slots.get(name):
+            slot.markdown(f":red[:material/error: {text}]")
+        elif problem.field:
+            st.markdown(f":red[:material/error: **{plain(problem.field)}** {text}]")
+        else:
+            st.markdown(f":red[:material/error: {text}]")
+
+
+def _summary(count: int, fields: str) -> str:
+    """Return the sentence above the form; `fields` are the escaped titles of the fields to fix."""
+    if not fields:
+        return plural(
+            count, "Fix 1 problem before starting.", "Fix {count} problems before starting."
+        )
+    return plural(
+        count,
+        "Fix 1 problem before starting: {fields}.",
+        "Fix {count} problems before starting: {fields}.",
+        fields=fields,
     )
-    for one in left:
-        name = _slot(one, form)
-        if name in form.tables and one.problem.field != f"params.{name}":
-            continue  # the table tells what is wrong with its cells, as they are now
-        slot = form.slots.get(name)
-        text = plain(f"{one.problem.message} {one.problem.hint}".strip())
-        where = "" if slot else plain(f"{one.problem.field}: " if one.problem.field else "")
-        (slot or st).markdown(f":red[:material/error: {where}{text}]")
 
 
-def _slot(wrong: Wrong, form: schema_form.Form) -> str:
-    """The innermost field of the form that a problem belongs to; empty: none is drawn."""
-    path = wrong.problem.field.removeprefix("params.")
+def _slot(known: FieldProblem, form: schema_form.Form) -> str:
+    """Return the path of the innermost drawn field that a problem belongs to, "" if none is."""
+    path = known.problem.field.removeprefix("params.")
     while path and path not in form.slots:
         path = path.rpartition(".")[0]
     return path
 
 
 def _field(problem: Problem) -> str:
-    """The field of the form that a problem belongs to: "params.reads.0" → "reads"."""
+    """Return the field of the form that a problem belongs to: "params.reads.0" → "reads"."""
     parts = problem.field.split(".")
     return parts[1] if parts[0] == "params" and len(parts) > 1 else parts[0]

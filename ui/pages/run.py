@@ -1,8 +1,9 @@
-"""One run: what it does, what it did, what it made."""
+"""The page of a run: its state, its progress, and one tab for each part of its details."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Literal
 
 import streamlit as st
 
@@ -12,72 +13,74 @@ from services.runs.views import RunView
 from ui import context, errors
 from ui.formatting import (
     LOOKS,
-    about,
     amount,
     badge,
-    clock,
-    line,
+    duration,
+    elapsed,
+    estimate,
     plain,
     printable,
-    roughly,
-    taken,
+    queue_position,
+    short_estimate,
     title,
 )
-from ui.pages.run_tabs import attempts, jobs, log, overview, results, settings
+from ui.pages.run_tabs import history, jobs, log, overview, parameters, results
 from ui.parts import run_actions, submission
 
-YOUNG = 30.0  # s for which a run is polled more often
-OFTEN, STEADY = 1.0, 2.0  # s between polls
-NEXT = {  # what to do where the cause says nothing of it
-    State.EXECUTOR_ERROR: "See what the log says. **Run again** opens the form with the same values"
-    " to change what was wrong; **Resume** keeps what is done, once the reason is gone.",
-    State.SYSTEM_ERROR: "**Resume** goes on with what is left; what is done is kept.",
+NEW_RUN_S = 30.0  # a run that is younger is polled more often
+NEW_RUN_POLL_INTERVAL_S, POLL_INTERVAL_S = 1.0, 2.0
+HINTS = {  # where the cause has none
+    State.EXECUTOR_ERROR: "Fix the input and choose **Run again**, which opens the form with the"
+    " same values. If the cause was outside the run, **Resume** continues where it stopped.",
+    State.SYSTEM_ERROR: "**Resume** continues where the run stopped. Finished jobs are kept.",
 }
 TABS = {
     "Overview": overview.draw,
     "Jobs": jobs.draw,
     "Log": log.draw,
     "Results": results.draw,
-    "Settings": settings.draw,
-    "Attempts": attempts.draw,
+    "Parameters": parameters.draw,
+    "History": history.draw,
 }
 
 
 def page() -> None:
-    submission.settle()
-    if earlier := st.query_params.pop("from", None):  # of the form, left in the browser's history
+    submission.end_visit()
+    if earlier := st.query_params.pop("from", None):  # left in the history by the form
         st.query_params["id"] = earlier
     run_id = st.query_params.get("id", "")
     st.page_link(context.pages()["runs"], label="Runs", icon=":material/arrow_back:")
     try:
-        run = _look(run_id).run
+        run = _view(run_id).run
     except NotFound:
         _missing()
         return
     st.set_page_config(page_title=f"{title(run)} · Rundesk")
     _head(run)
     _caption(run)
-    st.fragment(_body, run_every=_pace(run, datetime.now(UTC)))(run.id, run.state)
+    st.fragment(_body, run_every=_poll_interval(run, datetime.now(UTC)))(run.id, run.state)
 
 
-def _look(run_id: str) -> RunView:
+def _view(run_id: str) -> RunView:
+    """Return the run with its steps. Raises NotFound."""
     return errors.latest(
         f"view {run_id}", lambda: context.services().views.run(context.actor(), run_id)
     )
 
 
-def _pace(run: Run, now: datetime) -> float | None:
-    """Seconds between polls; None when nothing changes any more."""
+def _poll_interval(run: Run, now: datetime) -> float | None:
+    """Return the seconds between polls; None for a run that has finished."""
     if run.state.final:
         return None
-    return OFTEN if (now - run.created).total_seconds() < YOUNG else STEADY
+    new = (now - run.created).total_seconds() < NEW_RUN_S
+    return NEW_RUN_POLL_INTERVAL_S if new else POLL_INTERVAL_S
 
 
 def _missing() -> None:
     with st.container(border=True, horizontal_alignment="center", key="missing"):
-        st.markdown("#### :material/search_off: There is no such run", anchors=False)
-        st.caption("It was deleted, belongs to somebody else, or the address has a typing error.")
-        if st.button("See all runs", key="all-runs", type="primary"):
+        st.markdown("#### :material/search_off: Run not found", anchors=False)
+        st.caption("It was deleted, it belongs to another user, or its address is wrong.")
+        if st.button("Show all runs", key="all-runs", type="primary"):
             context.go("runs")
 
 
@@ -94,15 +97,15 @@ def _caption(run: Run) -> None:
     parts = [plain(run.id), plain(workflow)]
     if context.services().settings.sign_in:
         parts.append(plain(run.owner))
-    parts.append(f"submitted {context.local(run.created)}")
+    parts.append(f"submitted {context.local_time(run.created)}")
     tags = " ".join(f":gray-badge[{plain(tag)}]" for tag in run.tags)
     st.caption(f"{'  ·  '.join(parts)}  {tags}")
 
 
 @errors.guarded
 def _body(run_id: str, drawn: State) -> None:
-    """Everything below the head; drawn again at each poll while the run is live."""
-    view = _look(run_id)
+    """Draw everything below the head; called again at each poll while the run is live."""
+    view = _view(run_id)
     run = view.run
     if run.state is not drawn:
         st.rerun()
@@ -112,70 +115,75 @@ def _body(run_id: str, drawn: State) -> None:
     tabs = st.tabs(list(TABS), key="tab", on_change="rerun", bind="query-params")
     for tab, draw in zip(tabs, TABS.values(), strict=True):
         if tab.open:
-            with tab, errors.told():
+            with tab, errors.shown_errors():
                 draw(view)
 
 
 def _progress(view: RunView, now: datetime) -> None:
     run, progress = view.run, view.run.progress
-    parts = [f"{progress.done} of {amount(progress.total, 'job')}"] if progress.total else []
+    parts = [f"{progress.done:,} of {amount(progress.total, 'job')}"] if progress.total else []
     if progress.failed:
-        parts.append(f"{progress.failed} failed")
+        parts.append(f"{amount(progress.failed, 'job')} failed")
     if run.state is State.QUEUED:
-        parts.append(_turn(run))
+        parts.append(_position(run))
     elif run.state is State.INITIALIZING:
-        parts.append("Snakemake starts")
+        parts.append("starting Snakemake")
     elif run.state is State.CANCELING:
-        parts.append("jobs are being stopped")
-    elapsed = taken(run, now)
-    if elapsed is not None:
-        parts.append(f"{clock(elapsed)} {'in all' if run.state.final else 'so far'}")
+        parts.append("stopping jobs")
+    seconds = elapsed(run, now)
+    if seconds is not None:
+        time = duration(seconds)
+        parts.append(f"took {time}" if run.state.final else f"running for {time}")
     if view.left is not None:
-        parts.append(f"{roughly(view.left)} left" if view.left > 0 else "takes longer than usual")
+        parts.append(f"{estimate(view.left)} left" if view.left > 0 else "longer than usual")
     done = progress.done / progress.total if progress.total else 0.0
     share = 1.0 if run.state is State.COMPLETE else min(1.0, done)
     with st.container(key="progress"):
-        st.progress(share, text="  ·  ".join(parts) or LOOKS[run.state].word)
-        if words := _held_up(run):
-            st.caption(f":material/info: {plain(words)}")
+        text = "  ·  ".join(parts) or LOOKS[run.state].word
+        st.progress(share, text=text[:1].upper() + text[1:])
+        if reason := _delay(run):
+            st.caption(f":material/info: {plain(reason)}")
 
 
-def _turn(run: Run) -> str:
-    """When a waiting run will start, as far as that is known."""
+def _position(run: Run) -> str:
+    """Return the position of a run in the queue, and when it will start if that is known."""
     if run.queue is None:
-        return "waits for a free place"
-    soon = run.queue.seconds
-    return line(run.queue) if soon is None else f"{line(run.queue)}, starts in {about(soon)}"
+        return "waiting in the queue"
+    position, seconds = queue_position(run.queue), run.queue.seconds
+    return position if seconds is None else f"{position}, starts in {short_estimate(seconds)}"
 
 
-def _held_up(run: Run) -> str:
-    """Why it does not go on, where that is not plain to see."""
+def _delay(run: Run) -> str:
+    """Return a sentence on why a run does not make progress, "" if nothing holds it up."""
     if run.unreachable is not None:
-        since = context.local(run.unreachable)
-        return f"The host of this run gives no sign of life since {since}: its state is not known."
+        since = context.local_time(run.unreachable)
+        return (
+            f"The host of this run has not responded since {since}."
+            " The state of the run is not known."
+        )
     return run.queue.reason if run.queue else ""
 
 
 def _failure(run: Run) -> None:
-    """Why it failed, first of all, and what to do next."""
+    """Draw why a run failed, and what to do next."""
     cause = run.cause
     with st.container(border=True, gap="small", key="failure"):
         message = cause.message if cause else run.error or "The run did not complete."
         st.markdown(f"#### :red[:material/error:] {plain(message)}", anchors=False)
         if cause is None:
             return
-        st.markdown(plain(cause.hint) if cause.hint else NEXT[run.state])
+        st.markdown(plain(cause.hint) if cause.hint else HINTS[run.state])
         if cause.rule:
-            st.markdown(f":gray[Rule] **{plain(cause.rule)}**")
+            st.markdown(f":gray[Step] **{plain(cause.rule)}**")
         if cause.log:
             st.code(printable(cause.log), language=None, wrap_lines=True, height=_height(cause))
         if cause.job and st.button(
-            "Open this job and its log", key="failed-job", icon=":material/description:"
+            "Show this job and its log", key="failed-job", icon=":material/description:"
         ):
             st.session_state["tab"] = "Jobs"
             st.query_params["job"] = cause.job
             st.rerun()
 
 
-def _height(cause: Cause) -> int | str:
+def _height(cause: Cause) -> int | Literal["content"]:
     return 260 if cause.log.count("\n") > 12 else "content"

@@ -1,4 +1,4 @@
-"""The list of runs, kept up to date while it is open."""
+"""The list of runs, updated while it is open."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from services.runs.views import Board
 from ui import context, errors
 from ui.formatting import (
     LOOKS,
-    about,
     amount,
     chip,
     chip_column,
-    clock,
-    line,
-    roughly,
+    duration,
+    elapsed,
+    estimate,
+    queue_position,
+    short_estimate,
     table,
-    taken,
     title,
 )
 from ui.parts import keyboard_list, run_selection, workflow_cards
 
-LIMIT = 50  # runs on a page
-LIVELY, CALM = 2.0, 15.0  # s between polls, with and without something that moves
-STATES = {  # what a filter is called, and the states it stands for
+PAGE_SIZE = 50  # runs
+LIVE_POLL_INTERVAL_S = 2.0  # while a run has not finished
+IDLE_POLL_INTERVAL_S = 15.0
+STATES = {  # label of a filter → states
     "Waiting": [State.QUEUED],
     "Running": [State.INITIALIZING, State.RUNNING, State.CANCELING],
     "Done": [State.COMPLETE],
@@ -39,21 +40,27 @@ STATES = {  # what a filter is called, and the states it stands for
 
 
 def page() -> None:
-    st.query_params.pop("id", None)  # of a run's page, left in the browser's history
+    st.query_params.pop("id", None)  # left in the history of the browser by the page of a run
     with st.container(horizontal=True, vertical_alignment="center", key="head"):
         st.title("Runs", anchor=False, width="content")
         st.space("stretch")
         if context.button("New run", type="primary", icon=":material/add:", key="new"):
             context.go("new")
-    wanted = _filters()
-    lively = st.session_state.setdefault("lively", True)
-    st.fragment(_board, run_every=LIVELY if lively else CALM)(wanted)
+    filters = _filters()
+    live = st.session_state.setdefault("live", True)
+    interval = LIVE_POLL_INTERVAL_S if live else IDLE_POLL_INTERVAL_S
+    st.fragment(_board, run_every=interval)(filters)
 
 
 def _filters() -> RunFilter:
-    """The filters, which the URL keeps."""
-    common = {"bind": "query-params", "label_visibility": "collapsed", "on_change": _newest}
-    titles = {one.name: one.title for one in context.services().workflows.list(context.actor())}
+    """Draw the filters, which the URL keeps; return them."""
+    common: dict[str, Any] = {
+        "bind": "query-params",
+        "label_visibility": "collapsed",
+        "on_change": _show_newest,
+    }
+    workflows = context.services().workflows.list(context.actor())
+    titles = {workflow.name: workflow.title for workflow in workflows}
     with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
         states = st.pills("State", list(STATES), selection_mode="multi", key="state", **common)
         st.space("stretch")
@@ -61,9 +68,9 @@ def _filters() -> RunFilter:
             "Workflow",
             list(titles),
             index=None,
-            format_func=lambda name: titles.get(name, name),
+            format_func=lambda name: str(titles.get(name, name)),
             placeholder="Any workflow",
-            key="flow",  # `workflow` in the URL is the new run's
+            key="flow",  # `workflow` in the URL belongs to the page of a new run
             width=220,
             **common,
         )
@@ -82,89 +89,88 @@ def _filters() -> RunFilter:
         workflow=workflow,
         text=(words or "").strip()[:200] or None,
         after=st.query_params.get("after", "")[:200] or None,
-        limit=LIMIT,
+        limit=PAGE_SIZE,
     )
 
 
-def _newest() -> None:
-    """Another filter starts at the newest run."""
+def _show_newest() -> None:
+    """Go to the newest runs."""
     st.query_params.pop("after", None)
     run_selection.clear()
 
 
-def _older(token: str) -> None:
+def _show_older(token: str) -> None:
+    """Go to the page with this token."""
     st.query_params["after"] = token
     run_selection.clear()
 
 
 @errors.guarded
-def _board(wanted: RunFilter) -> None:
-    """Counters and table; drawn again at each poll."""
+def _board(filters: RunFilter) -> None:
+    """Draw the counters and the table; called again at each poll."""
     _open_chosen()
     try:
         board = errors.latest(
-            f"runs {wanted.model_dump_json()}",
-            lambda: context.services().views.board(context.actor(), wanted),
+            f"runs {filters.model_dump_json()}",
+            lambda: context.services().views.board(context.actor(), filters),
         )
-    except Invalid:  # a token of another desk, or of another time
-        _newest()
+    except Invalid:  # a page token of another installation
+        _show_newest()
         st.rerun()
-    found, counts = board.page, board.counts
-    filtered = bool(wanted.state or wanted.workflow or wanted.text or wanted.after)
-    if not filtered and not any(counts.values()):
+    filtered = bool(filters.state or filters.workflow or filters.text or filters.after)
+    if not filtered and not any(board.counts.values()):
         _welcome()
     else:
-        if run_selection.picked():
-            run_selection.bar()
+        if run_selection.selected():
+            run_selection.draw_bar()
         else:
             _counters(board)
-        _table(run_selection.steady(found.items), board.left)
-        _reach(found.items)
-        _pager(found, wanted)
-    lively = any(count for state, count in counts.items() if state not in FINAL)
-    if lively != st.session_state.get("lively"):
-        st.session_state["lively"] = lively
+        _table(run_selection.pin(board.page.items), board.left)
+        _draw_list(board.page.items)
+        _pager(board.page, filters)
+    live = any(count for state, count in board.counts.items() if state not in FINAL)
+    if live != st.session_state.get("live"):
+        st.session_state["live"] = live
         st.rerun()
 
 
 def _counters(board: Board) -> None:
     icons = {"Waiting": State.QUEUED, "Running": State.RUNNING, "Done": State.COMPLETE}
-    told = _told(board)
     with st.container(horizontal=True, gap="small", key="counters"):
-        for name, words in told.items():
+        for name, caption in _captions(board).items():
             look = LOOKS[icons.get(name, State.EXECUTOR_ERROR)]
             label = f":{look.color}[:material/{look.icon}:] {name}"
-            quiet = {"delta_color": "off", "delta_arrow": "off", "border": True}
-            st.metric(label, f"{_number(board, name):,}", words, **quiet)
+            options: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off", "border": True}
+            st.metric(label, f"{_number(board, name):,}", caption, **options)
 
 
 def _number(board: Board, name: str) -> int:
     return sum(board.counts.get(state, 0) for state in STATES[name])
 
 
-def _told(board: Board) -> dict[str, str]:
-    """What each counter says below its number."""
+def _captions(board: Board) -> dict[str, str]:
+    """Return the caption of each counter."""
     line, done, failed = board.line, _number(board, "Done"), _number(board, "Failed")
     waits = [r.queue.seconds for r in board.page.items if r.queue and r.queue.seconds is not None]
-    soon = f"next in {about(min(waits))}" if waits else ""
+    waiting = f"{amount(line.waiting, 'run')} in queue"
     return {
-        "Running": f"{line.taken} of {amount(line.cores, 'core')} busy",
-        "Waiting": soon or f"{amount(line.waiting, 'run')} in line",
-        "Done": f"{done / (done + failed):.0%} of those over" if done + failed else "none yet",
-        "Failed": "can be resumed" if failed else "none",
+        "Running": f"{line.taken:,} of {amount(line.cores, 'core')} busy",
+        "Waiting": f"Next starts in {short_estimate(min(waits))}" if waits else waiting,
+        "Done": f"{done / (done + failed):.0%} succeeded" if done + failed else "None yet",
+        "Failed": "Can be resumed" if failed else "None",
     }
 
 
 def _table(runs: list[Run], left: Mapping[str, float]) -> None:
     if not runs:
         with st.container(border=True, horizontal_alignment="center", key="no-match"):
-            st.markdown("#### :material/search_off: No run matches", anchors=False)
-            st.caption("Clear the search or the filters, or start a new run.")
+            st.markdown("#### :material/search_off: No matching runs", anchors=False)
+            st.caption("Clear the search and the filters, or start a new run.")
         return
     now = datetime.now(UTC)
     st.dataframe(
         table([_row(run, now, left.get(run.id)) for run in runs]),
-        key=run_selection.TABLE,
+        key=run_selection.TABLE_KEY,
         hide_index=True,
         on_select="rerun",
         selection_mode=["multi-row", "single-cell"],
@@ -174,12 +180,12 @@ def _table(runs: list[Run], left: Mapping[str, float]) -> None:
         column_order=_columns(runs),
         column_config={
             "State": chip_column(),
-            "Name": st.column_config.TextColumn(width=260),
+            "Name": st.column_config.TextColumn(width=240),
             "Workflow": st.column_config.TextColumn(width=160),
             "Progress": st.column_config.ProgressColumn(
                 format="percent", min_value=0, max_value=1, width=150
             ),
-            "Time": st.column_config.TextColumn(width=200),
+            "Time": st.column_config.TextColumn(width=230),
             "Submitted": st.column_config.DatetimeColumn(format="distance", width=130),
             "Tags": st.column_config.ListColumn(width=160),
             "Owner": st.column_config.TextColumn(width=120),
@@ -188,19 +194,19 @@ def _table(runs: list[Run], left: Mapping[str, float]) -> None:
 
 
 def _open_chosen() -> None:
-    """Open the run whose row was clicked: the one that was drawn there, whatever came in since."""
-    cells = st.session_state.get(run_selection.TABLE, run_selection.NOTHING)["selection"].get(
-        "cells", []
-    )
+    """Open the run that was drawn in the clicked row, even if the rows have changed since."""
+    cells = st.session_state.get(run_selection.TABLE_KEY, run_selection.NO_SELECTION)[
+        "selection"
+    ].get("cells", [])
     drawn: list[Run] = st.session_state.get("drawn", [])
     if cells and cells[0][0] < len(drawn):
         context.go("run", id=drawn[cells[0][0]].id)
 
 
-def _reach(runs: Sequence[Run]) -> None:
-    """The same by keyboard."""
-    words = {run.id: f"{title(run)}, {LOOKS[run.state].word}" for run in runs}
-    if run_id := keyboard_list.draw("Open a run", words, "runs"):
+def _draw_list(runs: Sequence[Run]) -> None:
+    """Draw the runs as a list for the keyboard."""
+    labels = {run.id: f"{title(run)}, {LOOKS[run.state].word}" for run in runs}
+    if run_id := keyboard_list.draw("Open a run", labels, "runs"):
         context.go("run", id=run_id)
 
 
@@ -219,14 +225,16 @@ def _row(run: Run, now: datetime, left: float | None) -> dict[str, Any]:
 
 
 def _time(run: Run, now: datetime, left: float | None) -> str:
-    """How long a run took, or takes so far and still will; or when its turn comes."""
+    """Return the duration of a run and the estimated rest, or its position in the queue."""
     if run.state is State.QUEUED and run.queue:
-        soon = run.queue.seconds
-        return line(run.queue) if soon is None else f"{line(run.queue)}, in {about(soon)}"
-    so_far = clock(taken(run, now))
+        position, seconds = queue_position(run.queue), run.queue.seconds
+        if seconds is None:
+            return position
+        return f"{position}, starts in {short_estimate(seconds)}"
+    time = duration(elapsed(run, now))
     if left is None:
-        return so_far
-    return f"{so_far}, {roughly(left)} left" if left > 0 else f"{so_far}, longer than usual"
+        return time
+    return f"{time}, {estimate(left)} left" if left > 0 else f"{time}, longer than usual"
 
 
 def _columns(runs: list[Run]) -> list[str]:
@@ -238,40 +246,40 @@ def _columns(runs: list[Run]) -> list[str]:
     return columns
 
 
-def _pager(found: Page[Run], wanted: RunFilter) -> None:
+def _pager(page: Page[Run], filters: RunFilter) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="pager"):
-        if found.items:
-            hint = "Click one to open it, tick several to act on them."
-            if run_selection.picked():
-                hint = "New ones are listed when the selection is cleared."
+        if page.items:
+            hint = "Click a run to open it. Select several to cancel, download or delete them."
+            if run_selection.selected():
+                hint = "New runs appear when you clear the selection."
             st.caption(f"{amount(len(st.session_state['drawn']), 'run')}. {hint}", width="content")
         st.space("stretch")
-        if wanted.after and st.button(
-            "Newest", icon=":material/first_page:", key="newest", on_click=_newest
+        if filters.after and st.button(
+            "Newest", icon=":material/first_page:", key="newest", on_click=_show_newest
         ):
             st.rerun()
-        if found.next and st.button(
+        if page.next and st.button(
             "Older",
             icon=":material/chevron_right:",
             icon_position="right",
             key="older",
-            on_click=_older,
-            args=(found.next,),
+            on_click=_show_older,
+            args=(page.next,),
         ):
             st.rerun()
 
 
 def _welcome() -> None:
-    """What a desk without runs shows: the examples."""
+    """Draw the examples, in place of an empty list of runs."""
     with st.container(border=True, gap="small", key="welcome"):
-        st.markdown("#### :material/waving_hand: Welcome. Nothing has run here yet", anchors=False)
+        st.markdown("#### :material/waving_hand: Welcome to Rundesk", anchors=False)
         st.markdown(
-            "Start with an example: it brings its own data and is done within a minute. "
-            "You see how a run goes, and what its results look like."
+            "There are no runs yet. Start with an example: it has its own data, takes less than a"
+            " minute, and shows you a run and its results."
         )
         workflows = context.services().workflows.list(context.actor())
-        ready = [one for one in workflows if one.available and one.example]
+        ready = [each for each in workflows if each.available and each.example]
         if ready:
             workflow_cards.shelf(ready, "welcome")
         else:
-            st.info("No workflow with an example is available on this desk yet.")
+            st.info("No workflow with example data is available on this server.")

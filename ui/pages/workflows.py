@@ -1,4 +1,4 @@
-"""What can be run here: each workflow with what it does, takes, needs, and how it fared."""
+"""The workflows: a list, and a page for each with its parameters, requirements and runs."""
 
 from __future__ import annotations
 
@@ -14,35 +14,45 @@ from services.models import Need, Run, RunFilter, Workflow
 from services.params import conditions
 from services.params.schema import flatten, groups, is_file
 from ui import context, errors
-from ui.formatting import amount, chip, chip_column, clock, plain, roughly, table, taken, title
+from ui.formatting import (
+    amount,
+    chip,
+    chip_column,
+    duration,
+    elapsed,
+    estimate,
+    plain,
+    table,
+    title,
+)
 from ui.forms import widgets
-from ui.parts import keyboard_list, plan, readme, submission
+from ui.parts import keyboard_list, plan, readme, submission, workflow_cards
 
-LATEST = 8  # runs shown
-KEY = "workflows"
+MAX_LATEST_RUNS = 8
+TABLE_KEY = "workflows"
 
 
 def page() -> None:
     if name := st.query_params.get("name"):
-        _one(context.services().workflows.get(context.actor(), name))
+        _details(context.services().workflows.get(context.actor(), name))
     else:
-        _all(context.services().workflows.list(context.actor()))
+        _list(context.services().workflows.list(context.actor()))
 
 
 # ---- the list ---------------------------------------------------------------------------------
 
 
-def _all(workflows: Sequence[Workflow]) -> None:
-    cells = st.session_state.get(KEY, {}).get("selection", {}).get("cells", [])
+def _list(workflows: Sequence[Workflow]) -> None:
+    cells = st.session_state.get(TABLE_KEY, {}).get("selection", {}).get("cells", [])
     if cells and cells[0][0] < len(workflows):
         context.go("workflows", name=workflows[cells[0][0]].name)
     st.title("Workflows", anchor=False)
     if not workflows:
-        st.info("No workflow is installed yet. Put one into a folder of RUNDESK_WORKFLOWS.")
+        st.info(workflow_cards.NO_WORKFLOWS)
         return
     st.dataframe(
         table([_row(workflow) for workflow in workflows]),
-        key=KEY,
+        key=TABLE_KEY,
         hide_index=True,
         on_select="rerun",
         selection_mode="single-cell",
@@ -51,36 +61,36 @@ def _all(workflows: Sequence[Workflow]) -> None:
         alt="Workflows",
         column_config={
             "Workflow": st.column_config.TextColumn(width=200),
-            "Here": st.column_config.MultiselectColumn(
+            "Status": st.column_config.MultiselectColumn(
                 width=120, options=["Ready", "Not available"], color=["green", "orange"]
             ),
-            "What it does": st.column_config.TextColumn(width=420),
+            "Description": st.column_config.TextColumn(width=420),
             "Category": st.column_config.TextColumn(width=120),
             "Version": st.column_config.TextColumn(width=90),
             "Usual time": st.column_config.TextColumn(width=110),
         },
     )
-    st.caption(f"{amount(len(workflows), 'workflow')}. Click one to read about it.")
+    st.caption(f"{amount(len(workflows), 'workflow')}. Click a workflow to see its details.")
     titles = {workflow.name: workflow.title for workflow in workflows}
-    if name := keyboard_list.draw("Read about a workflow", titles, KEY):
+    if name := keyboard_list.draw("Show a workflow", titles, TABLE_KEY):
         context.go("workflows", name=name)
 
 
 def _row(workflow: Workflow) -> dict[str, Any]:
     return {
         "Workflow": workflow.title,
-        "Here": ["Ready" if workflow.available else "Not available"],
-        "What it does": workflow.summary,
+        "Status": ["Ready" if workflow.available else "Not available"],
+        "Description": workflow.summary,
         "Category": workflow.category,
         "Version": workflow.version or workflow.digest[:12],
-        "Usual time": clock(context.services().installation.usual_seconds(workflow.name)),
+        "Usual time": duration(context.services().installation.usual_seconds(workflow.name)),
     }
 
 
-# ---- one of them ------------------------------------------------------------------------------
+# ---- a workflow ------------------------------------------------------------------------------
 
 
-def _one(workflow: Workflow) -> None:
+def _details(workflow: Workflow) -> None:
     if st.button("All workflows", key="back", icon=":material/arrow_back:", type="tertiary"):
         context.go("workflows")
     st.set_page_config(page_title=f"{workflow.title} · Rundesk")
@@ -99,32 +109,35 @@ def _one(workflow: Workflow) -> None:
         tabs = st.tabs(list(TABS), key="about", on_change="rerun", bind="query-params")
         for tab, draw in zip(tabs, TABS.values(), strict=True):
             if tab.open:
-                with tab, errors.told():
+                with tab, errors.shown_errors():
                     draw(workflow)
     with right:
         _facts(workflow)
-        _needs(workflow.needs)
+        _requirements(workflow.needs)
         _latest(workflow)
 
 
 def _readme(workflow: Workflow) -> None:
     if workflow.readme.strip():
-        st.markdown(readme.shown(workflow.readme), anchors=False)
+        st.markdown(readme.as_page(workflow.readme), anchors=False)
     else:
-        st.caption("It brings no README.")
+        st.caption("This workflow has no README.")
 
 
 def _steps(workflow: Workflow) -> None:
-    """Its rules as a graph, as its example or its defaults would run."""
+    """Draw the steps of a run of the example, or of the default parameters without one."""
     if not workflow.available:
-        st.caption("Its steps are known once it can run here.")
+        st.caption("The steps are shown once the workflow is available on this server.")
         return
-    with st.spinner("Snakemake makes its plan…"):
-        found = context.services().previews.graph(context.actor(), workflow.name)
-    plan.draw(found)
-    if found.rules:
-        with_what = "its example" if workflow.example else "the defaults of its parameters"
-        st.caption(f"As it would run with {with_what}.")
+    with st.spinner(plan.PLANNING):
+        preview = context.services().previews.graph(context.actor(), workflow.name)
+    plan.draw(preview)
+    if preview.rules:
+        st.caption(
+            "Planned with the example data."
+            if workflow.example
+            else "Planned with the default parameters."
+        )
 
 
 def _parameters(workflow: Workflow) -> None:
@@ -135,7 +148,7 @@ def _parameters(workflow: Workflow) -> None:
 def _parameter_tables(workflow: Workflow) -> None:
     parts = groups(workflow.params_schema)
     if not any(group.fields for group in parts):
-        st.caption("It takes none.")
+        st.caption("This workflow has no parameters.")
     for group in parts:
         if not group.fields:
             continue
@@ -143,7 +156,7 @@ def _parameter_tables(workflow: Workflow) -> None:
             st.markdown(f"**{plain(group.title)}**")
         _table(group.fields, group.required)
     if dependent := conditions.possible(flatten(workflow.params_schema)):
-        st.markdown("**Asked for only with some values of the others**")
+        st.markdown("**Parameters that depend on other parameters**")
         _table(dependent, frozenset())
 
 
@@ -152,30 +165,31 @@ def _table(fields: Mapping[str, Mapping[str, Any]], required: frozenset[str]) ->
     st.table(pd.DataFrame(rows).set_index("Parameter"))
 
 
-TABS = {"What it does": _readme, "Steps": _steps, "Parameters": _parameters}
+TABS = {"Description": _readme, "Steps": _steps, "Parameters": _parameters}
 
 
 def _parameter(name: str, field: Mapping[str, Any], required: bool) -> dict[str, str]:
     default = field.get("default")
     return {
         "Parameter": f"{plain(str(field.get('title', name)))}  \n:small[{plain(name)}]",
-        "Value": plain(_kind(field)),
-        "Default": "needed" if required and default is None else plain(_text(default)),
-        "What it is": plain(widgets.help_of(field)),
+        "Type": plain(_type(field)),
+        "Default": "required" if required and default is None else plain(_text(default)),
+        "Description": plain(widgets.help_of(field)),
     }
 
 
-def _kind(field: Mapping[str, Any]) -> str:
-    """What a parameter takes, in a word or two."""
-    if is_file(field):
+def _type(field: Mapping[str, Any]) -> str:
+    """Return the type of a parameter with its unit: "integer (reads)"."""
+    if is_file(dict(field)):
         return "file"
     if is_file(field.get("items") or {}):
         return "files"
     if "enum" in field:
         return "one of " + ", ".join(map(_text, field["enum"]))
     kind = widgets.kind_of(field)
-    word = {"boolean": "yes or no", "integer": "whole number", "string": "text", "array": "list"}
-    return " ".join(filter(None, [word.get(kind, kind), widgets.unit_of(field)]))
+    word = {"boolean": "yes/no", "string": "text", "array": "list"}.get(kind, kind)
+    unit = widgets.unit_of(field)
+    return f"{word} ({unit})" if unit else word
 
 
 def _text(value: Any) -> str:
@@ -189,9 +203,9 @@ def _text(value: Any) -> str:
 def _facts(workflow: Workflow) -> None:
     usual = context.services().installation.usual_seconds(workflow.name)
     facts = {
-        "In": workflow.takes,
-        "Out": workflow.gives,
-        "Usual time here": roughly(usual) if usual is not None else "not known yet",
+        "Input": workflow.takes,
+        "Output": workflow.gives,
+        "Usual time": estimate(usual) if usual is not None else "unknown",
         "Version": workflow.version or "–",
         "Digest": workflow.digest[:16],
     }
@@ -201,24 +215,24 @@ def _facts(workflow: Workflow) -> None:
                 st.markdown(f":gray[{name}] {plain(value)}")
 
 
-def _needs(needs: Sequence[Need]) -> None:
+def _requirements(needs: Sequence[Need]) -> None:
     if not needs:
         return
-    st.subheader("Needs", anchor=False)
+    st.subheader("Requirements", anchor=False)
     for need in needs:
         mark = ":green[:material/check_circle:]" if need.met else ":red[:material/cancel:]"
-        words = "" if need.met else " is not installed on this host"
-        st.markdown(f"{mark} {plain(need.name)} :gray[{need.kind}]{words}")
+        status = "" if need.met else "  ·  not installed"
+        st.markdown(f"{mark} {plain(need.name)} :gray[{need.kind}{status}]")
 
 
 def _latest(workflow: Workflow) -> None:
     st.subheader("Latest runs", anchor=False)
-    wanted = RunFilter(workflow=workflow.name, limit=LATEST)
+    filters = RunFilter(workflow=workflow.name, limit=MAX_LATEST_RUNS)
     runs = errors.latest(
-        f"latest {workflow.name}", lambda: context.services().views.board(context.actor(), wanted)
+        f"latest {workflow.name}", lambda: context.services().views.board(context.actor(), filters)
     ).page.items
     if not runs:
-        st.caption("None yet.")
+        st.caption("No runs yet.")
         return
     _open_chosen(runs)
     now = datetime.now(UTC)
@@ -237,21 +251,22 @@ def _latest(workflow: Workflow) -> None:
             "Time": st.column_config.TextColumn(width=90),
         },
     )
-    _reach(runs)
+    _draw_list(runs)
 
 
-def _reach(runs: Sequence[Run]) -> None:
-    words = {run.id: f"{title(run)}, {', '.join(chip(run.state))}" for run in runs}
-    if run_id := keyboard_list.draw("Open a run", words, "latest"):
+def _draw_list(runs: Sequence[Run]) -> None:
+    """Draw the runs as a list for the keyboard."""
+    labels = {run.id: f"{title(run)}, {', '.join(chip(run.state))}" for run in runs}
+    if run_id := keyboard_list.draw("Open a run", labels, "latest"):
         context.go("run", id=run_id)
 
 
 def _run(run: Run, now: datetime) -> dict[str, Any]:
-    return {"State": chip(run.state), "Name": title(run), "Time": clock(taken(run, now))}
+    return {"State": chip(run.state), "Name": title(run), "Time": duration(elapsed(run, now))}
 
 
 def _open_chosen(runs: Sequence[Run]) -> None:
-    """Open the run that was clicked: the one that was drawn there."""
+    """Open the run that was drawn in the clicked row, even if the rows have changed since."""
     drawn = st.session_state.get("latest-drawn", [])
     st.session_state["latest-drawn"] = [run.id for run in runs]
     cells = st.session_state.get("latest", {}).get("selection", {}).get("cells", [])

@@ -1,8 +1,8 @@
-"""The rows of a table for who uses the keyboard or a screen reader.
+"""The rows of a table as a list for the keyboard and for screen readers.
 
-Streamlit draws tables on a canvas, whose rows only a pointer opens. Beside such a table there is a
-list of the same rows, which is seen as soon as it has the focus. The Tab key passes such a table by
-(`assets/tables.js`): with the focus it would choose a cell, and open a row that nobody asked for.
+Streamlit draws tables on a canvas, whose rows open only with a pointer. Next to such a table is a
+list of the same rows, visible while it has the focus. The Tab key skips the table
+(`assets/tables.js`): with the focus, the table would select a cell and thereby open a row.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import streamlit as st
 
 
 def draw(label: str, names: Mapping[str, str], table: str) -> str | None:
-    """Draw the list beside the table of this key; which entry was chosen just now.
+    """Draw the list for the table with this key; return the entry that was just chosen, or None.
 
-    `names` are what each is called.
+    `names` maps each entry to the text shown for it.
     """
-    widget, reached = f"{table}-list", f"{table}-reached"
+    widget, chosen = f"{table}-list", f"{table}-chosen"
 
     def take() -> None:
-        st.session_state[reached] = st.session_state[widget]
+        st.session_state[chosen] = st.session_state[widget]
         st.session_state[widget] = None
 
     with st.container(key=f"reach-{table}"):
@@ -28,12 +28,12 @@ def draw(label: str, names: Mapping[str, str], table: str) -> str | None:
             label,
             list(names),
             index=None,
-            format_func=lambda one: names.get(one, one),
+            format_func=lambda entry: str(names.get(entry, entry)),
             placeholder=label,
             key=widget,
             on_change=take,
             label_visibility="collapsed",
             width=360,
         )
-    found: str | None = st.session_state.pop(reached, None)
-    return found
+    entry: str | None = st.session_state.pop(chosen, None)
+    return entry

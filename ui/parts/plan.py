@@ -1,4 +1,4 @@
-"""What a run would do: its rules, how many jobs of each, and what waits for what."""
+"""The plan of a run: its steps, their numbers of jobs, and their dependencies."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from services.models import Preview
 from ui.formatting import amount, plain, table
 from ui.parts import charts
 
+PLANNING = "Planning the run…"
+
 
 def draw(preview: Preview) -> None:
+    """Draw the steps as a table and a graph, or the reasons why there is no plan."""
     for problem in preview.problems:
         st.error(plain(problem), icon=":material/error:")
     if not preview.rules:
@@ -17,7 +20,7 @@ def draw(preview: Preview) -> None:
     left, right = st.columns([2, 3], gap="medium")
     with left:
         st.dataframe(
-            table([{"Step": one.rule, "Jobs": one.jobs} for one in preview.rules]),
+            table([{"Step": rule.rule, "Jobs": rule.jobs} for rule in preview.rules]),
             key="plan-rules",
             hide_index=True,
             height="content" if len(preview.rules) <= 14 else 560,
@@ -28,13 +31,14 @@ def draw(preview: Preview) -> None:
                 "Jobs": st.column_config.NumberColumn(width=60, format="localized"),
             },
         )
-        st.caption(f"{amount(preview.total, 'job')} in all.")
+        st.caption(f"{amount(preview.total, 'job')} in total.")
     with right:
         graph(preview)
 
 
 def graph(preview: Preview) -> None:
+    """Draw the steps as a graph."""
     with st.container(border=True, key="graph"):
         st.graphviz_chart(
-            charts.planned(preview), width="content", alt="Steps and what they wait for"
+            charts.plan_dot(preview), width="content", alt="Steps and their dependencies"
         )

@@ -1,21 +1,22 @@
-"""A workflow's README as Markdown that fits into a page and loads nothing."""
+"""The README of a workflow as Markdown that fits into a page and loads nothing."""
 
 from __future__ import annotations
 
 import re
 
 CODE = re.compile(r"(^ {0,3}(`{3,}|~{3,}).*?(?:^ {0,3}\2[^\n]*$|\Z)|`[^`\n]+`)", re.M | re.S)
-TITLE = re.compile(r"\A\s*# [^\n]*\n")  # the page has one of its own
+TITLE = re.compile(r"\A\s*# [^\n]*\n")  # the page shows the title itself
 HEADING = re.compile(r"^(#{1,4}) ", re.M)
-INNER = re.compile(r"\[([^\]\[]+)\]\((?!https?://|mailto:|#)[^)]*\)")  # links to its other files
+#: Links to other files of the workflow
+INNER = re.compile(r"\[([^\]\[]+)\]\((?!https?://|mailto:|#)[^)]*\)")
 
 
-def shown(text: str) -> str:
-    """`text` with smaller headings, images as links, and no formulas; code stays as it is."""
+def as_page(text: str) -> str:
+    """Return `text` with smaller headings, images as links, and no formulas; code is unchanged."""
     parts = CODE.split(TITLE.sub("", text))
-    # every third part is code; the one after it is the kind of its fence
+    # The parts repeat in threes: prose, code, and the fence of that code.
     return "".join(
-        part if place % 3 else _prose(part) for place, part in enumerate(parts) if place % 3 != 2
+        part if index % 3 else _prose(part) for index, part in enumerate(parts) if index % 3 != 2
     )
 
 

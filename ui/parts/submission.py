@@ -1,28 +1,37 @@
-"""Submitting a run from the page, so that a double click gives one run."""
+"""Submits runs from a page; a double click submits one run."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import streamlit as st
 from pydantic import BaseModel, ValidationError
 
-from services.errors import Invalid, Problem, RundeskError
+from services.errors import Invalid, Message, Problem, RundeskError, Text
 from services.models import Run, RunRequest, Workflow
 from ui import context, errors
 
 M = TypeVar("M", bound=BaseModel)
+INVALID_FORM = Message("invalid_request", "The form has problems.")
+TOO_LONG = Message(
+    "wrong_length", "Must have at most {count} characters.", one="Must have at most 1 character."
+)
+TOO_SHORT = Message(
+    "wrong_length", "Must have at least {count} characters.", one="Must have at least 1 character."
+)
+INVALID_FIELD = Message("invalid", "{reason}.")  # the reason is a sentence of pydantic
 
 
 def submit(**fields: Any) -> Run:
-    """Submit what a form holds (the fields of a RunRequest). Raises what `runs.submit` raises.
+    """Submit the fields of a RunRequest. Raises Invalid, and what `runs.submit` raises.
 
-    The idempotency key is the visit to the form and what it holds: the same again is the same run,
-    anything changed is another one.
+    The idempotency key consists of the visit to the form and its values: the same values give the
+    same run, changed values give another run.
     """
-    request = fitted(RunRequest, **fields)
+    request = validated(RunRequest, **fields)
     visit = st.session_state.setdefault("visit", secrets.token_hex(8))
     body = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
     run = context.services().runs.submit(
@@ -32,17 +41,17 @@ def submit(**fields: Any) -> Run:
     return run
 
 
-def settle() -> None:
-    """The run is open: what is submitted from now on is meant to be another one."""
+def end_visit() -> None:
+    """Make the next submission a new run, even with the same values."""
     st.session_state.pop("visit", None)
 
 
 def example_button(workflow: Workflow, place: str, *, primary: bool = False) -> None:
-    """A button that runs the workflow's own example and opens that run."""
+    """Draw a button that runs the example of a workflow, and opens that run."""
     if workflow.example is None or not workflow.available:
         return
     clicked = context.button(
-        "Try it with example data",
+        "Run the example",
         key=f"example-{place}-{workflow.name}",
         icon=":material/science:",
         type="primary" if primary else "secondary",
@@ -52,20 +61,33 @@ def example_button(workflow: Workflow, place: str, *, primary: bool = False) -> 
     try:
         run = submit(workflow=workflow.name, example=True)
     except RundeskError as error:
-        errors.tell(error)
+        errors.show(error)
     else:
         context.go("run", id=run.id)
 
 
-def fitted(kind: type[M], **fields: Any) -> M:
-    """Fields of a form as what a service takes. Raises Invalid with the problem of each."""
+def validated(model: type[M], **fields: Any) -> M:
+    """Return the fields of a form as a model. Raises Invalid with the problem of each field."""
     try:
-        return kind(**fields)
+        return model(**fields)
     except ValidationError as error:
-        raise Invalid("The form has errors.", problems=_problems(error)) from error
+        raise Invalid(INVALID_FORM(), problems=_problems(error)) from error
 
 
 def _problems(error: ValidationError) -> list[Problem]:
     return [
-        Problem(".".join(map(str, found["loc"])), f"{found['msg']}.") for found in error.errors()
+        Problem(
+            ".".join(map(str, detail["loc"])),
+            _text(detail["type"], detail["msg"], detail.get("ctx", {})),
+        )
+        for detail in error.errors()
     ]
+
+
+def _text(kind: str, reason: str, limits: Mapping[str, Any]) -> Text:
+    """Return the message for a type of error of pydantic."""
+    if kind == "string_too_long":
+        return TOO_LONG(count=limits["max_length"])
+    if kind == "string_too_short":
+        return TOO_SHORT(count=limits["min_length"])
+    return INVALID_FIELD(reason=reason)

@@ -1,4 +1,4 @@
-"""A workflow as a card: what goes in, what comes out, and the ways to start it."""
+"""Workflows as cards: their input and output, and the ways to start a run."""
 
 from __future__ import annotations
 
@@ -9,37 +9,40 @@ import streamlit as st
 
 from services.models import Workflow
 from ui import context
-from ui.formatting import plain, roughly
+from ui.formatting import estimate, plain
 from ui.parts import submission
 
-WIDTH, GAP = 400, 28  # px
-FEW = 2  # cards of a category that has others beside it
+NO_WORKFLOWS = (
+    "No workflows are installed. Add a workflow to one of the folders in RUNDESK_WORKFLOWS."
+)
+CARD_WIDTH_PX, CARD_GAP_PX = 400, 28
+MAX_NARROW_CARDS = 2  # a category with more cards takes the whole width
 
 
 def by_category(workflows: Iterable[Workflow], place: str) -> None:
-    """All workflows as cards, under the headings of their categories; small ones side by side."""
-    ordered = sorted(workflows, key=_place)
+    """Draw cards under the headings of their categories; small categories are side by side."""
+    ordered = sorted(workflows, key=_sort_key)
     with st.container(horizontal=True, gap="medium"):
-        for category, found in groupby(ordered, key=lambda one: one.category):
-            members = list(found)
-            wide = WIDTH * len(members) + GAP * (len(members) - 1)
-            with st.container(width=wide if len(members) <= FEW else "stretch"):
+        for category, group in groupby(ordered, key=lambda workflow: workflow.category):
+            members = list(group)
+            width = CARD_WIDTH_PX * len(members) + CARD_GAP_PX * (len(members) - 1)
+            with st.container(width=width if len(members) <= MAX_NARROW_CARDS else "stretch"):
                 st.subheader(plain(category), anchor=False)
                 shelf(members, place)
 
 
 def shelf(workflows: Iterable[Workflow], place: str) -> None:
-    """Cards side by side, as many as fit."""
+    """Draw cards side by side, as many as fit."""
     with st.container(horizontal=True, gap="medium"):
         for workflow in workflows:
             with st.container(
-                border=True, width=WIDTH, gap="xsmall", key=f"card-{place}-{workflow.name}"
+                border=True, width=CARD_WIDTH_PX, gap="xsmall", key=f"card-{place}-{workflow.name}"
             ):
                 _card(workflow, place)
 
 
-def _place(workflow: Workflow) -> tuple[bool, str, bool, str]:
-    """By category with Other last; what cannot run here after what can."""
+def _sort_key(workflow: Workflow) -> tuple[bool, str, bool, str]:
+    """Sort by category, "Other" last; in a category, by availability and title."""
     category = workflow.category
     return category == "Other", category, not workflow.available, workflow.title.lower()
 
@@ -49,28 +52,29 @@ def _card(workflow: Workflow, place: str) -> None:
     if workflow.summary:
         st.caption(plain(workflow.summary))
     for label, icon, text in (
-        ("In", "login", workflow.takes),
-        ("Out", "logout", workflow.gives),
+        ("Input", "login", workflow.takes),
+        ("Output", "logout", workflow.gives),
     ):
         if text:
             st.markdown(f":gray[:material/{icon}: {label}] {plain(text)}")
     if workflow.available and (
         usual := context.services().installation.usual_seconds(workflow.name)
     ):
-        st.markdown(f":gray[:material/timer: Takes] {roughly(usual)} here")
+        st.markdown(f":gray[:material/timer: Usual time] {estimate(usual)}")
     if not workflow.available:
-        _why_not(workflow)
+        _reasons(workflow)
     with st.container(horizontal=True, vertical_alignment="center"):
         submission.example_button(workflow, place, primary=place == "welcome")
         if workflow.available and context.button(
-            "Set up a run", key=f"setup-{place}-{workflow.name}", icon=":material/tune:"
+            "New run", key=f"setup-{place}-{workflow.name}", icon=":material/tune:"
         ):
             context.go("new", workflow=workflow.name)
-        if st.button("About", key=f"about-{place}-{workflow.name}", type="tertiary"):
+        if st.button("Details", key=f"about-{place}-{workflow.name}", type="tertiary"):
             context.go("workflows", name=workflow.name)
 
 
-def _why_not(workflow: Workflow) -> None:
-    st.markdown(":orange-badge[:material/block: Not available here]")
+def _reasons(workflow: Workflow) -> None:
+    """Draw the reasons why a workflow is not available."""
+    st.markdown(":orange-badge[:material/block: Not available]")
     for problem in workflow.problems:
         st.markdown(f":small[{plain(problem)}]")

@@ -13,7 +13,7 @@ from ui.formatting import plain
 from ui.server import sign_in
 
 PERMISSIONS = {
-    Scope.READ: context.ONLY_LOOK,
+    Scope.READ: context.READ_ONLY,
     Scope.SUBMIT: "You can see and change your own runs and files.",
     Scope.ADMIN: "You are an administrator. You can see and change all users' runs and files.",
 }

@@ -6,7 +6,7 @@ import pytest
 
 from services.models import Graph, Job, State, Step
 from tests.helpers.runs import NOW
-from ui.formatting import LOOKS, clock, plain, printable, size
+from ui.formatting import LOOKS, amount, duration, plain, plural, printable, sentences, size
 from ui.parts import charts
 
 
@@ -27,11 +27,11 @@ def test_every_state_has_a_word_of_its_own():
         (200_000, "2 d 07 h"),
     ],
 )
-def test_clock_says_a_duration_as_people_do(seconds, words):
-    assert clock(seconds) == words
+def test_duration_is_formatted_with_units(seconds, words):
+    assert duration(seconds) == words
 
 
-def test_size_says_bytes_as_people_do():
+def test_size_is_formatted_with_a_decimal_unit():
     assert [size(n) for n in (0, 999, 1500, 436_000, 2_500_000_000)] == [
         "0 B",
         "999 B",
@@ -39,6 +39,17 @@ def test_size_says_bytes_as_people_do():
         "436 kB",
         "2.5 GB",
     ]
+
+
+def test_counts_choose_singular_and_plural():
+    assert [amount(count, "run") for count in (0, 1, 1200)] == ["0 runs", "1 run", "1,200 runs"]
+    forms = ("1 run in {place}.", "{count} runs in {place}.")
+    assert plural(1, *forms, place="a") == "1 run in a."
+    assert plural(1200, *forms, place="{b}") == "1,200 runs in {b}."
+
+
+def test_sentences_leave_out_empty_ones():
+    assert sentences("It failed.", "", "Try again.") == "It failed. Try again."
 
 
 def test_plain_escapes_every_mark_and_keeps_the_words():

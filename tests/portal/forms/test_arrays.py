@@ -52,7 +52,7 @@ def test_objects_of_single_values_are_rows_of_a_table(form, scenes):
         "Row 2, Against: Required.",
         "Row 2, Name: Does not have the required format.",
     ]
-    assert session.error[0].value == "3 things to mend before this can start: Contrasts."
+    assert session.error[0].value == "Fix 3 problems before starting: Contrasts."
     session = send(session, [CONTRAST])
     assert not session.exception
     assert params(scenes)["contrasts"] == [
@@ -74,7 +74,7 @@ def test_other_objects_have_frames_that_keep_their_values(form, scenes):
     form.button(key="start").click().run()
     (problem,) = problems(form)
     assert "Required." in problem
-    assert form.error[0].value == "1 thing to mend before this can start: Tool."
+    assert form.error[0].value == "Fix 1 problem before starting: Tool."
     form.text_input(key="field-stages.2.tool").set_value("next").run()
     assert problems(form) == []
     form.button(key="start").click().run()

@@ -88,7 +88,7 @@ def test_typed_cells_are_checked_and_submitted_with_the_ids_of_files(form, files
     session.button(key="start").click()
     session = edit(session, added=[row])
     assert runs(scenes) == []
-    assert session.error[0].value == "1 thing to mend before this can start: Samples."
+    assert session.error[0].value == "Fix 1 problem before starting: Samples."
     assert len(problems(session)) == 1
     assert rows(session) == [{**row, "depth": 3}]
     session = edit(session, added=[{**row, "sample": "a"}])

@@ -40,12 +40,12 @@ def texts(session):
     return [text.value.replace("\\", "") for text in (*session.markdown, *session.caption)]
 
 
-def test_desk_without_files_offers_the_uploader(portal):
+def test_page_without_files_offers_the_uploader(portal):
     session = portal("files")
     assert not session.exception
-    assert any("No file yet" in text for text in texts(session))
-    told = data(session, "files")
-    assert (told["many"], told["all"], told["pattern"]) == (True, True, None)
+    assert any("No files yet" in text for text in texts(session))
+    box = data(session, "files")
+    assert (box["many"], box["all"], box["pattern"]) == (True, True, None)
 
 
 def test_files_are_listed_with_what_uses_them(portal, register, scenes, services, actor):
@@ -65,7 +65,7 @@ def test_search_and_kind_come_from_the_url(portal, register):
         register(name)
     assert names(portal("files", find="A.", kind="fastq")) == ["a.fastq"]
     session = portal("files", find="nothing")
-    assert any("No file matches" in text for text in texts(session))
+    assert any("No matching files" in text for text in texts(session))
 
 
 def test_pages_lead_to_older_files_and_back(portal, register):
@@ -79,7 +79,7 @@ def test_pages_lead_to_older_files_and_back(portal, register):
     assert names(session)[0] == "0.txt"
 
 
-def test_page_of_another_desk_starts_at_the_newest(portal, register):
+def test_page_token_of_another_installation_shows_the_newest_files(portal, register):
     register("a.txt")
     session = portal("files", after="nonsense")
     assert names(session) == ["a.txt"]
@@ -142,7 +142,7 @@ def test_hostile_name_is_shown_as_it_is(portal, register):
     assert names(session) == [HOSTILE]
 
 
-def test_delete_asks_first_and_then_forgets(portal, register, services, actor):
+def test_delete_asks_first(portal, register, services, actor):
     file = register("gone.txt")
     session = portal("files", file=file.id)
     confirm(session, "no")
@@ -152,7 +152,7 @@ def test_delete_asks_first_and_then_forgets(portal, register, services, actor):
     assert "file" not in session.query_params
 
 
-def test_delete_of_a_file_in_use_is_refused_in_words(portal, scenes, services, actor):
+def test_delete_of_a_file_in_use_is_refused(portal, scenes, services, actor):
     run = scenes.waiting(workflow="shapes")
     session = portal("files", file=run.inputs[0].file)
     confirm(session, "yes")
@@ -167,4 +167,4 @@ def test_file_that_is_gone_is_left_out(portal, services, actor, register):
     file = register("lost.txt")
     services.files.path(actor, file.id).unlink()
     session = portal("files", file=file.id)
-    assert "gone from the disk" in session.warning[0].value
+    assert "removed from the disk" in session.warning[0].value

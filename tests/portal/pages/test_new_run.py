@@ -30,20 +30,20 @@ def runs(scenes: Scenes):
 
 
 def upload(session: AppTest, field: str, name: str = "table.tsv", content: bytes = TABLE):
-    """What the box of a field tells when a file has arrived."""
+    """Upload a file into the box of a field."""
     files = context.services().files
     file = files.register(local_actor(), name, io.BytesIO(content))
     return arrive(session, f"field-{field}", (name, file.id))
 
 
-def test_cards_say_what_goes_in_and_why_one_is_not_available(portal):
+def test_cards_show_input_and_why_a_workflow_is_not_available(portal):
     session = portal("new")
     shown = texts(session)
     headings = [heading.value for heading in session.subheader]
     assert headings == [*sorted({*headings} - {"Other"}), "Other"]
     assert {"Sequences", "Trials"} < {*headings}
     assert "#### Shapes *of* fields" in shown
-    assert ":gray[:material/login: In] A table" in shown
+    assert ":gray[:material/login: Input] A table" in shown
     assert any("no-such-program is not installed" in text for text in shown)
     assert any("rundesk.yaml cannot be read" in text for text in shown)
     keys = {button.key for button in session.button}
@@ -97,20 +97,20 @@ def test_uploaded_file_is_registered_and_chosen(portal, services, actor):
     assert len(session.multiselect(key="field-more").value) == 1
 
 
-def test_box_of_a_field_is_told_what_to_take_and_where_to_send_it(portal, settings):
+def test_box_of_a_field_has_its_pattern_and_a_signed_link(portal, settings):
     session = portal("new", workflow="shapes")
-    told = data(session, "field-table")
-    assert told["link"].startswith(f"{settings.public_api_url}/uploads/?")
-    assert "signature=" in told["link"]
-    assert (told["label"], told["many"], told["all"]) == ("Table *", False, False)
-    assert told["largest"] == settings.max_upload * 2**20
-    assert re.search(told["pattern"], "a.tsv")
-    assert not re.search(told["pattern"], "a.png")
-    assert told["slot"].startswith("shapes ")
+    box = data(session, "field-table")
+    assert box["link"].startswith(f"{settings.public_api_url}/uploads/?")
+    assert "signature=" in box["link"]
+    assert (box["label"], box["many"], box["all"]) == ("Table *", False, False)
+    assert box["largest"] == settings.max_upload * 2**20
+    assert re.search(box["pattern"], "a.tsv")
+    assert not re.search(box["pattern"], "a.png")
+    assert box["slot"].startswith("shapes ")
     assert data(session, "field-more")["many"]
 
 
-def test_upload_that_is_told_twice_is_chosen_once(portal):
+def test_upload_that_is_reported_twice_is_selected_once(portal):
     session = upload(portal("new", workflow="shapes"), "table")
     session.selectbox(key="field-table").set_value(None).run()
     upload(session, "table")
@@ -118,7 +118,7 @@ def test_upload_that_is_told_twice_is_chosen_once(portal):
     assert data(session, "field-table")["taken"] == ["table.tsv"]
 
 
-def test_errors_stand_beside_their_fields_and_nothing_is_lost(portal, scenes):
+def test_problems_are_shown_at_their_fields_and_values_are_kept(portal, scenes):
     session = portal("new", workflow="shapes")
     session.text_input(key="field-label").set_value("NOT LOWER")
     session.number_input(key="field-count").set_value(7)
@@ -126,8 +126,8 @@ def test_errors_stand_beside_their_fields_and_nothing_is_lost(portal, scenes):
     session.button(key="start").click().run()
     assert not session.exception
     assert runs(scenes) == []
-    assert "2 things to mend" in session.error[0].value
-    assert session.error[0].value.endswith(": Table\\, Label.")
+    summary = session.error[0].value.replace("\\", "")
+    assert summary == "Fix 2 problems before starting: Table, Label."
     table, label = problems(session)
     assert "Does not have the required format." in label
     assert "Required." in table
@@ -156,7 +156,7 @@ def test_problem_of_a_hidden_field_unfolds_advanced(portal, settings):
     assert session.expander[0].proto.expanded is True
 
 
-def test_what_is_no_json_is_said_beside_the_field(portal, scenes):
+def test_invalid_json_is_shown_at_its_field(portal, scenes):
     session = upload(portal("new", workflow="shapes"), "table")
     session.text_area(key="field-extra").set_value("{nonsense").run()
     session.button(key="start").click().run()
@@ -249,7 +249,7 @@ def test_run_again_fills_the_form_from_that_run(portal, scenes, services, actor)
 
 
 @pytest.mark.parametrize("query", [{"workflow": "../../etc"}, {"from": "0" * 24}, {"from": "x"}])
-def test_unknown_workflow_or_run_is_said_in_words(portal, query):
+def test_unknown_workflow_or_run_shows_a_warning(portal, query):
     session = portal("new", **query)
     assert not session.exception
     assert len(session.warning) == 1
@@ -260,7 +260,7 @@ def labels(session):
     return {field.label for field in (*session.text_input, *session.number_input)}
 
 
-def test_fields_are_there_and_needed_as_others_say(portal, scenes):
+def test_fields_depend_on_the_values_of_other_fields(portal, scenes):
     session = portal("new", workflow="depends")
     assert {"User", "Password", "From", "Letters"} < labels(session)
     assert {"Model *", "Depth"}.isdisjoint(labels(session))
@@ -290,7 +290,7 @@ def test_fields_are_there_and_needed_as_others_say(portal, scenes):
     }
 
 
-def test_error_inside_a_nested_object_stands_beside_its_field(portal, scenes):
+def test_problem_in_a_nested_object_is_shown_at_its_field(portal, scenes):
     session = portal("new", workflow="depends")
     session.text_input(key="field-trim.letters").set_value("xyz").run()
     session.button(key="start").click().run()
@@ -323,7 +323,7 @@ def test_preview_shows_rules_and_jobs_until_the_form_changes(portal, scenes):
     assert not session.exception
     (table,) = [one.value for one in session.dataframe if "Jobs" in one.value]
     assert dict(table.values) == {"all": 1, "make": 2}
-    assert "3 jobs in all." in [text.value for text in session.caption]
+    assert "3 jobs in total." in [text.value for text in session.caption]
     assert runs(scenes) == []
     session.selectbox(key="field-mode").set_value("own").run()
     assert not [one for one in session.dataframe if "Jobs" in one.value]

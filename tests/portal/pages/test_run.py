@@ -9,7 +9,7 @@ from services.rundir import RunDir
 
 pytestmark = pytest.mark.usefixtures("services")
 
-TABS = ["Overview", "Jobs", "Log", "Results", "Settings", "Attempts"]
+TABS = ["Overview", "Jobs", "Log", "Results", "Parameters", "History"]
 HOSTILE = "![x](http://evil.example/x.png) <script>alert(1)</script> :material/delete: $x$ [a](b)"
 
 
@@ -35,7 +35,7 @@ def table(session, column):
         ("canceling", "Stopping", {"cancel"}),
         ("complete", "Done", {"see-results"}),
         ("failed", "Failed", {"resume", "failed-job"}),
-        ("lost", "Desk failed", {"resume"}),
+        ("lost", "System error", {"resume"}),
         ("canceled", "Canceled", {"resume"}),
     ],
 )
@@ -49,11 +49,11 @@ def test_page_of_a_run_in_every_state(portal, scenes, scene, word, actions):
     assert [tab.label for tab in session.tabs] == TABS
 
 
-def test_failure_is_told_first_with_what_to_do_next(portal, scenes):
+def test_failed_run_shows_cause_and_hint_first(portal, scenes):
     session = portal("run", id=scenes.failed().id)
     shown = texts(session)
     assert "#### :red[:material/error:] A job of the rule search failed\\." in shown
-    assert "Look into the log of the job\\, mend the input and run it again\\." in shown
+    assert "Look at the log of the job\\, fix the input and run it again\\." in shown
     assert session.code[0].value == "reading part 1\nno sequence in line 7"
     session.button(key="failed-job").click().run()
     assert session.session_state["tab"] == "Jobs"
@@ -63,7 +63,7 @@ def test_failure_is_told_first_with_what_to_do_next(portal, scenes):
 
 def test_overview_counts_the_jobs_of_each_step(portal, scenes):
     session = portal("run", id=scenes.running().id)
-    steps = table(session, "Mean time")
+    steps = table(session, "Average time")
     assert list(steps["Step"]) == ["prepare", "search", "report"]
     assert list(steps["Jobs"]) == ["1 / 1", "1 / 2", "0 / 1"]
     assert [cell[0] for cell in steps["State"]] == ["Done", "Running", "Waiting"]
@@ -72,15 +72,15 @@ def test_overview_counts_the_jobs_of_each_step(portal, scenes):
     assert "2 of 4 jobs" in bar.proto.text
 
 
-def test_step_that_a_failed_run_never_came_to_was_not_run(portal, scenes):
+def test_step_after_the_failure_is_shown_as_not_run(portal, scenes):
     run = scenes.failed()
     graph = scenes.services.runs.graph(scenes.actor, run.id)
     assert [step.state for step in graph.steps] == [State.COMPLETE, State.EXECUTOR_ERROR, None]
-    steps = table(portal("run", id=run.id), "Mean time")
+    steps = table(portal("run", id=run.id), "Average time")
     assert [cell[0] for cell in steps["State"]] == ["Done", "Failed", "Not run"]
 
 
-def test_page_is_drawn_anew_when_the_state_changes(portal, scenes):
+def test_page_is_drawn_again_when_the_state_changes(portal, scenes):
     run = scenes.running()
     session = portal("run", id=run.id)
     scenes.services.runs.cancel(scenes.actor, run.id)
@@ -98,7 +98,7 @@ def test_cancel_asks_first_and_then_cancels(portal, scenes):
     assert scenes.services.runs.get(scenes.actor, run.id).state is State.CANCELING
 
 
-def test_refused_action_is_told(portal, scenes):
+def test_refused_action_shows_the_error(portal, scenes):
     run = scenes.failed()
     session = portal("run", id=run.id)
     session.button(key="resume").click().run()
@@ -112,7 +112,7 @@ def test_resume_says_what_will_happen_and_queues_the_run_again(portal, scenes):
     run = scenes.failed()
     session = portal("run", id=run.id)
     session.button(key="resume").click().run()
-    assert any("1 of 4 jobs are done and kept" in text for text in texts(session))
+    assert any("Finished jobs are kept (1 of 4)" in text for text in texts(session))
     assert scenes.services.runs.get(scenes.actor, run.id).state is State.EXECUTOR_ERROR
     session.button(key="resume-yes").click().run()
     assert scenes.services.runs.get(scenes.actor, run.id).state is State.QUEUED
@@ -133,19 +133,19 @@ def test_log_is_searched_as_a_whole(portal, scenes):
     run = scenes.running(console="\n".join(lines))
     session = portal("run", id=run.id, tab="Log", words="error")
     assert session.code[0].value == "   1  Error: <b>early</b>\n9002  another ERROR"
-    assert "2 lines with these words." in [text.value for text in session.caption]
+    assert "2 matching lines." in [text.value for text in session.caption]
     session.text_input(key="words").set_value("not there").run()
     assert not session.code
     session.text_input(key="words").set_value("").run()
     assert session.code[0].value.endswith("end")
 
 
-def test_settings_tell_how_to_repeat_the_run_at_a_terminal(portal, scenes):
+def test_parameters_show_commands_to_reproduce_the_run(portal, scenes):
     run = scenes.complete()
     home = RunDir.of(scenes.services.settings.data, run.id)
-    assert not portal("run", id=run.id, tab="Settings").code
+    assert not portal("run", id=run.id, tab="Parameters").code
     home.config.write_text("{}")
-    (code,) = portal("run", id=run.id, tab="Settings").code
+    (code,) = portal("run", id=run.id, tab="Parameters").code
     assert f"/workflows/{run.digest}/workflow/Snakefile" in code.value
     assert f"cp -r {home.config} rerun/" in code.value
 
@@ -177,13 +177,13 @@ def test_long_table_is_filtered_as_a_whole(portal, scenes):
     run = scenes.complete({"hits.tsv": "query\tn\n" + "\n".join(rows) + "\n"})
     session = portal("run", id=run.id, tab="Results")
     assert len(session.dataframe[0].value) == 1000
-    assert any(text.startswith("The first 1,000 rows;") for text in texts(session))
+    assert any(text.startswith("Showing the first 1,000 rows.") for text in texts(session))
     session.text_input(key="filter-0").set_value("T.O").run()
     assert session.dataframe[0].value.values.tolist() == [["last.one", "<b>x</b>"]]
-    assert "1 row with these words." in texts(session)
+    assert "1 matching row." in texts(session)
     session.text_input(key="filter-0").set_value("q").run()
     assert len(session.dataframe[0].value) == 1000
-    assert any(text.startswith("More than 1,000 rows with these words") for text in texts(session))
+    assert any(text.startswith("More than 1,000 matching rows.") for text in texts(session))
     session.text_input(key="filter-0").set_value("(").run()
     assert session.dataframe[0].value.empty
 
@@ -193,7 +193,7 @@ def test_variants_are_a_table_below_their_header(portal, scenes):
     run = scenes.complete({"calls.vcf": f"{head}#CHROM\tPOS\tID\n17\t302\t.\n"})
     session = portal("run", id=run.id, tab="Results")
     assert table(session, "POS").values.tolist() == [[17, 302, "."]]
-    assert session.expander[0].label == "Header, 2 lines"
+    assert session.expander[0].label == "Header (2 lines)"
     assert session.expander[0].code[0].value == head.strip()
 
 
@@ -202,12 +202,12 @@ def test_pdf_is_handed_to_the_browsers_viewer(portal, scenes):
     session = portal("run", id=run.id, tab="Results")
     assert not session.exception
     (viewer,) = session.get("bidi_component")
-    told = json.loads(viewer.proto.json or viewer.proto.mixed.json)
-    assert f"/api/v1/runs/{run.id}/results/results/figure.pdf?inline=1&" in told["url"]
+    data = json.loads(viewer.proto.json or viewer.proto.mixed.json)
+    assert f"/api/v1/runs/{run.id}/results/results/figure.pdf?inline=1&" in data["url"]
     assert not session.get("iframe")  # Streamlit's are sandboxes, in which no PDF is shown
 
 
-def test_any_result_can_be_looked_into(portal, scenes):
+def test_clicked_result_is_previewed(portal, scenes):
     run = scenes.complete({"hits.tsv": "a\tb\n1\t2\n", "notes.txt": HOSTILE})
     session = portal("run", id=run.id, tab="Results")
     assert not session.code
@@ -218,16 +218,16 @@ def test_any_result_can_be_looked_into(portal, scenes):
     assert [code.value for code in session.code] == [HOSTILE]
 
 
-def test_table_that_is_none_is_shown_as_text(portal, scenes):
+def test_malformed_table_is_shown_as_text(portal, scenes):
     run = scenes.complete({"hits.tsv": 'a\tb\n"c\n'})
     session = portal("run", id=run.id, tab="Results")
     assert not session.exception
     assert session.code[0].value.startswith("a\tb")
 
 
-def test_settings_show_parameters_by_title_and_files_by_name(portal, scenes):
+def test_parameters_are_shown_by_title_and_files_by_name(portal, scenes):
     run = scenes.complete()
-    session = portal("run", id=run.id, tab="Settings")
+    session = portal("run", id=run.id, tab="Parameters")
     given = dict(table(session, "Parameter").values)
     assert given["Queries"] == "queries.fasta.gz"
     assert given["E-value threshold"] == "1e-05"
@@ -237,7 +237,7 @@ def test_settings_show_parameters_by_title_and_files_by_name(portal, scenes):
     assert ["snakemake", "9.1"] in session.run().dataframe[1].value.values.tolist()
 
 
-def test_settings_show_rows_of_sheets_as_tables(portal, scenes, services, actor):
+def test_rows_of_sheets_are_shown_as_tables(portal, scenes, services, actor):
     (folder,) = services.settings.workflows
     rows = []
     for name in ("a_R1.fastq", "a_R2.fastq"):
@@ -246,31 +246,31 @@ def test_settings_show_rows_of_sheets_as_tables(portal, scenes, services, actor)
                 {"sample": name[2:4], "fastq_1": services.files.register(actor, name, stream).id}
             )
     run = scenes.waiting(workflow="samples", params={"samples": rows})
-    session = portal("run", id=run.id, tab="Settings")
+    session = portal("run", id=run.id, tab="Parameters")
     assert not session.exception
     assert dict(table(session, "Parameter").values)["Samples"] == "2 rows"
     assert table(session, "fastq_1")["fastq_1"].tolist() == ["a_R1.fastq", "a_R2.fastq"]
 
 
-def test_attempts_tell_how_each_ended_and_what_happened(portal, scenes):
+def test_history_shows_attempts_and_changes_of_state(portal, scenes):
     run = scenes.failed()
-    session = portal("run", id=run.id, tab="Attempts")
+    session = portal("run", id=run.id, tab="History")
     assert not session.exception
-    (told,) = table(session, "No.").to_dict("records")
-    assert (told["No."], told["Host"]) == ("1", "host")
-    assert told["Took"] != "–"
+    (row,) = table(session, "No.").to_dict("records")
+    assert (row["No."], row["Host"]) == ("1", "host")
+    assert row["Duration"] != "–"
     words = " ".join(texts(session))
     assert words.index("Waiting") < words.index("Starting") < words.rindex("Failed")
-    assert "None yet: the run has not started." in texts(
-        portal("run", id=scenes.waiting().id, tab="Attempts")
+    assert "The run has not started yet." in texts(
+        portal("run", id=scenes.waiting().id, tab="History")
     )
 
 
 @pytest.mark.parametrize("run_id", ["", "nonsense", "0" * 24])
-def test_missing_run_is_a_friendly_page(portal, run_id):
+def test_missing_run_shows_a_note(portal, run_id):
     session = portal("run", id=run_id)
     assert not session.exception
-    assert "There is no such run" in session.markdown[0].value
+    assert "Run not found" in session.markdown[0].value
     session.button(key="all-runs").click().run()
     assert session.title[0].value == "Runs"
 
@@ -293,7 +293,7 @@ def test_hostile_text_stays_text(portal, scenes):
     assert sessions[1].code[0].value == HOSTILE
 
 
-def test_what_belongs_to_somebody_else_is_not_there(portal, scenes, settings, monkeypatch):
+def test_run_of_another_user_is_not_shown(portal, scenes, settings, monkeypatch):
     run = scenes.complete()
     monkeypatch.setenv("RUNDESK_REMOTE_USER_HEADER", "X-Remote-User")
     monkeypatch.setenv("RUNDESK_REMOTE_USER_SECRET", "0123456789abcdef")
@@ -308,21 +308,21 @@ def test_log_of_a_job_is_shown_with_its_files(portal, scenes):
     home = RunDir.of(scenes.services.settings.data, run.id).root
     (home / "logs" / "search.log").write_text("it was line 7\n")
     session = portal("run", id=run.id, tab="Jobs", job="1-2")
-    assert list(table(session, "Rule")["Rule"]) == ["prepare", "search"]
+    assert list(table(session, "Step")["Step"]) == ["prepare", "search"]
     shown = [code.value for code in session.code]
     assert "it was line 7" in shown
     assert "results/search1.tsv" in shown
 
 
-def test_run_whose_host_gives_no_sign_of_life_says_so(portal, scenes):
+def test_unreachable_run_says_that_its_host_does_not_respond(portal, scenes):
     run = scenes.running()
     (lease,) = scenes.services.database.queue.leases()
     assert scenes.services.database.queue.flag_unreachable(lease, now=lease.until)
     session = portal("run", id=run.id)
-    assert any("gives no sign of life since" in text for text in texts(session))
+    assert any("has not responded since" in text for text in texts(session))
 
 
-def test_waiting_run_says_what_holds_it_up(portal, scenes):
+def test_waiting_run_says_why_it_waits(portal, scenes):
     while scenes.services.database.queue.usage(host="host").runs < 4:
         scenes.starting()
     session = portal("run", id=scenes.waiting().id)

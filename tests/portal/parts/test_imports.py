@@ -1,4 +1,4 @@
-"""Files from a link and from the server, on the Files page; shown only where they are allowed."""
+"""Imports from URLs and from the server on the Files page, shown where they are allowed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def field(session, label):
 
 
 def fetch(session, url):
-    field(session, "From a link").input(url)
+    field(session, "Import from a URL").input(url)
     return session.button(key="fetch-link").click().run()
 
 
@@ -47,7 +47,7 @@ def shown(session):
     return [one.proto.text.replace("\\", "") for one in session.get("progress")]
 
 
-def test_desk_that_allows_neither_offers_neither(portal, services, monkeypatch):
+def test_imports_are_hidden_if_none_are_allowed(portal, services, monkeypatch):
     monkeypatch.delenv("RUNDESK_IMPORT_HOSTS")
     monkeypatch.delenv("RUNDESK_INBOX")
     session = portal("files")
@@ -59,8 +59,8 @@ def test_desk_that_allows_neither_offers_neither(portal, services, monkeypatch):
 def test_link_is_queued_shown_and_stopped(portal, services, actor):
     session = fetch(portal("files"), " https://files.example.org/a.fastq ")
     assert not session.exception
-    assert shown(session) == ["a.fastq: waits"]
-    assert field(session, "From a link").value == ""
+    assert shown(session) == ["a.fastq: waiting"]
+    assert field(session, "Import from a URL").value == ""
     (item,) = services.imports.list(actor).items
     assert item.url == "https://files.example.org/a.fastq"
     claim = services.database.imports.claim(
@@ -76,15 +76,15 @@ def test_link_is_queued_shown_and_stopped(portal, services, actor):
 def test_link_that_is_not_allowed_is_refused_and_kept(portal, services, actor):
     session = fetch(portal("files"), "http://127.0.0.1/secret")
     assert "Nothing is fetched from 127.0.0.1" in session.error[0].value.replace("\\", "")
-    assert field(session, "From a link").value == "http://127.0.0.1/secret"
+    assert field(session, "Import from a URL").value == "http://127.0.0.1/secret"
     fetch(session, "")
     assert "no address" in session.error[0].value
     assert services.imports.list(actor).items == []
 
 
 def test_failed_import_says_why_until_it_is_dismissed(portal, services, actor):
-    wanted = ImportRequest(url="https://files.example.org/a", name=HOSTILE)
-    item = services.imports.create(actor, wanted)
+    request = ImportRequest(url="https://files.example.org/a", name=HOSTILE)
+    item = services.imports.create(actor, request)
     store, now = services.database.imports, datetime.now(UTC)
     claim = store.claim(host="h", now=now, lease=now - now)
     store.fail(claim, State.EXECUTOR_ERROR, error="It answered 404.", hint="Look.", now=now)
@@ -99,7 +99,7 @@ def test_file_of_the_server_is_added(portal, services, actor, put):
     put("reads.fastq")
     put(HOSTILE)
     session = portal("files")
-    choice = field(session, "On the server")
+    choice = field(session, "Files on the server")
     assert len(choice.options) == 2
     assert session.button(key="add-inbox").disabled
     choice.select("reads.fastq").run()

@@ -40,14 +40,14 @@ def test_unavailable_database_shows_a_banner_and_keeps_pages_until_it_is_back(
     for session in (opened.run(), form, fresh):
         assert not session.exception
         assert len(session.warning) == 1
-        assert "The database does not answer at the moment" in session.warning[0].value
+        assert "The database is not responding" in session.warning[0].value
         assert session.title
     assert opened.title[0].value == "my run"
     assert list(opened.dataframe[0].value["Step"]) == ["prepare", "search", "report"]
     assert form.text_input(key="field-label").value == "typed meanwhile"
 
     server.start()
-    monkeypatch.setattr(errors, "LOOK_AGAIN", 0.0)  # the timer is the browser's
+    monkeypatch.setattr(errors, "RECONNECT_INTERVAL_S", 0.0)  # the timer is the browser's
     for session in (opened.run(), form.run(), fresh.run()):
         assert not session.exception
         assert not session.warning

@@ -351,7 +351,7 @@ def test_read_only_token_disables_every_change(portal, desk, browser):
         found = {one.key: one for one in session.button}
         for key in keys:
             assert found[key].disabled, (name, key)
-            assert found[key].help == surroundings.ONLY_LOOK
+            assert found[key].help == "Your access is read-only."
         assert not session.get("bidi_component"), name  # no uploader
     (more,) = pages["over"][0].get("menu_button") or [None]
     assert more is None or list(more.proto.options) == [":material/link: Share"]

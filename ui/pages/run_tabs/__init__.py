@@ -1,1 +1,1 @@
-"""What the page of a run shows, one tab per module."""
+"""The tabs of the page of a run, one per module."""

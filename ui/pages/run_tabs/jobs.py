@@ -1,4 +1,4 @@
-"""The jobs of a run, and one of them in detail."""
+"""The jobs of a run, and the details of one of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -21,17 +21,17 @@ from ui.formatting import (
     badge,
     chip,
     chip_column,
-    clock,
+    duration,
+    elapsed,
     plain,
     printable,
     table,
-    taken,
 )
 from ui.parts import charts, keyboard_list
 
-FEW = 12  # jobs that are shown without filters
-LIMIT = 200  # jobs on a page
-STATES = {  # what a filter is called, and the states it stands for
+MAX_UNFILTERED_JOBS = 12  # more have filters and a table that scrolls
+PAGE_SIZE = 200  # jobs
+STATES = {  # label of a filter → states
     "Running": [State.RUNNING],
     "Done": [State.COMPLETE],
     "Failed": [State.EXECUTOR_ERROR],
@@ -40,45 +40,50 @@ STATES = {  # what a filter is called, and the states it stands for
 
 
 def draw(view: RunView) -> None:
+    """Draw the jobs of a run, and the job that the URL names."""
     run = view.run
-    if not any(_begun(step) for step in view.graph.steps):
-        st.caption("No job was started." if run.state.final else "No job has started yet.")
+    if not any(_started(step) for step in view.graph.steps):
+        st.caption("No jobs were started." if run.state.final else "No jobs have started yet.")
         return
-    wanted = _filters(view)
-    found = errors.latest(
-        f"jobs {run.id} {wanted.model_dump_json()}",
-        lambda: context.services().views.jobs(context.actor(), run.id, wanted),
+    filters = _filters(view)
+    page = errors.latest(
+        f"jobs {run.id} {filters.model_dump_json()}",
+        lambda: context.services().views.jobs(context.actor(), run.id, filters),
     )
-    if found.jobs:
-        _table(found.jobs)
-        words = {job.id: f"{charts.label(job)}, {LOOKS[job.state].word}" for job in found.jobs}
-        if job_id := keyboard_list.draw("Look into a job", words, "jobs"):
+    if page.jobs:
+        _table(page.jobs)
+        labels = {job.id: f"{charts.label(job)}, {LOOKS[job.state].word}" for job in page.jobs}
+        if job_id := keyboard_list.draw("Show a job", labels, "jobs"):
             st.query_params["job"] = job_id
     else:
-        st.caption("No job is like that.")
-    _pages(found.total)
-    _chosen(run)
+        st.caption("No jobs match the filter.")
+    _pager(page.total)
+    _selected(run)
 
 
-def _begun(step: Step) -> int:
-    """Jobs of a rule that have started, as far as a filter can find them."""
+def _started(step: Step) -> int:
+    """Return how many jobs of a step have started; the filters find only these."""
     return step.done + step.failed + step.running
 
 
 def _filters(view: RunView) -> JobFilter:
-    """Which jobs to show; the URL keeps it. Few jobs need no filter."""
-    steps = [step for step in view.graph.steps if _begun(step)]
-    if sum(map(_begun, steps)) <= FEW:
-        return JobFilter(limit=LIMIT)
-    common = {"bind": "query-params", "label_visibility": "collapsed", "on_change": _first}
+    """Draw the filters, which the URL keeps, unless there are few jobs; return them."""
+    steps = [step for step in view.graph.steps if _started(step)]
+    if sum(map(_started, steps)) <= MAX_UNFILTERED_JOBS:
+        return JobFilter(limit=PAGE_SIZE)
+    common: dict[str, Any] = {
+        "bind": "query-params",
+        "label_visibility": "collapsed",
+        "on_change": _show_first,
+    }
     with st.container(horizontal=True, vertical_alignment="bottom", key="job-filters"):
         states = st.pills("State", list(STATES), selection_mode="multi", key="jobstate", **common)
         st.space("stretch")
         rule = st.selectbox(
-            "Rule",
+            "Step",
             [step.rule for step in steps],
             index=None,
-            placeholder="Any rule",
+            placeholder="Any step",
             key="rule",
             width=260,
             **common,
@@ -86,30 +91,30 @@ def _filters(view: RunView) -> JobFilter:
     return JobFilter(
         state=[state for name in states for state in STATES[name]],
         rule=rule,
-        skip=LIMIT * (st.session_state.get("jobpage", 1) - 1),
-        limit=LIMIT,
+        skip=PAGE_SIZE * (st.session_state.get("jobpage", 1) - 1),
+        limit=PAGE_SIZE,
     )
 
 
-def _first() -> None:
-    """Another filter starts at the first page."""
+def _show_first() -> None:
+    """Go to the first page."""
     st.session_state.pop("jobpage", None)
 
 
-def _pages(total: int) -> None:
-    """Which of the pages is shown, when there are several."""
+def _pager(total: int) -> None:
+    """Draw the number of jobs, and the choice of a page if there are several."""
     with st.container(horizontal=True, vertical_alignment="center", key="job-pages"):
         st.caption(
-            f"{amount(total, 'job')}. Click one to see its log, command and files.",
+            f"{amount(total, 'job')}. Click a job to see its log, command and files.",
             width="content",
         )
-        if total > LIMIT:
+        if total > PAGE_SIZE:
             st.space("stretch")
-            st.pagination(math.ceil(total / LIMIT), key="jobpage")
+            st.pagination(math.ceil(total / PAGE_SIZE), key="jobpage")
 
 
-def _chosen(run: Run) -> None:
-    """The job that was clicked."""
+def _selected(run: Run) -> None:
+    """Draw the job that the URL names."""
     if job_id := st.query_params.get("job"):
         with contextlib.suppress(NotFound):  # of an earlier attempt, or of another run
             services, actor = context.services(), context.actor()
@@ -125,16 +130,16 @@ def _table(jobs: Sequence[Job]) -> None:
         table(rows),
         key="jobs",
         hide_index=True,
-        on_select=_choose,
+        on_select=_select,
         selection_mode="single-cell",
-        height="content" if len(rows) <= FEW else 460,
+        height="content" if len(rows) <= MAX_UNFILTERED_JOBS else 460,
         row_height=36,
         alt="Jobs in the order they started",
         column_order=[name for name in rows[0] if retried or name != "Tries"],
         column_config={
             "State": chip_column(),
             "Job": st.column_config.TextColumn(width=60),
-            "Rule": st.column_config.TextColumn(width=180),
+            "Step": st.column_config.TextColumn(width=180),
             "Wildcards": st.column_config.TextColumn(width=260),
             "Time": st.column_config.TextColumn(width=100),
             "Started": st.column_config.DatetimeColumn(
@@ -150,17 +155,17 @@ def _row(job: Job, now: datetime) -> dict[str, Any]:
     return {
         "State": chip(job.state),
         "Job": job.id.partition("-")[2],
-        "Rule": job.rule,
+        "Step": job.rule,
         "Wildcards": ", ".join(f"{key}={value}" for key, value in job.wildcards.items()),
-        "Time": clock(taken(job, now)),
+        "Time": duration(elapsed(job, now)),
         "Started": job.started,
         "Threads": job.threads,
         "Tries": job.tries,
     }
 
 
-def _choose() -> None:
-    """Keep the job that was clicked in the URL."""
+def _select() -> None:
+    """Put the clicked job into the URL."""
     cells = st.session_state["jobs"]["selection"]["cells"]
     listed = st.session_state.get("listed-jobs", [])
     if cells and cells[0][0] < len(listed):
@@ -175,19 +180,19 @@ def _detail(run: Run, job: Job) -> None:
             st.space("stretch")
             _log_link(run, job)
         facts = [f"{plain(name)} = {plain(value)}" for name, value in job.wildcards.items()]
-        facts.append(clock(taken(job, datetime.now(UTC))))
+        facts.append(duration(elapsed(job, datetime.now(UTC))))
         facts.append(amount(job.threads, "thread"))
         facts += [f"{plain(name)} {plain(str(value))}" for name, value in job.resources.items()]
         st.caption("  ·  ".join(facts))
         if job.reason:
-            st.caption(f"Why it ran: {plain(job.reason)}")
+            st.caption(f"Reason: {plain(job.reason)}")
         _log(run, job)
         if job.command:
             st.markdown("**Command**")
             st.code(printable(job.command.strip()), language="bash", wrap_lines=True)
         left, right = st.columns(2, gap="medium")
-        _files(left, "Reads", job.input)
-        _files(right, "Writes", job.output)
+        _files(left, "Input files", job.input)
+        _files(right, "Output files", job.output)
 
 
 def _log(run: Run, job: Job) -> None:
@@ -195,19 +200,19 @@ def _log(run: Run, job: Job) -> None:
     try:
         text = tail(context.services().runs.job_log(context.actor(), run.id, job.id))
     except NotFound as error:
-        st.caption(errors.words(error))
+        st.caption(errors.markdown(error))
         return
     if not text.strip():
         st.caption("The log is empty.")
         return
-    height = 320 if text.count("\n") > 16 else "content"
+    height: int | Literal["content"] = 320 if text.count("\n") > 16 else "content"
     st.code(printable(text), language=None, wrap_lines=True, height=height)
 
 
 def _log_link(run: Run, job: Job) -> None:
     if job.log:
         url = context.link(f"/api/v1/runs/{run.id}/jobs/{job.id}/log")
-        st.link_button("Whole log", url, icon=":material/open_in_new:", type="tertiary")
+        st.link_button("Full log", url, icon=":material/open_in_new:", type="tertiary")
 
 
 def _files(place: st.delta_generator.DeltaGenerator, title: str, paths: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""What Snakemake prints, while it prints it."""
+"""The log of Snakemake, updated while the run is live."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from services.logs import tail
 from services.models import Run
 from services.runs.views import RunView
 from ui import context, errors
-from ui.formatting import amount, printable, size
+from ui.formatting import plural, printable, size
 
-SHOWN = 65536  # bytes
+MAX_SHOWN_BYTES = 65536
 
 
 def draw(view: RunView) -> None:
+    """Draw the end of the log, or the lines that match a search."""
     run = view.run
     try:
         path = errors.latest(
@@ -25,25 +26,25 @@ def draw(view: RunView) -> None:
         )
     except NotFound:
         st.caption(
-            "This run printed nothing."
-            if run.state.final
-            else "The log begins as soon as Snakemake starts."
+            "This run has no log." if run.state.final else "The log appears when Snakemake starts."
         )
         return
     words = _head(run, path)
     if words:
-        _found(path, words)
+        _matches(path, words)
     else:
         with st.container(height=560, autoscroll=True, border=True, key="log"):
-            st.code(printable(tail(path, SHOWN)) or " ", language=None, wrap_lines=True)
+            st.code(printable(tail(path, MAX_SHOWN_BYTES)) or " ", language=None, wrap_lines=True)
 
 
 def _head(run: Run, path: Path) -> str:
-    """How much there is, a search, a download; what is searched for."""
+    """Draw the size of the log, a search and a download; return the text of the search."""
     length = path.stat().st_size
     with st.container(horizontal=True, vertical_alignment="center", key="log-head"):
-        part = f"The last {size(SHOWN)} of {size(length)}" if length > SHOWN else size(length)
-        st.caption(part if run.state.final else f"{part}, live", width="content")
+        part = size(length)
+        if length > MAX_SHOWN_BYTES:
+            part = f"The last {size(MAX_SHOWN_BYTES)} of {size(length)}"
+        st.caption(part if run.state.final else f"{part}  ·  live", width="content")
         st.space("stretch")
         words = st.text_input(
             "Search the log",
@@ -66,13 +67,16 @@ def _head(run: Run, path: Path) -> str:
     return (words or "").strip()
 
 
-def _found(path: Path, words: str) -> None:
-    """The lines that hold the words, with their numbers."""
-    found = logs.search(path, words)
-    few = f", the last {len(found.lines)} of them here" if found.total > len(found.lines) else ""
-    st.caption(f"{amount(found.total, 'line')} with these words{few}.")
-    if found.lines:
-        width = len(str(found.lines[-1].number))
-        text = "\n".join(f"{line.number:>{width}}  {line.text}" for line in found.lines)
+def _matches(path: Path, words: str) -> None:
+    """Draw the lines that contain the words, with their numbers."""
+    matches = logs.search(path, words)
+    lines = matches.lines
+    if matches.total > len(lines):
+        st.caption(f"{matches.total:,} matching lines. The last {len(lines):,} are shown.")
+    else:
+        st.caption(plural(matches.total, "1 matching line.", "{count} matching lines."))
+    if lines:
+        width = len(str(lines[-1].number))
+        text = "\n".join(f"{line.number:>{width}}  {line.text}" for line in lines)
         with st.container(height=520, border=True, key="log-found"):
             st.code(printable(text), language=None, wrap_lines=True)

@@ -11,14 +11,15 @@ import streamlit as st
 from services.models import JobFilter, Run, Step
 from services.runs.views import RunView
 from ui import context, errors
-from ui.formatting import chip, chip_column, clock, table
+from ui.formatting import chip, chip_column, duration, table
 from ui.parts import charts
 
 
 def draw(view: RunView) -> None:
+    """Draw the steps of a run, their graph, and when the jobs ran."""
     run, graph = view.run, view.graph
     if not graph.steps:
-        _nothing_yet(run)
+        _note_no_steps(run)
         return
     left, right = st.columns([5, 6], gap="large")
     with left:
@@ -28,17 +29,17 @@ def draw(view: RunView) -> None:
         st.subheader("Graph", anchor=False)
         with st.container(border=True, key="graph"):
             st.graphviz_chart(
-                charts.dot(graph), width="content", alt="Steps and what they wait for"
+                charts.dot(graph), width="content", alt="Steps and their dependencies"
             )
     if run.started:
         _timeline(view, run.started)
 
 
-def _nothing_yet(run: Run) -> None:
+def _note_no_steps(run: Run) -> None:
     if run.state.final:
-        st.caption("No job was started.")
+        st.caption("No jobs were started.")
     else:
-        st.caption("The steps appear here as soon as Snakemake has made its plan.")
+        st.caption("The steps appear when Snakemake has planned the run.")
 
 
 def _steps(steps: Sequence[Step]) -> None:
@@ -48,7 +49,7 @@ def _steps(steps: Sequence[Step]) -> None:
             "State": chip(step.state),
             "Jobs": f"{step.done} / {step.total}",
             "Progress": step.done / step.total if step.total else None,
-            "Mean time": clock(step.mean_seconds),
+            "Average time": duration(step.mean_seconds),
         }
         for step in steps
     ]
@@ -60,50 +61,54 @@ def _steps(steps: Sequence[Step]) -> None:
         row_height=36,
         alt="Steps of the run",
         column_config={
-            "Step": st.column_config.TextColumn(width=150),
+            "Step": st.column_config.TextColumn(width=140),
             "State": chip_column(width=92),
             "Jobs": st.column_config.TextColumn(width=62),
             "Progress": st.column_config.ProgressColumn(
                 format="percent", min_value=0, max_value=1, width=96
             ),
-            "Mean time": st.column_config.TextColumn(width=80),
+            "Average time": st.column_config.TextColumn(width=98),
         },
     )
 
 
 def _timeline(view: RunView, start: datetime) -> None:
-    """When each job ran; of many, those of a stretch that can be chosen."""
-    begun = sum(step.done + step.failed + step.running for step in view.graph.steps)
-    stretches = max(1, math.ceil(begun / charts.BARS))
+    """Draw when each job ran; many jobs are split into sections that the user can choose."""
+    started = sum(step.done + step.failed + step.running for step in view.graph.steps)
+    sections = max(1, math.ceil(started / charts.MAX_BARS))
     with st.container(horizontal=True, vertical_alignment="center", key="timeline-head"):
         st.subheader("Timeline", anchor=False, width="content")
-        chosen = stretches
-        if stretches > 1:
+        section = sections
+        if sections > 1:
             st.space("stretch")
-            chosen = _stretch(stretches, live=not view.run.state.final)
-    wanted = JobFilter(skip=(chosen - 1) * charts.BARS, limit=charts.BARS)
-    key = f"timeline {view.run.id} {chosen}"
+            section = _section(sections, live=not view.run.state.final)
+    filters = JobFilter(skip=(section - 1) * charts.MAX_BARS, limit=charts.MAX_BARS)
+    key = f"timeline {view.run.id} {section}"
     jobs = errors.latest(
-        key, lambda: context.services().views.jobs(context.actor(), view.run.id, wanted)
+        key, lambda: context.services().views.jobs(context.actor(), view.run.id, filters)
     ).jobs
     rows, spec = charts.timeline(jobs, start, datetime.now(UTC))
     if not rows:
-        st.caption("No job has started yet.")
+        st.caption("No jobs have started yet.")
         return
     with st.container(border=True, key="timeline-frame"):
         st.vega_lite_chart(
             table(rows), spec, width="stretch", key="timeline", alt="When each job ran"
         )
-    if stretches > 1:
-        first = wanted.skip + 1
+    if sections > 1:
+        first = filters.skip + 1
+        last = first + len(jobs) - 1
         st.caption(
-            f"Jobs {first:,} to {first + len(jobs) - 1:,} of {begun:,}, in the order they started."
-            " Drag to move along, hold Shift and scroll to zoom, double-click for all."
+            f"Jobs {first:,} to {last:,} of {started:,}, in the order they started."
+            " Drag to pan, hold Shift and scroll to zoom, or double-click to reset."
         )
 
 
-def _stretch(count: int, *, live: bool) -> int:
-    """Which stretch of the jobs to show; the newest until one is chosen, while jobs start."""
+def _section(count: int, *, live: bool) -> int:
+    """Draw the choice of a section; return it.
+
+    While jobs start, the choice stays at the newest section until the user chooses another one.
+    """
     known = st.session_state.get("stretches")
     chosen = st.session_state.get("stretch", known if live else 1)
     st.session_state["stretch"] = count if chosen == known and live else min(chosen, count)

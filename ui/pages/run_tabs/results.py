@@ -1,4 +1,4 @@
-"""What a run made: its highlights first, then every file."""
+"""The results of a run: first its highlights, then all files."""
 
 from __future__ import annotations
 
@@ -14,40 +14,41 @@ from ui import context, errors
 from ui.formatting import amount, plain, size, table
 from ui.parts import file_viewer, keyboard_list
 
-PREVIEWED = 12  # highlights shown open; the rest is in the list
-LONGEST = 3000  # characters of paths in an address; the API's server takes 4,094 in all
+MAX_PREVIEWS = 12  # of highlights; the list has the others
+MAX_PATHS_LENGTH = 3000  # characters in a URL; the server of the API accepts 4,094 in total
 
 
 def draw(view: RunView) -> None:
+    """Draw previews of the highlights, and the list of all files."""
     run = view.run
     if run.state is not State.COMPLETE:
         st.caption(
-            "A run that did not complete publishes no results; its log says how far it came."
+            "This run did not complete, so it has no results. See its log for details."
             if run.state.final
-            else "The results appear here when the run is done."
+            else "The results appear when the run has completed."
         )
         return
     results = errors.latest(
         f"results {run.id}", lambda: context.services().results.list(context.actor(), run.id)
     )
     if not results:
-        st.caption("This run made no files.")
+        st.caption("This run produced no result files.")
         return
-    shown = [result for result in results if result.title][:PREVIEWED]
-    for number, result in enumerate(shown or results[:1]):
-        _look(run, result, str(number))
+    highlights = [result for result in results if result.title][:MAX_PREVIEWS]
+    for number, result in enumerate(highlights or results[:1]):
+        _preview(run, result, str(number))
     _files(run, results)
 
 
-def _look(run: Run, result: Result, place: str) -> None:
-    """One result with its preview and the ways to get it."""
+def _preview(run: Run, result: Result, place: str) -> None:
+    """Draw a result with its preview and its links. `place` makes the keys unique."""
     with st.container(border=True, key=f"result-{place}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.subheader(plain(result.title or result.path), anchor=False, width="content")
             st.caption(f"{plain(result.path)}  ·  {size(result.size)}", width="content")
             st.space("stretch")
             st.link_button(
-                "Open in new tab",
+                "Open in a new tab",
                 _link(run, result, inline=True),
                 icon=":material/open_in_new:",
                 type="tertiary",
@@ -67,16 +68,16 @@ def _look(run: Run, result: Result, place: str) -> None:
 def _files(run: Run, results: Sequence[Result]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="files-head"):
         st.subheader("All files", anchor=False, width="content")
-        st.caption(_sum(results), width="content")
+        st.caption(_total(results), width="content")
         st.space("stretch")
-        _zip(run, results)
+        _downloads(run, results)
     rows = [
         {
             "File": result.path,
             "Title": result.title,
             "Kind": result.kind,
             "Size": size(result.size),
-            "Made by": result.rule or "",
+            "Step": result.rule or "",
             "sha256": result.sha256,
             "Open": _link(run, result, inline=True),
             "Download": _link(run, result),
@@ -96,39 +97,40 @@ def _files(run: Run, results: Sequence[Result]) -> None:
             "File": st.column_config.TextColumn(width=300),
             "Kind": st.column_config.TextColumn(width=80),
             "Size": st.column_config.TextColumn(width=90),
-            "Made by": st.column_config.TextColumn(width=110),
+            "Step": st.column_config.TextColumn(width=110),
             "sha256": st.column_config.TextColumn(width=150),
             "Open": st.column_config.LinkColumn(display_text="Open", width=80),
             "Download": st.column_config.LinkColumn(display_text="Download", width=100),
         },
     )
-    st.caption("Click one to look into it, tick several to download them as one zip.")
+    st.caption("Click a file to preview it. Select several to download them as one zip file.")
     by_path = {result.path: result for result in results}
-    if reached := keyboard_list.draw("Look into a file", {path: path for path in by_path}, "files"):
-        st.session_state["looked-into"] = reached
-    cells, reached = _selected().get("cells", []), st.session_state.get("looked-into")
+    if path := keyboard_list.draw("Show a file", {path: path for path in by_path}, "files"):
+        st.session_state["listed-file"] = path
+    cells, listed = _selection().get("cells", []), st.session_state.get("listed-file")
     if cells and cells[0][0] < len(results):
-        _look(run, results[cells[0][0]], "chosen")
-    elif reached in by_path:
-        _look(run, by_path[reached], "chosen")
+        _preview(run, results[cells[0][0]], "chosen")
+    elif listed in by_path:
+        _preview(run, by_path[listed], "chosen")
 
 
-def _selected() -> dict[str, Any]:
-    """Rows that are ticked, and the cell that was clicked."""
-    found: dict[str, Any] = st.session_state.get("files", {}).get("selection", {})
-    return found
+def _selection() -> dict[str, Any]:
+    """Return the selected rows and the clicked cell."""
+    selection: dict[str, Any] = st.session_state.get("files", {}).get("selection", {})
+    return selection
 
 
-def _zip(run: Run, results: Sequence[Result]) -> None:
-    """The ways to get several files at once: those that are ticked, or all."""
-    chosen = [results[row] for row in _selected().get("rows", []) if row < len(results)]
+def _downloads(run: Run, results: Sequence[Result]) -> None:
+    """Draw links for the selected files, for all files, and for the run as a whole."""
+    selected = [results[row] for row in _selection().get("rows", []) if row < len(results)]
     address = f"/api/v1/runs/{run.id}/results.zip"
-    paths = "\n".join(result.path for result in chosen)
-    if len(quote(paths)) > LONGEST:
-        st.caption("Too many ticked for one link: download all.", width="content")
-    elif chosen:
+    paths = "\n".join(result.path for result in selected)
+    if len(quote(paths)) > MAX_PATHS_LENGTH:
+        st.caption("Too many files are selected. Download all files instead.", width="content")
+    elif selected:
+        total = size(sum(result.size for result in selected))
         st.link_button(
-            f"Download {amount(len(chosen), 'file')} ({size(sum(one.size for one in chosen))})",
+            f"Download {amount(len(selected), 'file')} ({total})",
             context.link(address, paths=paths),
             icon=":material/download:",
             key="download-chosen",
@@ -137,27 +139,28 @@ def _zip(run: Run, results: Sequence[Result]) -> None:
         "Download all",
         context.link(address),
         icon=":material/folder_zip:",
-        help="One zip with every file.",
+        help="Downloads all files as one zip file.",
         key="download-all",
     )
     st.link_button(
         "RO-Crate",
         context.link(f"/api/v1/runs/{run.id}/crate"),
         icon=":material/inventory_2:",
-        help="One zip with everything that a reader of a paper would ask for: workflow, parameters,"
-        " inputs, each step with its times, and the results (Workflow Run RO-Crate).",
+        help="Downloads the workflow, parameters, inputs, steps with their times, and results as"
+        " one zip file (Workflow Run RO-Crate).",
         key="download-crate",
     )
     st.link_button(
         "Snakemake report",
         context.link(f"/api/v1/runs/{run.id}/snakemake-report"),
         icon=":material/summarize:",
-        help="Rules, times and marked results, as Snakemake tells them. It takes some seconds.",
+        help="Downloads Snakemake's report of rules, times and marked results. This takes a few"
+        " seconds.",
         key="snakemake-report",
     )
 
 
-def _sum(results: Sequence[Result]) -> str:
+def _total(results: Sequence[Result]) -> str:
     return f"{amount(len(results), 'file')}, {size(sum(result.size for result in results))}"
 
 

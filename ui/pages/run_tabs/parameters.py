@@ -1,4 +1,4 @@
-"""What a run was given: parameters, sample sheets, files, versions; and how to repeat it."""
+"""The parameters, sample sheets, input files and versions of a run, and how to reproduce it."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from services.params.schema import flatten
 from services.runs import shell_commands
 from services.runs.views import RunView
 from ui import context
-from ui.formatting import amount, plain, rows_table, size
+from ui.formatting import amount, draw_rows, plain, size
 
 
 def draw(view: RunView) -> None:
+    """Draw the parameters, versions and input files of a run."""
     run, titles = view.run, _titles(view.run)
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Parameters", anchor=False)
-        rows_table(_parameters(run, titles), "parameters", {"Parameter": 220})
+        draw_rows(_parameters(run, titles), "parameters", {"Parameter": 220})
         for name, rows in _tables(run):
             st.markdown(f"**{plain(titles.get(name, name))}**")
-            rows_table(rows, f"table-{name}", {})
-        if again := shell_commands.commands(context.services().settings, run):
-            st.subheader("At a terminal", anchor=False)
-            st.caption("The same once more on this desk's host, without the desk:")
-            st.code(again, language="bash", wrap_lines=True)
+            draw_rows(rows, f"table-{name}", {})
+        if commands := shell_commands.commands(context.services().settings, run):
+            st.subheader("Reproduce on the command line", anchor=False)
+            st.caption("Run these commands on the server to repeat the run without Rundesk:")
+            st.code(commands, language="bash", wrap_lines=True)
     with right:
         st.subheader("Version", anchor=False)
         _version(run)
@@ -38,17 +39,17 @@ def draw(view: RunView) -> None:
 
 
 def _titles(run: Run) -> dict[str, str]:
-    """What the parameters are called."""
+    """Return the titles of the parameters by name; empty if the workflow was removed."""
     try:
         workflow = context.services().workflows.get(context.actor(), run.workflow)
-    except RundeskError:  # the workflow is gone: the names will do
+    except RundeskError:
         return {}
     fields = flatten(workflow.params_schema, run.params)["properties"]
     return {name: str(field.get("title", name)) for name, field in fields.items()}
 
 
 def _parameters(run: Run, titles: Mapping[str, str]) -> list[dict[str, str]]:
-    """Parameters under their titles, files by their names."""
+    """Return the titles and values of the parameters as rows; files are shown by name."""
     files = {entry.file: entry.name for entry in run.inputs}
     return [
         {"Parameter": titles.get(name, name), "Value": _value(value, files)}
@@ -67,12 +68,12 @@ def _value(value: Any, files: Mapping[str, str]) -> str:
 
 
 def _is_table(value: Any) -> bool:
-    """Whether a parameter is rows: a sample sheet, or an array of objects."""
+    """Return whether a parameter has rows: a sample sheet, or an array of objects."""
     return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 
 def _tables(run: Run) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Name and rows of each parameter that is a table, files by their names."""
+    """Yield the name and the rows of each parameter that is a table; files are shown by name."""
     files = {entry.file: entry.name for entry in run.inputs}
     for name, value in run.params.items():
         if _is_table(value):
@@ -92,12 +93,12 @@ def _version(run: Run) -> None:
         "Run": run.id,
     }
     rows |= context.services().runs.software(context.actor(), run.id)
-    rows_table([{"": name, "Value": value} for name, value in rows.items()], "version", {"": 110})
+    draw_rows([{"": name, "Value": value} for name, value in rows.items()], "version", {"": 110})
 
 
 def _inputs(run: Run) -> None:
     if not run.inputs:
-        st.caption("None.")
+        st.caption("This run has no input files.")
         return
     rows = [
         {
@@ -108,4 +109,4 @@ def _inputs(run: Run) -> None:
         }
         for entry in run.inputs
     ]
-    rows_table(rows, "inputs", {"Parameter": 120, "File": 240, "Size": 80})
+    draw_rows(rows, "inputs", {"Parameter": 120, "File": 240, "Size": 80})
