@@ -28,7 +28,7 @@ from services.catalogue.requirements import told
 from services.engine import oneshot
 from services.errors import Conflict, Invalid, NotFound, Problem
 from services.files import Files
-from services.host.disk import told_when_full
+from services.host.disk import disk_full_as_error
 from services.models import Actor, AddedWorkflow, Workflow
 from services.runs.previews import Previews
 from services.settings import Settings
@@ -71,7 +71,7 @@ class Additions:
         self._check_name(name, replacing=replacing)
         with self._draft() as draft:
             folder = draft / name
-            with told_when_full():
+            with disk_full_as_error():
                 commit = found.fetch(folder)
             examined = self._examine(actor, folder)
             if examined.failures:
@@ -120,7 +120,7 @@ class Additions:
     def _draft(self) -> Iterator[Path]:
         """A folder on the same file system that no catalogue looks into; gone afterwards."""
         draft = self._root / f".{secrets.token_hex(8)}"
-        with told_when_full():
+        with disk_full_as_error():
             draft.mkdir(parents=True)
         try:
             yield draft

@@ -28,7 +28,7 @@ from services.catalogue.layout import (
 from services.catalogue.requirements import Needs, told
 from services.catalogue.schemas import Broken, first, schema_of
 from services.errors import Conflict, NotFound
-from services.host.disk import told_when_full
+from services.host.disk import disk_full_as_error
 from services.models import Actor, Workflow
 from services.settings import Settings
 
@@ -83,7 +83,7 @@ class Catalogue:
         draft = copy.with_name(f".{secrets.token_hex(8)}")
         ignored = shutil.ignore_patterns(*NOT_WORKFLOW)
         try:
-            with told_when_full():
+            with disk_full_as_error():
                 draft.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copytree(self.folder(workflow.name), draft, ignore=ignored)
                 if digest(draft) != workflow.digest:

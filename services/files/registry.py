@@ -15,7 +15,7 @@ from typing import BinaryIO
 from services.access.actors import check_may_change, scope
 from services.database import Database
 from services.errors import Conflict, Invalid, NotFound, TooLarge
-from services.host.disk import told_when_full
+from services.host.disk import disk_full_as_error
 from services.models import Actor, File, Page
 from services.settings import MIB, Settings
 
@@ -211,7 +211,7 @@ def _receive(stream: BinaryIO, draft: Path, limit: int) -> tuple[str, int]:
     """Copy a stream to a read-only file; its sha256 and size in bytes."""
     digest = hashlib.sha256()
     read = 0
-    with told_when_full(), draft.open("xb") as file:
+    with disk_full_as_error(), draft.open("xb") as file:
         while block := stream.read(BLOCK):
             read += len(block)
             if read > limit:

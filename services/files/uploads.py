@@ -37,7 +37,7 @@ from services.errors import (
 )
 from services.files import Files
 from services.files.checksums import Digests
-from services.host.disk import told_when_full
+from services.host.disk import disk_full_as_error
 from services.models import Actor, Upload
 from services.settings import MIB, Settings
 
@@ -111,7 +111,7 @@ class Uploads:
         if (length or 0) > left:
             raise _too_much(left)
         if left:
-            with told_when_full(), self._checked(stream, left, checksum) as checked:
+            with disk_full_as_error(), self._checked(stream, left, checksum) as checked:
                 self._receive(record, checked, offset)
         return self._settled(record)
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import ConfigDict, Field
 
-from services.models.base import Model
+from services.models.base import MAX_PAGE_SIZE, Model
 from services.models.files import FileId
 from services.models.states import State
 from services.models.submissions import RunId, Submission
@@ -120,4 +120,4 @@ class RunFilter(Model):
     file: FileId | None = Field(None, description="A file that is among its inputs")
     text: str | None = Field(None, max_length=200, description="Part of name, tag, workflow or id")
     after: str | None = Field(None, max_length=200, description="Token of the page before")
-    limit: int = Field(50, ge=1, le=200, description="How many at most")
+    limit: int = Field(50, ge=1, le=MAX_PAGE_SIZE, description="How many at most")

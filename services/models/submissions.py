@@ -9,6 +9,9 @@ from pydantic import ConfigDict, Field
 from services.models.base import Model
 from services.models.workflows import WorkflowName
 
+MAX_RETRIES = 5
+MIN_PRIORITY, MAX_PRIORITY = -10, 10
+
 RunId = Annotated[
     str,
     Field(
@@ -34,10 +37,16 @@ class RunRequest(Model):
     name: str = Field("", max_length=200, description="What the run is for")
     tags: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field([], max_length=20)
     priority: int = Field(
-        0, ge=-10, le=10, description="Higher is served first; above 0 only for an administrator"
+        0,
+        ge=MIN_PRIORITY,
+        le=MAX_PRIORITY,
+        description="Higher is served first; above 0 only for an administrator",
     )
     retries: int = Field(
-        0, ge=0, le=5, description="How often to start it again when a job of the workflow failed"
+        0,
+        ge=0,
+        le=MAX_RETRIES,
+        description="How often to start it again when a job of the workflow failed",
     )
 
 

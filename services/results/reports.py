@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from pathlib import Path
 
@@ -10,7 +9,8 @@ from services.catalogue.layout import kept, snakefile
 from services.catalogue.schemas import Broken
 from services.engine import oneshot
 from services.errors import Conflict, NotFound
-from services.host.disk import told_when_full
+from services.host.atomic import draft_of
+from services.host.disk import disk_full_as_error
 from services.models import Actor, State
 from services.rundir import RunDir
 from services.runs import Runs
@@ -52,15 +52,11 @@ class Reports:
             found = snakefile(kept(self._data, digest))
         except Broken as error:
             raise NotFound("The files of the workflow are gone.") from error
-        draft = rundir.report.with_name(f"report-{secrets.token_hex(8)}.html")
-        try:
-            with told_when_full():
+        with draft_of(rundir.report, shared=True) as draft:
+            with disk_full_as_error():
                 said = oneshot.snakemake(_words(found, rundir, draft), patience=self._patience)
             if said.code != 0 or not draft.exists():
                 raise Conflict("Snakemake could not make its report.", hint=_why(said))
-            draft.rename(rundir.report)
-        finally:
-            draft.unlink(missing_ok=True)
 
 
 def _words(snakefile: Path, rundir: RunDir, target: Path) -> list[str]:

@@ -18,6 +18,8 @@ from services.database import Database
 from services.errors import Conflict, Invalid, NotFound, TransitionRefused
 from services.files import Files
 from services.models import (
+    MAX_PAGE_SIZE,
+    MAX_RETRIES,
     Actor,
     Cause,
     CauseKind,
@@ -125,8 +127,8 @@ class Runs:
             cores_per_run=settings.cores_per_run,
             seconds_per_attempt=settings.walltime * 60 or None,
             log_bytes=settings.max_console * MIB,
-            retries=5,
-            page=200,
+            retries=MAX_RETRIES,
+            page=MAX_PAGE_SIZE,
             import_hosts=list(settings.import_hosts),
             inbox=settings.inbox_folder is not None,
             submissions_per_minute=settings.rate_submit or None,
