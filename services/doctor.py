@@ -11,7 +11,7 @@ from importlib import metadata
 
 from services.access.actors import local_actor
 from services.bootstrap import Services
-from services.catalogue.deployment import absent
+from services.catalogue.deployment import missing_methods
 from services.database.embedded.binary import find
 from services.database.embedded.keeper import folder_of
 from services.errors import RundeskError
@@ -76,8 +76,8 @@ def _database(services: Services) -> str:
 def _software(services: Services) -> str:
     """Raises OSError when what the setting names is not there."""
     methods = services.settings.software
-    if gone := absent(methods):
-        raise OSError(f"RUNDESK_SOFTWARE names {', '.join(gone)}, which is not installed")
+    if missing := missing_methods(methods):
+        raise OSError(f"RUNDESK_SOFTWARE names {', '.join(missing)}, which is not installed")
     return f"installed by Snakemake with {', '.join(methods)}" if methods else "that of this host"
 
 

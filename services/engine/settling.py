@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from services.catalogue.layout import kept, manifest_of
+from services.catalogue.layout import manifest_of, snapshot_folder
 from services.catalogue.requirements import versions
 from services.database import Database
 from services.database.runs import Outcome
@@ -138,7 +138,7 @@ def listed(attempt: Attempt, ended: Ended) -> Ended:
     if ended.state is not State.COMPLETE:
         return ended
     try:
-        manifest = manifest_of(kept(attempt.settings.data, attempt.digest))
+        manifest = manifest_of(snapshot_folder(attempt.settings.data, attempt.digest))
         used = _ours() | versions(manifest.needs.modules)
         attempt.rundir.software.write_text(json.dumps(used), encoding="utf-8")
         publish(attempt.rundir, sorted(made(attempt.rundir.root)), manifest.highlights)

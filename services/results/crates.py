@@ -13,7 +13,7 @@ from pathlib import Path
 
 from zipstream import ZipStream
 
-from services.catalogue.layout import files, kept, manifest_of, params_schema, snakefile
+from services.catalogue.layout import files, manifest_of, params_schema, snakefile, snapshot_folder
 from services.catalogue.schemas import Broken
 from services.database import Database
 from services.errors import Conflict, NotFound
@@ -80,7 +80,7 @@ class Crates:
         return run, list(self._results.list(actor, run_id))
 
     def _parts(self, run: Run, results: list[Result], *, inputs: bool) -> _Parts:
-        folder, rundir = kept(self._data, run.digest), RunDir.of(self._data, run.id)
+        folder, rundir = snapshot_folder(self._data, run.digest), RunDir.of(self._data, run.id)
         if not folder.is_dir():
             raise NotFound("The files of the workflow are gone.")
         given = {entry.path for entry in run.inputs} if inputs else set()
@@ -93,7 +93,7 @@ class Crates:
         )
 
     def _described(self, run: Run, results: list[Result], parts: _Parts) -> bytes:
-        folder, rundir = kept(self._data, run.digest), RunDir.of(self._data, run.id)
+        folder, rundir = snapshot_folder(self._data, run.digest), RunDir.of(self._data, run.id)
         try:
             main = str(snakefile(folder).relative_to(folder))
             fields = flatten(params_schema(folder), run.params)["properties"]

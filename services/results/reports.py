@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from services.catalogue.layout import kept, snakefile
+from services.catalogue.layout import snakefile, snapshot_folder
 from services.catalogue.schemas import Broken
 from services.engine import oneshot
 from services.errors import Conflict, NotFound
@@ -49,7 +49,7 @@ class Reports:
 
     def _make(self, rundir: RunDir, digest: str) -> None:
         try:
-            found = snakefile(kept(self._data, digest))
+            found = snakefile(snapshot_folder(self._data, digest))
         except Broken as error:
             raise NotFound("The files of the workflow are gone.") from error
         with draft_of(rundir.report, shared=True) as draft:

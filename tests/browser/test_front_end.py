@@ -101,7 +101,7 @@ def test_page_uploads_submits_follows_and_shows_the_report(page, desk, site, tok
 
 def test_page_says_what_the_desk_said_when_it_refuses(page, desk, site):
     fill(page, desk, site, "rdk_" + "A" * 43).click()
-    expect(page.get_by_role("status")).to_contain_text("This token does not count")
+    expect(page.get_by_role("status")).to_contain_text("Invalid token")
 
 
 def test_the_same_page_of_another_origin_reads_nothing(page, desk, site, token):

@@ -1,4 +1,4 @@
-"""BLAST XML: what `blastp -outfmt 5` writes, by NCBI's NCBI_BlastOutput.dtd."""
+"""BLAST XML: the output of `blastp -outfmt 5`, after NCBI's NCBI_BlastOutput.dtd."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ HEAD = """\
 "http://www.ncbi.nlm.nih.gov/dtd/NCBI_BlastOutput.dtd">
 <BlastOutput>
 """
-#: XML 1.0, section 2.2: what is no character of a document, however it is escaped
+#: XML 1.0, section 2.2: characters that a document must not contain, even escaped
 NO_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(report: Report) -> Iterator[str]:
-    """The document, a piece for each query."""
+    """Yield the document, a part for each query."""
     queries = report.queries()
     first = next(queries, None)
     yield HEAD
@@ -108,7 +108,7 @@ def _elements(prefix: str, values: Mapping[str, Any]) -> str:
 
 
 def _text(value: Any) -> str:
-    """Escaped; and so is "=": clients look for "Status=" to tell a page from a report."""
+    """Escaped text, also "=": clients search for "Status=" to distinguish pages from reports."""
     text = NO_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", str(value))
     return escape(text, {"=": "&#61;", "\r": "&#13;"})
 

@@ -128,7 +128,7 @@ def test_a_secret_of_a_token_is_no_session_and_the_reverse(desk):
 
 
 def test_many_sessions_of_a_token_end_the_oldest(desk, monkeypatch):
-    monkeypatch.setattr(sessions, "MOST", 2)
+    monkeypatch.setattr(sessions, "MAX_SESSIONS_PER_TOKEN", 2)
     made = token(desk)
     first, second, third = (desk.sessions.begin(made.secret).secret for _ in range(3))
     with pytest.raises(NotSignedIn):

@@ -197,7 +197,7 @@ def test_what_is_wrong_with_a_token_is_said(desk):
         assert secret not in reply.text
     for secret in ("", "x", "<b>x</b>", "rdk_\0"):
         reply = post(app_of(desk.services, desk.settings), secret)
-        assert told(reply) == "This is no token of this desk. One begins with rdk_."
+        assert told(reply) == "This is not a Rundesk token. A token starts with `rdk_`."
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_portal_behind_a_signing_in_proxy_says_where_to_go(portal, settings, mon
     session = portal()
     assert not session.exception
     assert "Sign in first." in words(session)
-    assert any("the address that asks you to sign in" in text for text in words(session))
+    assert any("the address of the proxy that signs users in" in text for text in words(session))
     assert not session.get("html")
 
 

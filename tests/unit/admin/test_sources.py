@@ -25,5 +25,5 @@ def test_address_of_a_repository_is_told_from_its_ref(text, address, ref, name):
 
 
 def test_password_in_an_address_is_not_told():
-    assert Source.read("https://me:secret@example.org/x").shown == "https://example.org/x"
-    assert Source.read("ssh://git@example.org/x").shown == "ssh://git@example.org/x"
+    assert Source.read("https://me:secret@example.org/x").public_address == "https://example.org/x"
+    assert Source.read("ssh://git@example.org/x").public_address == "ssh://git@example.org/x"

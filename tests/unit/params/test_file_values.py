@@ -90,5 +90,5 @@ def test_stands_in_compares_the_same_place():
 
 def test_kind_is_asked_for_wherever_a_file_stands():
     within = {"type": "array", "items": {"type": "object", "properties": {"reads": FASTQ}}}
-    assert contents.asks({"properties": {"lanes": within}})
-    assert not contents.asks({"properties": {"lanes": {"type": "array", "items": PLAIN}}})
+    assert contents.is_needed({"properties": {"lanes": within}})
+    assert not contents.is_needed({"properties": {"lanes": {"type": "array", "items": PLAIN}}})
