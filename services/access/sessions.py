@@ -21,7 +21,9 @@ SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 MAX_SESSION_LIFETIME = timedelta(days=30)
 MAX_SESSIONS_PER_TOKEN = 50  # a further session ends the oldest one
 
-TOKEN_REQUIRED = Message("sign_in_required", "Sign in first.", hint="Use a Rundesk token.")
+SIGN_IN_REQUIRED = Message(
+    "sign_in_required", "Sign in first.", hint="Sign in with a Rundesk token."
+)
 SIGNED_OUT = Message(
     "sign_in_required",
     "You are signed out.",
@@ -71,7 +73,7 @@ class Sessions:
         if not self._settings.sign_in_by or actors.is_from_proxy(self._settings, headers):
             return actors.actor_of(self._settings, headers)
         if not secret:
-            raise NotSignedIn(TOKEN_REQUIRED())
+            raise NotSignedIn(SIGN_IN_REQUIRED())
         digest = _digest(secret)
         token_id = None
         if SECRET.fullmatch(secret):

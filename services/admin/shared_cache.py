@@ -65,7 +65,9 @@ class Cache:
         Raises Forbidden.
         """
         stale = [entry for entry in self.list(actor) if entry.used < before]
-        linked = {match[1] for path in self._linked() if (match := KEYED.fullmatch(path.name))}
+        linked = {
+            match[1] for path in self._linked_paths() if (match := KEYED.fullmatch(path.name))
+        }
         removed = [entry for entry in stale if entry.key not in linked]
         for path in (path for entry in removed for path in entry.paths):
             if path.is_dir():
@@ -74,7 +76,7 @@ class Cache:
                 path.unlink(missing_ok=True)
         return removed
 
-    def _linked(self) -> Iterator[Path]:
+    def _linked_paths(self) -> Iterator[Path]:
         """Files of the cache that unfinished runs link to."""
         after: str | None = None
         while True:

@@ -41,7 +41,7 @@ NOT_A_REPOSITORY = Message(
     "allowed schemes: {schemes}.",
 )
 INVALID_REF = Message("wrong_format", "“{ref}” is not a valid branch, tag or commit.")
-GIT_MISSING = Message("unmet_requirement", "The program git is not installed on this server.")
+GIT_MISSING = Message("system_error", "The program git is not installed on this server.")
 GIT_TIMEOUT = Message("download_failed", "git did not finish within {seconds} seconds.")
 GIT_FAILED = Message("download_failed", "git could not fetch the repository: {error}")
 LINK_OUTSIDE = Message("invalid_workflow", "{path} is a link to a path outside the workflow.")

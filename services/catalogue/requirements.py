@@ -43,17 +43,17 @@ def missing_messages(needs: Iterable[Need]) -> list[Text]:
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
     """Return the versions of those of these Python packages that are installed, by name."""
-    found = {}
+    installed = {}
     for name in packages:
         with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+            installed[name] = metadata.version(name)
+    return installed
 
 
 def program(name: str) -> bool:
     """Whether a program is installed, next to Python or on the PATH."""
-    beside = str(Path(sys.executable).parent)
-    path = os.pathsep.join([beside, os.environ.get("PATH", "")])
+    own = str(Path(sys.executable).parent)
+    path = os.pathsep.join([own, os.environ.get("PATH", "")])
     return shutil.which(name, path=path) is not None
 
 

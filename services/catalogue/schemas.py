@@ -56,21 +56,21 @@ def schema_of(folder: Path, files: Mapping[str, str], sheets: Mapping[str, str])
     `files` and `sheets` are those of its manifest: parameter to name pattern of its files, and
     parameter to path of the schema of its rows. Raises Broken.
     """
-    found = first(folder, SCHEMAS)
-    schema = mapping(found) if found else infer(default_config(folder))
-    name = str(found.relative_to(folder)) if found else "the inferred schema"
+    path = first(folder, SCHEMAS)
+    schema = mapping(path) if path else infer(default_config(folder))
+    name = str(path.relative_to(folder)) if path else "the inferred schema"
     _check_schema(schema, name)
-    schema = _inlined(schema, name)
+    schema = _inline(schema, name)
     for group in groups(schema):
         for name, pattern in files.items():
             if name in group.fields:
                 group.fields[name]["format"] = "file-path"
                 if pattern:
                     group.fields[name]["pattern"] = pattern
-        for name, path in sheets.items():
+        for name, rows in sheets.items():
             if name in group.fields:
-                group.fields[name] |= {"format": "file-path", "schema": path}
-        _read_rows(group.fields, folder, found)
+                group.fields[name] |= {"format": "file-path", "schema": rows}
+        _read_rows(group.fields, folder, path)
     return schema
 
 
@@ -92,10 +92,10 @@ def _read_rows(fields: Mapping[str, dict[str, Any]], folder: Path, schema: Path 
         if not isinstance(inner, dict) or not isinstance(inner.get("properties"), dict):
             raise Broken(ROW_SCHEMA_WITHOUT_COLUMNS(file=path))
         _check_schema(rows, path)
-        field["rows"] = _inlined(rows, path)
+        field["rows"] = _inline(rows, path)
 
 
-def _inlined(schema: dict[str, Any], name: str) -> dict[str, Any]:
+def _inline(schema: dict[str, Any], name: str) -> dict[str, Any]:
     """Return a schema with its references replaced, so that other code need not follow them."""
     try:
         inlined: dict[str, Any] = refs.inlined(schema, schema)
@@ -116,11 +116,11 @@ def infer(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a schema for a configuration without one: its keys, with its values as defaults."""
     return {
         "type": "object",
-        "properties": {str(name): _inferred(value) for name, value in config.items()},
+        "properties": {str(name): _infer_field(value) for name, value in config.items()},
     }
 
 
-def _inferred(value: Any) -> dict[str, Any]:
+def _infer_field(value: Any) -> dict[str, Any]:
     match value:
         case bool():
             return {"type": "boolean", "default": value}
@@ -129,8 +129,8 @@ def _inferred(value: Any) -> dict[str, Any]:
         case float():
             return {"type": "number", "default": value}
         case list():
-            kinds = {_inferred(item)["type"] for item in value if item is not None}
-            items = {"type": kinds.pop()} if len(kinds) == 1 else {}
+            types = {_infer_field(item)["type"] for item in value if item is not None}
+            items = {"type": types.pop()} if len(types) == 1 else {}
             return {"type": "array", "items": items, "default": value}
         case dict():
             return {**infer(value), "additionalProperties": True}

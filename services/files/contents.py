@@ -120,7 +120,7 @@ def check(schema: Mapping[str, Any], inputs: Sequence[Input], blob: Callable[[st
     left = MAX_READ_BYTES
     fields = flatten(dict(schema))["properties"]
     problems = []
-    found: dict[str, Content] = {}
+    contents: dict[str, Content] = {}
     for entry in inputs:
         required = _field(fields, entry.field).get("contents")
         if required not in FORMATS:
@@ -130,16 +130,16 @@ def check(schema: Mapping[str, Any], inputs: Sequence[Input], blob: Callable[[st
         except FileNotFoundError:
             continue  # deleted a moment ago: the submission itself reports that
         left -= entry.size if entry.size <= left else 0
-        found[entry.field] = content
+        contents[entry.field] = content
         if text := _mismatch(entry.name, content, required):
             problems.append(Problem(f"params.{entry.field}", text))
     wrong = {problem.field for problem in problems}
     good = {
         entry.field: entry
         for entry in inputs
-        if entry.field in found and f"params.{entry.field}" not in wrong
+        if entry.field in contents and f"params.{entry.field}" not in wrong
     }
-    problems += _mate_problems(schema, good, found)
+    problems += _mate_problems(schema, good, contents)
     if problems:
         raise Invalid(INVALID_PARAMETERS(), problems=problems)
 
@@ -166,7 +166,7 @@ def inspect(path: Path, sha256: str, *, to_the_end: bool) -> Content:  # noqa: A
     try:
         with path.open("rb") as stream:
             packed = stream.read(2) == b"\x1f\x8b"
-        with _unpacked(path, packed) as stream:
+        with _open_unpacked(path, packed) as stream:
             head = stream.read(HEAD_BYTES)
         kind = _kind(head)
         end = _end(path, packed) if to_the_end else None
@@ -183,7 +183,7 @@ def inspect(path: Path, sha256: str, *, to_the_end: bool) -> Content:  # noqa: A
     )
 
 
-def _unpacked(path: Path, packed: bool) -> BinaryIO:
+def _open_unpacked(path: Path, packed: bool) -> BinaryIO:
     return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
 
 
@@ -218,7 +218,7 @@ def _markup(text: bytes) -> str:
 def _end(path: Path, packed: bool) -> _End:
     """Read a file to its end. Raises BadGzipFile, EOFError or zlib.error when it is damaged."""
     lines, size, tail = 0, 0, b""
-    with _unpacked(path, packed) as stream:
+    with _open_unpacked(path, packed) as stream:
         while block := stream.read(MIB):
             lines += block.count(b"\n")
             size += len(block)
@@ -241,24 +241,24 @@ def _mismatch(name: str, content: Content, required: str) -> Text | None:
 
 
 def _mate_problems(
-    schema: Mapping[str, Any], inputs: Mapping[str, Input], found: Mapping[str, Content]
+    schema: Mapping[str, Any], inputs: Mapping[str, Input], contents: Mapping[str, Content]
 ) -> Iterator[Problem]:
     """Problems of files that should contain the reads of the same pairs."""
     for name, field in sheet_fields(dict(schema)).items():
         mates = _row(field).get("mates")
         if not isinstance(mates, list) or len(mates) != 2:
             continue
-        for row in sorted(set(_rows(name, found))):
+        for row in sorted(set(_rows(name, contents))):
             first, second = (f"{name}.{row}.{column}" for column in mates)
             if first not in inputs or second not in inputs:
                 continue
             pair = (inputs[first], inputs[second])
-            if text := _mate_mismatch(pair, (found[first], found[second])):
+            if text := _mate_mismatch(pair, (contents[first], contents[second])):
                 yield Problem(f"params.{second}", text)
 
 
-def _rows(name: str, found: Mapping[str, Content]) -> Iterator[int]:
-    for field in found:
+def _rows(name: str, contents: Mapping[str, Content]) -> Iterator[int]:
+    for field in contents:
         parts = field.split(".")
         if parts[0] == name and len(parts) == 3:
             yield int(parts[1])

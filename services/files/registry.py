@@ -134,10 +134,10 @@ class Files:
 
     def by_names(self, actor: Actor, names: Iterable[str]) -> dict[str, Sequence[File]]:
         """Return the actor's own files with these names; several may have the same name."""
-        found: dict[str, Sequence[File]] = {}
+        files: dict[str, Sequence[File]] = {}
         for file in self._store.by_names(names, actor.id):
-            found[file.name] = [*found.get(file.name, ()), file]
-        return found
+            files[file.name] = [*files.get(file.name, ()), file]
+        return files
 
     def list(
         self,

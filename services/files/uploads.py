@@ -136,7 +136,7 @@ class Uploads:
         if (length or 0) > left:
             raise _too_many_bytes(left)
         if left:
-            with disk_full_as_error(), self._checked(stream, left, checksum) as checked:
+            with disk_full_as_error(), self._verify(stream, left, checksum) as checked:
                 self._receive(record, checked, offset)
         return self._finish_if_complete(record)
 
@@ -209,9 +209,7 @@ class Uploads:
                 offset += len(block)
 
     @contextlib.contextmanager
-    def _checked(
-        self, stream: BinaryIO, left: int, checksum: Checksum | None
-    ) -> Iterator[BinaryIO]:
+    def _verify(self, stream: BinaryIO, left: int, checksum: Checksum | None) -> Iterator[BinaryIO]:
         """Yield the stream; with a checksum it is first read to its end on disk and verified."""
         if checksum is None:
             yield stream

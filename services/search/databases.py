@@ -69,7 +69,9 @@ class Databases:
         """Return the published databases, and the actor's files with an index; by name."""
         indexes = self._indexes()
         own = self._store.by_content(indexes, actor.id)
-        databases = [self._to_model(file, indexes, published=True) for file in self._published()]
+        databases = [
+            self._to_model(file, indexes, published=True) for file in self._published_files()
+        ]
         published = {database.sha256 for database in databases}
         databases += [self._to_model(file, indexes) for file in own if file.sha256 not in published]
         return sorted(
@@ -78,7 +80,7 @@ class Databases:
 
     def find(self, actor: Actor, name: str) -> File | None:
         """Return the published database with that name, registered as a file of the actor."""
-        for file in self._published():
+        for file in self._published_files():
             if name in (file.name, self.short_name(file.name)):
                 path = self._files.blob(file.sha256)
                 return self._files.adopt(actor, file.name, path, sha256=file.sha256, size=file.size)
@@ -86,7 +88,7 @@ class Databases:
 
     def names(self) -> Sequence[str]:
         """Return the names of the published databases."""
-        return [self.short_name(file.name) for file in self._published()]
+        return [self.short_name(file.name) for file in self._published_files()]
 
     def publish(self, actor: Actor, name: str, file: str | Path) -> SearchDatabase:
         """Publish a registered file (its id), or a file of this server (its path), under a name.
@@ -96,7 +98,7 @@ class Databases:
         check_admin(actor, DATABASES_FOR_ADMINS())
         if not NAME.fullmatch(name):
             raise Invalid(INVALID_NAME(name=name), field="name")
-        replaced = [old for old in self._published() if self.short_name(old.name) == name]
+        replaced = [old for old in self._published_files() if self.short_name(old.name) == name]
         if isinstance(file, Path):
             full_name = name + self._suffix_of(file.name)
             with file.open("rb") as stream:
@@ -120,7 +122,9 @@ class Databases:
         """
         check_admin(actor, DATABASES_FOR_ADMINS())
         files = [
-            file for file in self._published() if name in (file.name, self.short_name(file.name))
+            file
+            for file in self._published_files()
+            if name in (file.name, self.short_name(file.name))
         ]
         if not files:
             raise NotFound(NOT_PUBLISHED(name=name))
@@ -144,7 +148,7 @@ class Databases:
         with contextlib.suppress(NotFound, Conflict):
             self._files.delete(PUBLISHED, file.id)
 
-    def _published(self) -> Sequence[File]:
+    def _published_files(self) -> Sequence[File]:
         return self._files.list(PUBLISHED, limit=MAX_PAGE_SIZE).items
 
     def _indexes(self) -> dict[str, Sequence[DatabaseIndex]]:

@@ -67,7 +67,7 @@ def test_sign_in_see_ones_own_and_sign_out(window, people):
     expect(field).to_be_focused()
     field.fill("rdk_" + "A" * 43)
     field.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("revoked or never was")
+    expect(page.get_by_role("alert")).to_contain_text("revoked or does not exist")
     assert window.complaints == [f"answer 401: {window.home}/sign-in"]
     window.complaints.clear()
     assert wrong(page) == []

@@ -16,7 +16,7 @@ def render(report: Report) -> Iterator[str]:
     """Yield one document, a part for each query."""
     between = '{"BlastOutput2":[\n'
     for query in report.queries():
-        yield between + _dumped({"report": _report(report, query)})
+        yield between + _dump({"report": _report(report, query)})
         between = ",\n"
     yield "\n]}\n" if between == ",\n" else between + "]}\n"
 
@@ -28,12 +28,12 @@ def render_zip(report: Report, name: str, file: BinaryIO) -> None:
         for query in report.queries():
             member = f"{name}_{query.number}.json"
             document = {"BlastOutput2": {"report": _report(report, query)}}
-            archive.writestr(member, _dumped(document))
+            archive.writestr(member, _dump(document))
             members.append({"File": member})
-        archive.writestr(f"{name}.json", _dumped({"BlastJSON": members}))
+        archive.writestr(f"{name}.json", _dump({"BlastJSON": members}))
 
 
-def _dumped(value: Json) -> str:
+def _dump(value: Json) -> str:
     """JSON with "=" escaped: clients search for "Status=" to distinguish pages from reports."""
     return json.dumps(value, ensure_ascii=False).replace("=", "\\u003d")
 

@@ -191,7 +191,7 @@ class Report:
             def lines(path: Path) -> TextIO:
                 return stack.enter_context(path.open(encoding="utf-8", newline="\n"))
 
-            hits, aligned = _rows(lines(self.hits)), _aligned(lines(self.alignments))
+            hits, aligned = _rows(lines(self.hits)), _alignments(lines(self.alignments))
             for number, best in enumerate(_rows(lines(self.best_hits)), 1):
                 rows = list(islice(hits, int(best["hits"])))
                 yield Query(
@@ -199,10 +199,10 @@ class Report:
                     name=best["query"],
                     description=best["query_description"],
                     length=int(best["query_length"]),
-                    hits=self._grouped(rows, aligned),
+                    hits=self._group(rows, aligned),
                 )
 
-    def _grouped(self, rows: list[Row], aligned: Iterator[tuple[str, str, str]]) -> list[Hit]:
+    def _group(self, rows: list[Row], aligned: Iterator[tuple[str, str, str]]) -> list[Hit]:
         """The alignments grouped by sequence, in the order of the best alignment of each."""
         hits: dict[str, Hit] = {}
         for row in rows:
@@ -223,23 +223,23 @@ def _rows(lines: TextIO) -> Iterator[Row]:
         yield dict(zip(names, line.rstrip("\n").split("\t"), strict=True))
 
 
-def _aligned(lines: TextIO) -> Iterator[tuple[str, str, str]]:
+def _alignments(lines: TextIO) -> Iterator[tuple[str, str, str]]:
     """Query row, middle row and database row of each alignment, its blocks joined."""
     rows: list[list[str]] = []
     for line in lines:
         if line.startswith(" Score = "):
             if rows:
-                yield _joined(rows)
+                yield _join(rows)
             rows = []
         elif block := ALIGNED.fullmatch(line):
             window = slice(*block.span(1))
             middle, target = next(lines).rstrip("\n"), next(lines)
             rows.append([line[window], middle[window].ljust(len(block[1])), target[window]])
     if rows:
-        yield _joined(rows)
+        yield _join(rows)
 
 
-def _joined(rows: list[list[str]]) -> tuple[str, str, str]:
+def _join(rows: list[list[str]]) -> tuple[str, str, str]:
     query, middle, target = map("".join, zip(*rows, strict=True))
     return query, middle, target
 

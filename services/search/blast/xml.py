@@ -37,7 +37,7 @@ def render(report: Report) -> Iterator[str]:
         },
     )
     yield "<BlastOutput_param>\n<Parameters>\n"
-    yield _elements("Parameters", _dashed(report.parameters))
+    yield _elements("Parameters", _with_dashes(report.parameters))
     yield "</Parameters>\n</BlastOutput_param>\n<BlastOutput_iterations>\n"
     if first:
         yield _iteration(report, first)
@@ -54,7 +54,7 @@ def _iteration(report: Report, query: Query) -> str:
         "query-len": query.length,
     }
     hits = "".join(_hit(report, hit, number) for number, hit in enumerate(query.hits, 1))
-    statistics = _elements("Statistics", _dashed(report.statistics(query)))
+    statistics = _elements("Statistics", _with_dashes(report.statistics(query)))
     message = {} if query.hits else {"message": "No hits found"}
     return (
         f"<Iteration>\n{_elements('Iteration', about)}"
@@ -113,5 +113,5 @@ def _text(value: Any) -> str:
     return escape(text, {"=": "&#61;", "\r": "&#13;"})
 
 
-def _dashed(values: Mapping[str, Any]) -> dict[str, Any]:
+def _with_dashes(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name.replace("_", "-"): value for name, value in values.items()}

@@ -104,4 +104,4 @@ def test_page_of_one_that_lacks_something_says_what(portal):
 def test_page_of_none_is_told(portal):
     session = portal("workflows", name="none")
     assert not session.exception
-    assert "Workflow not found." in session.warning[0].value
+    assert "Workflow not found" in session.warning[0].value

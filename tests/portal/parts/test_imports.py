@@ -80,7 +80,7 @@ def test_link_that_is_not_allowed_is_refused_and_kept(portal, services, actor):
     )
     assert field(session, "From a link").value == "http://127.0.0.1/secret"
     fetch(session, "")
-    assert "no address" in session.error[0].value
+    assert "Invalid URL" in session.error[0].value
     assert services.imports.list(actor).items == []
 
 

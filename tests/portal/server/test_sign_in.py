@@ -184,8 +184,8 @@ def test_what_is_wrong_with_a_token_is_said(desk):
     tokens = desk.services.database.tokens._tokens
     tokens.update_one({"created": expired.created}, {"$set": {"expires": past}})
     for secret, words in (
-        (WRONG, "it was revoked or never was"),
-        (revoked.secret, "it was revoked or never was"),
+        (WRONG, "it was revoked or does not exist"),
+        (revoked.secret, "it was revoked or does not exist"),
         (expired.secret, f"it expired on {past:%d %B %Y}"),
     ):
         reply = post(app_of(desk.services, desk.settings), secret, "files")
