@@ -10,7 +10,7 @@ from pydantic import Field
 from routes.http import examples, multipart, requests, responses
 from routes.http.context import desk
 from routes.http.operation import operation
-from services.models import Actor, File, FileId, Model, Page
+from services.models import MAX_PAGE_SIZE, Actor, File, FileId, Model, Page
 
 files = Blueprint("files", __name__, url_prefix="/api/v1/files")
 
@@ -38,7 +38,7 @@ class FileFilter(Model):
     text: str = Field("", max_length=200, description="Part of the name")
     kind: str = Field("", max_length=50, description="fasta, fastq, table, … or other")
     after: str | None = Field(None, max_length=200, description="`next` of the page before")
-    limit: int = Field(50, ge=1, le=200, description="How many at most")
+    limit: int = Field(50, ge=1, le=MAX_PAGE_SIZE, description="How many at most")
 
 
 @files.post("")

@@ -11,7 +11,16 @@ from pydantic import Field
 from routes.http import examples
 from routes.http.context import desk
 from routes.http.operation import operation
-from services.models import Actor, Import, ImportId, ImportRequest, InboxFile, Model, Page
+from services.models import (
+    MAX_PAGE_SIZE,
+    Actor,
+    Import,
+    ImportId,
+    ImportRequest,
+    InboxFile,
+    Model,
+    Page,
+)
 
 imports = Blueprint("imports", __name__, url_prefix="/api/v1")
 
@@ -25,7 +34,7 @@ class ImportPage(Model):
     """Which imports to list."""
 
     after: str | None = Field(None, max_length=200, description="`next` of the page before")
-    limit: int = Field(50, ge=1, le=200, description="How many at most")
+    limit: int = Field(50, ge=1, le=MAX_PAGE_SIZE, description="How many at most")
 
 
 class InboxFilter(Model):

@@ -173,7 +173,7 @@ def finish(reply: Response) -> Response:
         headers["Tus-Version"] = VERSION
     if request.method == "OPTIONS":
         headers["Tus-Extension"] = EXTENSIONS
-        headers["Tus-Max-Size"] = str(desk().files.largest)
+        headers["Tus-Max-Size"] = str(desk().files.max_bytes)
         headers["Tus-Checksum-Algorithm"] = ",".join(ALGORITHMS)
     return reply
 

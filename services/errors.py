@@ -68,6 +68,7 @@ PROBLEM_CODES = {
     # workflows
     "invalid_workflow": "The workflow cannot be used as it is.",
     "unmet_requirement": "Software that the workflow needs is not installed.",
+    "workflow_remark": "The workflow can be used, but has a limitation or a style problem.",
     # runs
     "executor_error": "The workflow failed.",
     "system_error": "Rundesk or its host failed.",

@@ -43,7 +43,7 @@ def current_actor() -> Actor:
     headers = cast(Mapping[str, str], request.headers)
     given = headers.get("Authorization")
     if given is not None and (
-        tokens.holds_token(given) or not actors.vouched(services.settings, headers)
+        tokens.holds_token(given) or not actors.is_from_proxy(services.settings, headers)
     ):
         return services.tokens.actor_of(given)
     return actors.actor_of(services.settings, headers)

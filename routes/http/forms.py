@@ -8,7 +8,6 @@ twice, cut, too large or no text is refused.
 from __future__ import annotations
 
 import contextlib
-import errno
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ from flask import request
 
 from routes.http import multipart, requests
 from routes.http.context import desk
-from services.errors import DiskFull, Invalid, TooLarge
+from services.errors import Invalid, TooLarge
+from services.host.disk import disk_full_as_error
 from services.settings import MIB
 
 MOST_PARTS = 1000
@@ -109,16 +109,12 @@ def _kept(part: multipart.Part, stack: contextlib.ExitStack) -> BinaryIO:
     """The content of a part on disk, beside the desk's data: /tmp may be small."""
     limit = desk().settings.max_upload
     file = stack.enter_context(tempfile.TemporaryFile(dir=desk().settings.data))  # noqa: SIM115
-    try:
+    with disk_full_as_error():
         for block in part.blocks:
             file.write(block)
             if file.tell() > limit * MIB:
                 raise TooLarge(f"Files of more than {limit} MiB are not taken.", field=part.name)
         file.seek(0)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(hint="Tell the operators of this desk.") from error
-        raise
     return cast(BinaryIO, file)
 
 

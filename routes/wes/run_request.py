@@ -14,9 +14,10 @@ from pathlib import PurePosixPath
 from routes.http import requests
 from routes.wes.schemas import TYPE, Json, snakemake_versions
 from services.errors import Invalid, Problem
+from services.models import MAX_PAGE_SIZE
 from services.params import file_values, validation
 
-PAGE, LARGEST_PAGE = 50, 200  # items
+PAGE = 50  # items
 WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 LEAST, MOST = -(2**63), 2**63 - 1  # page_size is an int64
 
@@ -27,7 +28,7 @@ def page_size(text: str | None) -> int:
         return PAGE
     if not WHOLE.fullmatch(text) or not LEAST <= int(text) <= MOST:
         raise Invalid("This must be a whole number of 64 bits.", field="page_size")
-    return min(int(text), LARGEST_PAGE) if int(text) > 0 else PAGE
+    return min(int(text), MAX_PAGE_SIZE) if int(text) > 0 else PAGE
 
 
 def check_request(fields: Mapping[str, str]) -> None:

@@ -23,8 +23,8 @@ from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
-from services.catalogue.deployment import declared
-from services.catalogue.layout import kept
+from services.catalogue.deployment import declared_methods
+from services.catalogue.layout import snapshot_folder
 from services.database import Database
 from services.database.shutdown import skip_monitor_shutdown
 from services.engine import causes, reporter
@@ -150,7 +150,7 @@ def prepare(order: Order, connect: Callable[[], reporter.Sink] | None) -> list[s
         distrust(rundir.root, {rundir.inputs.name, rundir.desk.name})
     data = order.settings.data
     order.settings.cache.mkdir(mode=0o700, exist_ok=True)  # Snakemake lets everybody write to files
-    snakefile = stage(run, rundir, kept(data, run.digest), partial(content, data))
+    snakefile = stage(run, rundir, snapshot_folder(data, run.digest), partial(content, data))
     os.chdir(rundir.root)
     place = rundir.attempt(order.attempt)
     reporter.hand_over(reporter.Reporter(place, connect, supervised=True))
@@ -204,7 +204,7 @@ def common(snakefile: Path, rundir: RunDir, *, cores: int) -> list[str]:
 def _deployment(order: Order) -> list[str]:
     """What installs software: as the workflow declares and the desk allows; kept for all runs."""
     settings = order.settings
-    used = settings.software and declared(kept(settings.data, order.run.digest))
+    used = settings.software and declared_methods(snapshot_folder(settings.data, order.run.digest))
     methods = [method for method in settings.software if method in (used or ())]
     if not methods:
         return []

@@ -9,7 +9,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from services.files.registry import BLOCK, kind_of
+from services.files.registry import kind_of
+from services.host.atomic import write_atomically
 from services.models import Highlight, Result
 from services.rundir import RunDir
 
@@ -24,14 +25,10 @@ def publish(rundir: RunDir, outputs: Iterable[str], highlights: Sequence[Highlig
     listed = [_result(rundir.root, path, highlights) for path in dict.fromkeys(found)]
     order = {highlight.path: place for place, highlight in enumerate(highlights)}
     listed.sort(key=lambda result: (_place(result.path, order), result.path))
-    draft = rundir.manifest.with_suffix(".part")
-    draft.parent.mkdir(parents=True, exist_ok=True)
+    rundir.manifest.parent.mkdir(parents=True, exist_ok=True)
     unsaid = {"rule", "job"}  # the jobs themselves say that
-    with draft.open("w", encoding="utf-8") as file:
+    with write_atomically(rundir.manifest, durable=True) as file:
         json.dump([result.model_dump(exclude=unsaid) for result in listed], file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(rundir.manifest)
 
 
 def _place(path: str, order: dict[str, int]) -> int:
@@ -70,7 +67,4 @@ def _existing(root: Path, paths: Iterable[str]) -> Iterator[str]:
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

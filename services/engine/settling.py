@@ -9,7 +9,6 @@ import contextlib
 import functools
 import json
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from services.catalogue.layout import kept, manifest_of
+from services.catalogue.layout import manifest_of, snapshot_folder
 from services.catalogue.requirements import versions
 from services.database import Database
 from services.database.runs import Outcome
@@ -25,6 +24,7 @@ from services.engine import causes, reporter
 from services.engine.publishing import publish
 from services.engine.snakemake_metadata import made
 from services.errors import TransitionRefused
+from services.host.atomic import write_atomically
 from services.host.disk import no_room
 from services.logs import tail
 from services.models import Cause, CauseKind, Model, State
@@ -69,17 +69,8 @@ class Ended(Model):
 
     def write(self, path: Path) -> None:
         """Whole or not at all, and still there after a power cut."""
-        draft = path.with_suffix(".part")
-        with draft.open("w", encoding="utf-8") as file:
+        with write_atomically(path, durable=True) as file:
             file.write(self.model_dump_json())
-            file.flush()
-            os.fsync(file.fileno())
-        draft.rename(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     @classmethod
     def read(cls, path: Path) -> Ended | None:
@@ -147,7 +138,7 @@ def listed(attempt: Attempt, ended: Ended) -> Ended:
     if ended.state is not State.COMPLETE:
         return ended
     try:
-        manifest = manifest_of(kept(attempt.settings.data, attempt.digest))
+        manifest = manifest_of(snapshot_folder(attempt.settings.data, attempt.digest))
         used = _ours() | versions(manifest.needs.modules)
         attempt.rundir.software.write_text(json.dumps(used), encoding="utf-8")
         publish(attempt.rundir, sorted(made(attempt.rundir.root)), manifest.highlights)

@@ -7,9 +7,7 @@ would make Snakemake run finished jobs again.
 from __future__ import annotations
 
 import copy
-import fcntl
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,13 +17,12 @@ from services import sheets
 from services.catalogue.layout import params_schema, snakefile
 from services.catalogue.schemas import Broken, default_config
 from services.errors import Invalid, RundeskError
-from services.host.disk import no_room
+from services.host.atomic import draft_of, write_atomically
+from services.host.copying import clone_or_link
 from services.models import Input, Submission
 from services.params import file_values
 from services.params.schema import sheet_fields
 from services.rundir import RunDir
-
-FICLONE = 0x40049409  # linux/fs.h; shares the blocks of a file until one of both is written to
 
 
 class StagingFailed(RundeskError):
@@ -102,46 +99,19 @@ def _input(entry: Input, source: Path, target: Path) -> None:
     if target.exists() and target.stat().st_size == entry.size:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.part")
-    draft.unlink(missing_ok=True)
-    if not _cloned(source, draft) and not _linked(source, draft):
-        shutil.copyfile(source, draft)
-    draft.rename(target)
+    with draft_of(target) as draft, source.open("rb") as file:
+        if not clone_or_link(file.fileno(), draft):
+            shutil.copyfile(source, draft)
 
 
 def _folder(source: Path, target: Path) -> None:
     """Workflows name files of their config folder relative to the working directory."""
     if not source.is_dir() or target.exists():
         return
-    draft = target.with_name(f".{target.name}.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    shutil.copytree(source, draft)
-    draft.rename(target)
-
-
-def _cloned(source: Path, target: Path) -> bool:
-    """A copy that shares its blocks, where the file system can do that."""
-    with source.open("rb") as old, target.open("wb") as new:
-        try:
-            fcntl.ioctl(new.fileno(), FICLONE, old.fileno())
-        except OSError as error:
-            if no_room(error):
-                raise
-        else:
-            return True
-    target.unlink()
-    return False
-
-
-def _linked(source: Path, target: Path) -> bool:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without links
-        return False
-    return True
+    with draft_of(target) as draft:
+        shutil.copytree(source, draft)
 
 
 def _write(path: Path, text: str) -> None:
-    draft = path.with_suffix(".part")
-    draft.write_text(text, encoding="utf-8")
-    draft.rename(path)
+    with write_atomically(path) as file:
+        file.write(text)

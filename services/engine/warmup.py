@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.catalogue.layout import kept
+from services.catalogue.layout import snapshot_folder
 from services.engine import execution
 from services.engine.execution import CACHE, Order
 from services.engine.settling import Ended, listed
@@ -121,7 +121,7 @@ def rehearse() -> None:
 
 def _order(root: Path) -> Order:
     settings, now = Settings(data=root), datetime.now(UTC)
-    snakefile = kept(root, DIGEST) / "workflow/Snakefile"
+    snakefile = snapshot_folder(root, DIGEST) / "workflow/Snakefile"
     snakefile.parent.mkdir(parents=True)
     snakefile.write_text(REHEARSED, encoding="utf-8")
     words = dict.fromkeys(("name", "workflow", "workflow_title", "workflow_version", "owner"), "")

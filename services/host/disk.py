@@ -30,7 +30,7 @@ def no_room(error: Exception) -> bool:
 
 
 @contextlib.contextmanager
-def told_when_full() -> Iterator[None]:
+def disk_full_as_error() -> Iterator[None]:
     """Raises DiskFull when what is done in here finds no room."""
     try:
         yield

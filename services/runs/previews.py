@@ -25,7 +25,8 @@ from services.engine.staging import StagingFailed, stage
 from services.errors import Conflict, Invalid, Message
 from services.files import Files
 from services.files.registry import content
-from services.host.disk import told_when_full
+from services.host.atomic import write_atomically
+from services.host.disk import disk_full_as_error
 from services.logs import tail
 from services.models import Actor, PlannedRule, Preview, RunRequest, Validated
 from services.rundir import AttemptDir, RunDir
@@ -121,7 +122,7 @@ class Previews:
     def _folder(self) -> Iterator[RunDir]:
         """Yield a temporary run directory."""
         rundir = RunDir(self._settings.data / "previews" / f"preview-{secrets.token_hex(12)}")
-        with told_when_full():
+        with disk_full_as_error():
             rundir.root.mkdir(parents=True)
         _clear(rundir.root.parent, older=time.time() - FOLDER_LIFETIME_S)
         try:
@@ -133,7 +134,7 @@ class Previews:
         workflow = checked.workflow
         blob = partial(_blob, self._settings.data, checked.sources)
         preview = partial(Preview, workflow=workflow.name, digest=workflow.digest)
-        with told_when_full():
+        with disk_full_as_error():
             try:
                 snakefile = stage(
                     checked.submission, rundir, self._workflows.snapshot(workflow), blob
@@ -234,7 +235,5 @@ def _clear(folder: Path, older: float) -> None:
 
 def _keep(path: Path, preview: Preview) -> None:
     """Store a preview so that its file appears complete."""
-    draft = path.with_name(f".{secrets.token_hex(8)}")
-    with told_when_full():
-        draft.write_text(preview.model_dump_json(), encoding="utf-8")
-        draft.rename(path)
+    with disk_full_as_error(), write_atomically(path, shared=True) as file:
+        file.write(preview.model_dump_json())

@@ -206,7 +206,7 @@ def test_who_may_make_which_tokens(desk, made):
 
 
 def test_tokens_of_one_owner_are_bounded(desk, monkeypatch):
-    monkeypatch.setattr("services.access.tokens.MOST", 2)
+    monkeypatch.setattr("services.access.tokens.MAX_TOKENS_PER_OWNER", 2)
     for _ in range(2):
         assert make(desk, as_user("cat")).status_code == 201
     refused(make(desk, as_user("cat")), 409, 40900)
@@ -302,5 +302,5 @@ def test_command_says_what_the_secret_is_for(desk):
 def test_command_says_what_is_wrong(desk):
     env = environment(desk.services.settings)
     unknown = CliRunner().invoke(main, ["tokens", "revoke", "x"], env=env)
-    assert (unknown.exit_code, unknown.stderr) == (1, "Error: There is no such token.\n")
+    assert (unknown.exit_code, unknown.stderr) == (1, "Error: Token not found.\n")
     assert CliRunner().invoke(main, ["tokens", "create", ""], env=env).exit_code == 2

@@ -15,7 +15,7 @@ import pytest
 
 from routes.http.errors import BodyCut
 from services.errors import DiskFull, Locked, NotFound, WrongOffset
-from services.files.uploads import KEPT, Uploads
+from services.files.uploads import UPLOAD_LIFETIME, Uploads
 from services.models import Actor
 from tests.helpers.api import client_of, open_desk, refused
 
@@ -115,7 +115,7 @@ def test_head_gives_back_what_was_announced(client):
     assert headers["Upload-Metadata"] == f"filename {b64('a b')},draft"
     assert (headers["Upload-Length"], headers["Upload-Offset"]) == (str(len(CONTENT)), "0")
     left = parsedate_to_datetime(headers["Upload-Expires"]) - datetime.now(UTC)
-    assert abs(left - KEPT) < timedelta(minutes=5)
+    assert abs(left - UPLOAD_LIFETIME) < timedelta(minutes=5)
     assert client.get(address).get_json()["data"]["name"] == "a b"
 
 
@@ -440,7 +440,7 @@ def test_rival_is_told_by_423(services, client, actor):
 
 
 DEATHS = {
-    "before the checksum": ("_digests", "whole"),
+    "before the checksum": ("_digests", "hexdigest"),
     "before it is registered": ("_files", "adopt"),
     "before that is noted": ("_store", "finish"),
 }
@@ -490,13 +490,13 @@ def test_sweep_forgets_what_expired_and_nothing_else(services, actor):
     services.uploads.append(actor, started.id, io.BytesIO(b"x"), offset=0)
     stray = services.settings.data / "files" / "uploads" / ("f" * 32)
     stray.write_bytes(b"of nobody")
-    assert services.uploads.sweep(now + KEPT - timedelta(minutes=5)) == 0
+    assert services.uploads.sweep(now + UPLOAD_LIFETIME - timedelta(minutes=5)) == 0
     assert services.uploads.get(actor, started.id).offset == 1
-    old = (now - KEPT - timedelta(hours=1)).timestamp()
+    old = (now - UPLOAD_LIFETIME - timedelta(hours=1)).timestamp()
     os.utime(stray, (old, old))
     services.uploads.sweep(now)
     assert not stray.exists()
-    assert services.uploads.sweep(now + KEPT + timedelta(minutes=5)) >= 2
+    assert services.uploads.sweep(now + UPLOAD_LIFETIME + timedelta(minutes=5)) >= 2
     for upload in (started, fresh):
         with pytest.raises(NotFound):
             services.uploads.get(actor, upload.id)
@@ -506,13 +506,13 @@ def test_sweep_forgets_what_expired_and_nothing_else(services, actor):
 def test_file_of_a_swept_upload_stays(services, actor):
     upload = services.uploads.create(actor, size=3)
     done = services.uploads.append(actor, upload.id, io.BytesIO(b"abc"), offset=0)
-    services.uploads.sweep(datetime.now(UTC) + KEPT + timedelta(minutes=5))
+    services.uploads.sweep(datetime.now(UTC) + UPLOAD_LIFETIME + timedelta(minutes=5))
     assert services.files.path(actor, done.file).read_bytes() == b"abc"
 
 
 def test_wrong_offset_says_the_right_one(services, actor):
     upload = services.uploads.create(actor, size=10)
-    with pytest.raises(WrongOffset, match="0 bytes of the upload have arrived, not 5"):
+    with pytest.raises(WrongOffset, match="The offset of the upload is 0, not 5"):
         services.uploads.append(actor, upload.id, io.BytesIO(b"abc"), offset=5)
 
 

@@ -85,7 +85,7 @@ def test_queue_limits_and_statistics(services, client):
     assert (line["places"], line["cores"], line["working"], line["taken"]) == (2, 4, 0, 0)
 
     limits = data(client.get("/api/v1/limits"))
-    assert limits["upload_bytes"] == services.files.largest
+    assert limits["upload_bytes"] == services.files.max_bytes
     assert (limits["runs"], limits["runs_per_owner"], limits["seconds_per_attempt"]) == (
         2,
         None,

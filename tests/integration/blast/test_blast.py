@@ -152,7 +152,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "no program": ({"PROGRAM": ""}, "PROGRAM"),
     "other program": ({"PROGRAM": "psiblast"}, "PROGRAM"),
     "no database": ({"DATABASE": ""}, "DATABASE"),
-    "unknown database": ({"DATABASE": "nr"}, "DATABASE: There is no such database. There are:"),
+    "unknown database": ({"DATABASE": "nr"}, "DATABASE: Database not found. Available databases:"),
     "pattern as database": ({"DATABASE": ".*"}, "DATABASE"),
     "traversal as database": ({"DATABASE": "../../etc/passwd"}, "DATABASE"),
     "unknown id as database": ({"DATABASE": UNKNOWN}, "DATABASE"),
@@ -450,7 +450,7 @@ def test_biopython_stops_at_a_search_that_failed(url):
 
 
 def test_biopython_says_what_is_wrong(url):
-    with pytest.raises(urllib.error.HTTPError, match="There is no such database") as failure:
+    with pytest.raises(urllib.error.HTTPError, match="Database not found") as failure:
         NCBIWWW.qblast("blastp", "nr", PEPTIDE, url_base=url)
     failure.value.close()
 

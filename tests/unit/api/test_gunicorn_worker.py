@@ -75,7 +75,12 @@ def test_connection_that_breaks_is_the_servers_to_handle(reply):
 
 def test_bodies_are_read_as_they_are_received():
     """What lies ahead of a read is copied at each one."""
-    sizes = {requests.BLOCK, registry.BLOCK, uploads.BLOCK, SocketUnreader.max_body_chunk}
+    sizes = {
+        requests.BLOCK,
+        registry.READ_CHUNK_BYTES,
+        uploads.UPLOAD_CHUNK_BYTES,
+        SocketUnreader.max_body_chunk,
+    }
     assert sizes == {gunicorn_worker.BLOCK}
 
 
