@@ -150,16 +150,16 @@ def test_run_that_is_deleted_meanwhile_is_gone(client, services, waiting, monkey
 def test_places_for_streams_are_few_and_free_again(services, waiting):
     client = client_of(services)
     address = f"/api/v1/runs/{waiting.id}"
-    places = client.application.extensions["rundesk.places"]
-    for _ in range(streams.PLACES):
+    places = client.application.extensions["rundesk.streams"]
+    for _ in range(streams.MAX_STREAMS):
         assert places.acquire(blocking=False)
     for place in ("events", "log?follow=1"):
         full = client.get(f"{address}/{place}")
         refused(full, 503, 50301)
         assert int(full.headers["Retry-After"]) >= 1
     assert client.get(address).status_code == 200
-    places.release(streams.PLACES)
-    for _ in range(2 * streams.PLACES):
+    places.release(streams.MAX_STREAMS)
+    for _ in range(2 * streams.MAX_STREAMS):
         assert client.get(f"{address}/events").status_code == 200
         assert client.head(f"{address}/events").status_code == 200
 

@@ -119,7 +119,7 @@ def test_place_of_who_goes_away_is_free_again(desk, api, waiting):
         while (connection := follow(desk, waiting)) is not None:
             followers.enter_context(connection)
             taken += 1
-    assert streams.PLACES <= taken <= 2 * streams.PLACES  # of one process, or of both
+    assert streams.MAX_STREAMS <= taken <= 2 * streams.MAX_STREAMS  # of one process, or of both
     with until(lambda: follow(desk, waiting)):
         pass
 

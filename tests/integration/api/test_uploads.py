@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from routes.http.errors import BodyCut
+from routes.http.errors import BODY_INCOMPLETE, BodyIncomplete
 from services.errors import DiskFull, Locked, NotFound, WrongOffset
 from services.files.uploads import KEPT, Uploads
 from services.models import Actor
@@ -342,13 +342,13 @@ class Cut(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         if not self._blocks:
-            raise BodyCut("The body ended early.", field="body")
+            raise BodyIncomplete(BODY_INCOMPLETE(), field="body")
         return self._blocks.pop(0)
 
 
 def test_what_arrived_before_a_cut_stays(services, actor):
     upload = services.uploads.create(actor, size=len(CONTENT))
-    with pytest.raises(BodyCut):
+    with pytest.raises(BodyIncomplete):
         services.uploads.append(actor, upload.id, Cut(CONTENT[:3000], CONTENT[3000:4000]), offset=0)
     assert services.uploads.get(actor, upload.id).offset == 4000
     rest = io.BytesIO(CONTENT[4000:])

@@ -236,7 +236,7 @@ def test_young_search_is_waited_for_by_two_requests_and_no_more(client, services
     held = [threading.Thread(target=get) for _ in range(2)]
     for thread in held:
         thread.start()
-    until(lambda: all_taken(client.application.extensions["rundesk.blast.holders"]))
+    until(lambda: all_taken(client.application.extensions["rundesk.blast.waiting"]))
     began = time.monotonic()
     at_once = client.get("/Blast.cgi", query_string={"CMD": "Get", "RID": rid})
     assert at_once.status_code == 200
