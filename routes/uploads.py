@@ -238,12 +238,12 @@ def _checksum(text: str) -> Checksum:
 def _file_name(metadata: str) -> str:
     """Return the file name in an Upload-Metadata header, or ""."""
     pairs = [pair.strip().partition(" ") for pair in metadata.split(",") if pair.strip()]
-    given = {key: value for key, _, value in pairs}
+    encoded = {key: value for key, _, value in pairs}
     field = "header.Upload-Metadata"
-    if len(given) < len(pairs):
+    if len(encoded) < len(pairs):
         raise Invalid(METADATA_DUPLICATE(), field=field)
     try:
-        texts = {key: base64.b64decode(value, validate=True) for key, value in given.items()}
+        texts = {key: base64.b64decode(value, validate=True) for key, value in encoded.items()}
         return (texts.get("filename") or texts.get("name") or b"").decode()
     except binascii.Error:
         raise Invalid(METADATA_NOT_BASE64(), field=field) from None

@@ -1,6 +1,6 @@
-"""What pydantic reports, in our own words: each of its error types is one of our messages.
+"""Messages for the errors of pydantic, by their type.
 
-The messages do not change when pydantic's do, and no regular expression ever reaches people.
+They do not change when those of pydantic do, and never contain a regular expression.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ RESULT_PATH = Message(
     "not_found", "Result not found.", hint="A result path has 1 to 1000 characters."
 )
 
-#: Parameter of a path → what is said when its value cannot name anything.
+#: Parameter of a path → message for a malformed value.
 NOT_FOUND = {
     "run_id": RUN_ID,
     "file_id": FILE_ID,
@@ -111,8 +111,8 @@ CHECKSUM = Message(
 
 CHECKSUM_PATTERN = rf"^({'|'.join(ALGORITHMS)}) [A-Za-z0-9+/]{{1,100}}={{0,2}}$"
 
-#: Pattern of a field → what is said when a value does not match it. `tests/unit/api` checks that
-#: every pattern of the API document is here.
+#: Pattern of a field → message for a value that does not match it. A test checks that every pattern
+#: of the API document is here.
 FORMATS: dict[str, Text] = {
     r"^[0-9a-f]{24}$": ID_24(),
     r"^[0-9a-f]{32}$": ID_32(),
@@ -181,5 +181,5 @@ def text_of(error: ErrorDetails) -> Text:
 
 
 def allowed_values(expected: str) -> Sequence[str]:
-    """Return the values that pydantic lists: "'read', 'submit' or 'admin'"."""
+    """Return the values in a list of pydantic's, such as "'read', 'submit' or 'admin'"."""
     return re.findall(r"'([^']*)'", expected) or re.split(", | or ", expected)

@@ -35,7 +35,8 @@ submit a run, poll it and download its results.
 5xx status and the body `{"errCode": 40001, "data": {"problems": [{"field", "code", "message",
 "hint", "args"}]}, "msg": "one sentence", "requestId": …}`. Programs should read `errCode` and
 `code`, which are stable; `message` and `hint` may be reworded. `args` has the values that they
-name. `data` is null for errors of the server and of HTTP. Every response has an `X-Request-Id`.
+name. `data` is null for unexpected errors and errors of HTTP itself. Every response has an
+`X-Request-Id`.
 
 **Lists** are paginated: send `next` of a page as `after` to get the next page.
 

@@ -60,21 +60,21 @@ NOT_JSON_AT = Message(
 BODY_TOO_LARGE = Message("body_too_large", "The body must not be larger than {limit} MiB.")
 
 
-def read_path(kinds: dict[str, TypeAdapter[Any]], given: dict[str, str]) -> dict[str, Any]:
+def read_path(kinds: dict[str, TypeAdapter[Any]], path: dict[str, str]) -> dict[str, Any]:
     """Return the path parameters. Raises NotFound: a malformed id names no resource."""
     values = {}
     for name, kind in kinds.items():
         try:
-            if INVALID_TEXT.search(given[name]):
+            if INVALID_TEXT.search(path[name]):
                 raise NotFound(not_found(name), field=f"path.{name}")
-            values[name] = kind.validate_python(given[name])
+            values[name] = kind.validate_python(path[name])
         except ValidationError:
             raise NotFound(not_found(name), field=f"path.{name}") from None
     return values
 
 
 def not_found(name: str) -> Text:
-    """Return what is said of a path parameter whose value is malformed."""
+    """Return the problem of a path parameter with a malformed value."""
     return model_errors.NOT_FOUND.get(name, NotFound.default)()
 
 
@@ -107,8 +107,8 @@ def read_query(kind: type[BaseModel] | None) -> BaseModel | None:
 def read_headers(kind: type[M]) -> M:
     """Return the headers, by the aliases of the fields."""
     names = [field.alias or name for name, field in kind.model_fields.items()]
-    given = {name: request.headers[name] for name in names if name in request.headers}
-    return validate(kind, given, "header")
+    values = {name: request.headers[name] for name in names if name in request.headers}
+    return validate(kind, values, "header")
 
 
 def read_body(kind: type[M]) -> M:

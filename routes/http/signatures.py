@@ -39,14 +39,14 @@ class Signature:
 
     @classmethod
     def of(cls, view: Callable[..., Any]) -> Signature:
-        kinds = inspect.get_annotations(view, eval_str=True)
+        types = inspect.get_annotations(view, eval_str=True)
         return cls(
-            path={name: TypeAdapter(kind) for name, kind in kinds.items() if name not in RESERVED},
-            actor=kinds.get("actor") is Actor,
-            query=kinds.get("query"),
-            headers=kinds.get("headers"),
-            body=kinds.get("body"),
-            reply=kinds["return"],
+            path={name: TypeAdapter(kind) for name, kind in types.items() if name not in RESERVED},
+            actor=types.get("actor") is Actor,
+            query=types.get("query"),
+            headers=types.get("headers"),
+            body=types.get("body"),
+            reply=types["return"],
         )
 
     @property

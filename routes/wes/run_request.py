@@ -35,7 +35,7 @@ INVALID_FILENAME = Message(
 WRONG_KIND_OF_FILE = Message(
     "wrong_kind_of_file",
     "{name} is not the kind of file that this parameter takes.",
-    hint="See the file types in the description of the workflow.",
+    hint="See the pattern of the parameter in the params_schema of the workflow.",
 )
 
 

@@ -125,16 +125,15 @@ def page_of_jobs(jobs: Sequence[Job], size: int, token: str | None) -> tuple[Seq
 
 
 def error_response(status: int, envelope: Mapping[str, Any]) -> Json:
-    """ErrorResponse: the message of our envelope, followed by its problems."""
+    """ErrorResponse: the message of our envelope, unless a problem repeats it, and its problems."""
     problems = (envelope.get("data") or {}).get("problems", [])
-    sentences = [_sentences(problem, envelope["msg"]) for problem in problems]
-    return {"msg": " ".join([envelope["msg"], *filter(None, sentences)]), "status_code": status}
+    sentences = [_sentences(problem) for problem in problems]
+    if envelope["msg"] not in [problem["message"] for problem in problems]:
+        sentences.insert(0, envelope["msg"])
+    return {"msg": " ".join(sentences), "status_code": status}
 
 
-def _sentences(problem: Mapping[str, Any], message: str) -> str:
-    """Return the field, message and hint of a problem; only the hint if `message` says the rest."""
-    if not problem["field"] and problem["message"] == message:
-        return str(problem["hint"])
+def _sentences(problem: Mapping[str, Any]) -> str:
     field = f"{_field(problem['field'])}: " if problem["field"] else ""
     return f"{field}{problem['message']} {problem['hint']}".strip()
 
