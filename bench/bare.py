@@ -1,8 +1,8 @@
 """`python -m bench.bare <at once> <Snakefile> <cores> [warm]`: forks Snakemake, and nothing more.
 
-It has imported Snakemake; `warm` has it do all that the nursery does before it forks. Reads names
-of folders, one a line, and executes the Snakefile in each; says `done` when all lines up to an
-empty one are through. No database, no supervisor, no reports.
+It has imported Snakemake; `warm` has it do all that the fork server does before it forks. Reads
+names of folders, one a line, and executes the Snakefile in each; says `done` when all lines up to
+an empty one are through. No database, no supervisor, no reports.
 """
 
 from __future__ import annotations

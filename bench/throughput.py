@@ -3,7 +3,7 @@
 `python -m bench.throughput [--runs 200] [--rounds 3] [--at-once 4] [--warm]`. Both ways execute the
 same one-job workflow as often and as many at once. The desk's way is measured from the first
 `submit` to the end of the last run, with everything it does: check, store, claim, supervise,
-report, list the results. With `--warm` the peer has done once what the nursery does before it
+report, list the results. With `--warm` the peer has done once what the fork server does before it
 forks, too.
 """
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--at-once", type=int, default=4)
-    parser.add_argument("--warm", action="store_true", help="warm up the peer like the nursery")
+    parser.add_argument("--warm", action="store_true", help="warm up the peer like the fork server")
     chosen = parser.parse_args(arguments)
     runs, at_once = chosen.runs, chosen.at_once
     what = f"throughput: {runs} tiny runs, {at_once} at once, {chosen.rounds} rounds, in turns"

@@ -1,4 +1,4 @@
-"""Builds every object, in one place."""
+"""Creates the services and connects them to each other."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from services.settings import Settings
 
 @dataclass(frozen=True)
 class Services:
-    """What portal, API and runner work with."""
+    """The services that portal, API and runner use."""
 
     settings: Settings
     database: Database
@@ -62,7 +62,7 @@ class Services:
 
 
 def build(settings: Settings, *, patience: float = PATIENCE) -> Services:
-    """Wire the services. Opens no connection yet; `patience` is Database's."""
+    """Create the services. Opens no connection yet; `patience` is that of Database, in seconds."""
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

@@ -1,4 +1,4 @@
-"""Names every file of a run directory, so that nobody spells a path twice."""
+"""Paths of the files of a run directory, each defined once."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def safe(name: str) -> str:
-    """A name for a file or folder of ours, of what people called something.
+    """Return a safe file or folder name derived from a name that a user chose.
 
-    The ending stays, also where nothing else does: workflows tell formats by it.
+    The extension is kept even when nothing else is: workflows detect formats by it.
     """
     stem, dot, ending = UNSAFE.sub("_", name).lstrip(".").partition(".")
     ending = ending.strip("._-")
@@ -21,43 +21,43 @@ def safe(name: str) -> str:
 
 @dataclass(frozen=True)
 class AttemptDir:
-    """What one execution of a run leaves behind."""
+    """The files of one attempt of a run."""
 
     root: Path
 
     @property
     def lock(self) -> Path:
-        """Held (flock) from claim to final state: a free lock means that nobody is at work."""
+        """Held (flock) from claim to final state; free when no process of the attempt lives."""
         return self.root / "lock"
 
     @property
     def exit(self) -> Path:
-        """How Snakemake ended; written once, whole, by the supervisor."""
+        """How Snakemake ended; written once, atomically, by the supervisor."""
         return self.root / "exit.json"
 
     @property
     def spool(self) -> Path:
-        """Records that the database did not take yet, one JSON object a line, in order."""
+        """Records not yet stored in the database, one JSON object per line, in order."""
         return self.root / "spool.jsonl"
 
     @property
     def errors(self) -> Path:
-        """Failed jobs and error texts as Snakemake told them, one JSON object a line."""
+        """Failed jobs and error texts reported by Snakemake, one JSON object per line."""
         return self.root / "errors.jsonl"
 
     @property
     def console(self) -> Path:
-        """What Snakemake printed, both streams."""
+        """Output of Snakemake, both streams."""
         return self.root / "console.log"
 
     @property
-    def diary(self) -> Path:
-        """What the supervisor did and met."""
+    def supervisor_log(self) -> Path:
+        """Log of the supervisor."""
         return self.root / "supervisor.log"
 
     @property
     def stopping(self) -> Path:
-        """There from the moment the desk ends the attempt: jobs that end then did not fail."""
+        """Exists once Rundesk stops the attempt: jobs that end afterwards did not fail."""
         return self.root / "stopping"
 
 
@@ -77,7 +77,7 @@ class RunDir:
 
     @property
     def names(self) -> Path:
-        """What the files in `inputs` are called by their owner: {path in the run: name}."""
+        """The owner's names of the files in `inputs`: {path in the run: name}."""
         return self.inputs / "names.json"
 
     @property
@@ -89,23 +89,24 @@ class RunDir:
         return self.root / "results"
 
     @property
-    def desk(self) -> Path:
+    def internal(self) -> Path:
+        """Files that Rundesk keeps about the run."""
         return self.root / ".rundesk"
 
     @property
     def manifest(self) -> Path:
-        """What was published; its presence and the state COMPLETE make results visible."""
-        return self.desk / "manifest.json"
+        """The published results; they are visible when it exists and the run is COMPLETE."""
+        return self.internal / "manifest.json"
 
     @property
     def software(self) -> Path:
-        """Versions of the packages that took part: {name: version}."""
-        return self.desk / "software.json"
+        """Versions of the packages that executed the run: {name: version}."""
+        return self.internal / "software.json"
 
     @property
     def report(self) -> Path:
-        """Snakemake's own report, made when it is first asked for."""
-        return self.desk / "report.html"
+        """Snakemake's own report, created on first request."""
+        return self.internal / "report.html"
 
     def attempt(self, number: int) -> AttemptDir:
-        return AttemptDir(self.desk / f"attempt-{number}")
+        return AttemptDir(self.internal / f"attempt-{number}")

@@ -21,7 +21,7 @@ class Reports:
     """Makes each report once, and one at a time."""
 
     def __init__(
-        self, settings: Settings, runs: Runs, *, patience: float = oneshot.PATIENCE
+        self, settings: Settings, runs: Runs, *, patience: float = oneshot.ONESHOT_TIMEOUT_S
     ) -> None:
         self._data = settings.data
         self._runs = runs
@@ -77,7 +77,7 @@ def _words(snakefile: Path, rundir: RunDir, target: Path) -> list[str]:
     ]
 
 
-def _why(said: oneshot.Said) -> str:
+def _why(said: oneshot.Result) -> str:
     if said.code is None:
         return "It took too long."
     lines = [line.strip() for line in said.output.splitlines() if line.strip()]

@@ -18,7 +18,7 @@ from typing import Any
 
 from services.catalogue import Catalogue
 from services.engine import causes, oneshot, reporter
-from services.engine.execution import common
+from services.engine.execution import common_arguments
 from services.engine.staging import StagingFailed, stage
 from services.errors import Conflict, Invalid
 from services.files import Files
@@ -143,7 +143,7 @@ class Previews:
         end = time.monotonic() + self._patience
         with (
             place.console.open("wb") as console,
-            oneshot.started(words, console, largest=LARGEST) as process,
+            oneshot.snakemake_process(words, console, largest=LARGEST) as process,
         ):
             while process.poll() is None and time.monotonic() < end and not _there(place):
                 time.sleep(LOOK)
@@ -162,7 +162,7 @@ class Previews:
 def _arguments(snakefile: Path, rundir: RunDir) -> list[str]:
     """Snakemake's command line; as for a run, but dry."""
     return [
-        *common(snakefile, rundir, cores=1),
+        *common_arguments(snakefile, rundir, cores=1),
         *("--logger-rundesk-directory", str(rundir.attempt(1).root)),
         "--dry-run",
         "--nolock",

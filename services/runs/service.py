@@ -15,12 +15,11 @@ from typing import Any
 from services.access.actors import check_may_change, scope
 from services.catalogue import Catalogue
 from services.database import Database
+from services.engine.causes import canceled_cause
 from services.errors import Conflict, Invalid, NotFound, TransitionRefused
 from services.files import Files
 from services.models import (
     Actor,
-    Cause,
-    CauseKind,
     Graph,
     Job,
     Limits,
@@ -40,8 +39,6 @@ from services.runs.queue_position import Queue
 from services.runs.steps import graph_of
 from services.settings import MIB, Settings
 from services.single_flight import Together
-
-CANCELED = Cause(kind=CauseKind.CANCELED, message="Canceled on request.")
 
 
 class Runs:
@@ -192,7 +189,7 @@ class Runs:
             if run.state is State.CANCELING:
                 return run
             waits = run.state is State.QUEUED
-            target, cause = (State.CANCELED, CANCELED) if waits else (State.CANCELING, None)
+            target, cause = (State.CANCELED, canceled_cause()) if waits else (State.CANCELING, None)
             with contextlib.suppress(TransitionRefused):  # it has just moved on: look again
                 return self._store.transition(
                     run_id, target, now=datetime.now(UTC), only_from=[run.state], cause=cause

@@ -160,4 +160,4 @@ def test_snakemake_report_that_takes_too_long_is_told(desk, copied):
     with pytest.raises(Conflict) as caught:
         Reports(desk.settings, desk.services.runs, patience=0.01).path(ME, copied.id)
     assert caught.value.hint == "It took too long."
-    assert not list(RunDir.of(desk.settings.data, copied.id).desk.glob("report*"))
+    assert not list(RunDir.of(desk.settings.data, copied.id).internal.glob("report*"))
