@@ -78,10 +78,16 @@ class LogHandler(LogHandlerBase):
         self._events = Events()
         self.reporter = reporter.get_handed_over() or _create_reporter(self.settings)
         alone = snakemake_internals.is_only_logger_plugin(self.common_settings)
-        snakemake_internals.add_log_handler(DirectHandler(self.report, close_queue=alone))
+        self._direct = True
+        try:
+            snakemake_internals.add_log_handler(DirectHandler(self.report, close_queue=alone))
+        except snakemake_internals.SnakemakeChanged:
+            self._direct = False  # slower, and complete all the same
 
     def emit(self, record: LogRecord) -> None:
-        """Ignore events from the queue: `report` has received them before."""
+        """Receive an event from the queue. DirectHandler has usually reported it already."""
+        if not self._direct:
+            self.report(record)
 
     def report(self, record: LogRecord) -> None:
         """Report an event. Never raises."""

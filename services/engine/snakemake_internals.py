@@ -129,9 +129,14 @@ def state_restored() -> Iterator[None]:
 
 
 def add_log_handler(handler: logging.Handler) -> None:
-    """Add a handler in front of the queue through which Snakemake serves its logger plugins."""
-    from snakemake.logging import logger
+    """Add a handler in front of the queue through which Snakemake serves its logger plugins.
 
+    Raises SnakemakeChanged; then events arrive only through that queue.
+    """
+    try:
+        from snakemake.logging import logger
+    except ImportError as error:
+        raise SnakemakeChanged("snakemake.logging.logger", "the logger plugin") from error
     logger.addHandler(handler)
 
 
@@ -145,7 +150,7 @@ def close_plugin_queue() -> None:
 
     Snakemake adds the queue after it has created the plugins, so this works from the first event.
     """
-    from snakemake.logging import logger
+    from snakemake.logging import logger  # `add_log_handler` has found it
 
     for handler in logger.handlers:
         if isinstance(handler, QueueHandler):
