@@ -146,11 +146,11 @@ def test_cancel_ends_stubborn_children(desk):
     boot = processes.boot_id()
     assert all(Identity(boot, child.pid, child.start).alive for child in children)
     assert children[-1] not in processes.tagged(run_id)
-    begun = time.monotonic()
+    start = time.monotonic()
     assert desk.services.runs.cancel(ME, run_id).state is State.CANCELING
     run = desk.finished(run_id)
     assert run.state is State.CANCELED
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - start < 15
     assert not any(Identity(boot, child.pid, child.start).alive for child in children)
     assert not processes.tagged(run_id)
     assert not processes.holding(desk.attempt(run_id).lock)

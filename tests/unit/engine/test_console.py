@@ -59,13 +59,13 @@ def test_full_disk_does_not_affect_the_printing_process():
 def test_process_that_keeps_the_pipe_open_does_not_block_finish(tmp_path, monkeypatch):
     monkeypatch.setattr(console, "DRAIN_TIMEOUT_S", 0.2)
     log = Console(tmp_path / "log", MIB)
-    holder = subprocess.Popen(["bash", "-c", "echo begun; exec sleep 60"], stdout=log)
+    holder = subprocess.Popen(["bash", "-c", "echo start; exec sleep 60"], stdout=log)
     log.start()
-    begun = time.monotonic()
+    start = time.monotonic()
     while not (tmp_path / "log").read_text():
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - start < 10
     log.finish()
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - start < 10
     assert holder.poll() is None
     holder.kill()
     holder.wait()

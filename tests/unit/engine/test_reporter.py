@@ -198,9 +198,9 @@ def test_records_stay_in_the_spool_when_the_database_does_not_return(place, sink
     taken = Reporter(place, sink.connect)
     for n in range(100):
         taken.put(progress(n))
-    begun = time.monotonic()
+    start = time.monotonic()
     taken.close()
-    assert time.monotonic() - begun < reporter.CLOSE_TIMEOUT_S
+    assert time.monotonic() - start < reporter.CLOSE_TIMEOUT_S
     assert [record["n"] for record in reporter.read(place.spool)] == list(range(100))
 
 
@@ -211,9 +211,9 @@ def test_close_does_not_wait_for_a_database_that_hangs(place, sink, quick, monke
     taken.put(progress(0))
     until(lambda: taken._sending)
     taken.put(progress(1))
-    begun = time.monotonic()
+    start = time.monotonic()
     taken.close()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - start < 5
     sink.answering.set()
     assert [record["n"] for record in reporter.read(place.spool)] == [0, 1]
 

@@ -19,13 +19,13 @@ class Slow:
     """A tick that blocks until `go` is set; counts its executions and those at the same time."""
 
     def __init__(self) -> None:
-        self.begun = self.done = self.most = 0
+        self.started = self.done = self.most = 0
         self.go = threading.Event()
         self.finished = threading.Semaphore(0)
 
     def __call__(self) -> None:
-        self.begun += 1
-        self.most = max(self.most, self.begun - self.done)
+        self.started += 1
+        self.most = max(self.most, self.started - self.done)
         assert self.go.wait(20)
         self.done += 1
         self.finished.release()
@@ -59,7 +59,7 @@ def test_trigger_executes_the_job_now(trigger, tick):
 
 def test_trigger_during_the_job_executes_it_again(trigger, tick):
     trigger.trigger()
-    until(lambda: tick.begun == 1)
+    until(lambda: tick.started == 1)
     for _ in range(5):
         trigger.trigger()
     tick.go.set()
