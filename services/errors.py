@@ -72,6 +72,7 @@ PROBLEM_CODES = {
     # runs
     "executor_error": "The workflow failed.",
     "system_error": "Rundesk or its host failed.",
+    "canceled": "The run was canceled on request.",
     # the installation
     "misconfigured": "A setting is invalid.",
     "database_unavailable": "The database does not respond.",
