@@ -6,9 +6,20 @@ unavailable.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+
+from services.errors import Problem
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """A problem of a field; it is shown until the value of the field changes."""
+
+    problem: Problem
+    value: Any  # of the field when the problem was found
 
 
 def restore(key: str, value: Any) -> Any:

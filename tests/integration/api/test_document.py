@@ -12,7 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import TypeAdapter
 
 from routes.http.errors import CODES, Failure
-from routes.http.model_errors import FORMATS, NOT_FOUND
+from routes.http.field_formats import FORMATS, NOT_FOUND
 from services.errors import PROBLEM_CODES
 from services.models import (
     File,

@@ -147,11 +147,11 @@ def test_database_is_a_file_by_id_name_or_name_without_suffix_the_newest_first(c
 
 
 WRONG: dict[str, tuple[dict[str, str], str]] = {
-    "no command": ({"CMD": ""}, "CMD: Must be one of: Put, Get, Delete."),
+    "no command": ({"CMD": ""}, "CMD: Must be one of Put, Get, Delete."),
     "other command": ({"CMD": "DisplayRIDs"}, "CMD"),
     "no program": (
         {"PROGRAM": ""},
-        "PROGRAM: Must be one of: blastn, blastp, blastx, tblastn, tblastx.",
+        "PROGRAM: Must be one of blastn, blastp, blastx, tblastn, tblastx.",
     ),
     "other program": ({"PROGRAM": "psiblast"}, "PROGRAM"),
     "no database": ({"DATABASE": ""}, "DATABASE: Required."),
