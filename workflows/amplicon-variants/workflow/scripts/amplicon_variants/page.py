@@ -1,4 +1,4 @@
-"""The page of variants: one file that asks for nothing from anywhere and needs no script."""
+"""HTML page of the variants: one self-contained file without scripts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ from typing import Any
 
 from short_reads.multiqc import Tool
 
-from amplicon_variants.picture import Track, draw, in_words, short
+from amplicon_variants.picture import Track, call_description, draw, short
 from amplicon_variants.variants import Variant
 
 TEMPLATES = Path(__file__).parent / "templates"
-MOST_VARIANTS = 300  # in the pictures and in the table; the best of them when there are more
-MOST_SEQUENCES = 20
+MAX_VARIANTS = 300  # in figures and table; if there are more, those of the highest quality
+MAX_SEQUENCES = 20  # in figures
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All that the page tells. `tracks` and `listed` may hold less than there is."""
+    """Content of the page. `tracks` and `listed` may be limited to a part of the data."""
 
     samples: Sequence[str]
     tracks: Sequence[Track]
     listed: Sequence[Variant]
     passed: int
-    marked: int  # by a filter
+    filtered: int  # variants that failed a filter
     sequences: int
     settings: Mapping[str, Any]
     tools: Sequence[Tool]
@@ -52,7 +52,7 @@ def build_page(found: Findings) -> str:
 
 
 def pieces(text: str, values: Mapping[str, str]) -> Iterable[str]:
-    """`text` cut at its `{{name}}` marks, with the values between, each verbatim."""
+    """Yield the parts of a template, with each `{{name}}` replaced by its value, unescaped."""
     for index, piece in enumerate(text.replace("}}", "{{").split("{{")):
         yield values[piece] if index % 2 else piece
 
@@ -62,24 +62,26 @@ def facts(found: Findings) -> str:
     figures = [
         ("Samples", f"{len(found.samples):,}"),
         ("Variants", f"{found.passed:,}"),
-        ("In all samples", f"{shared:,}"),
-        ("Marked by a filter", f"{found.marked:,}"),
+        ("Shared by all samples", f"{shared:,}"),
+        ("Failed a filter", f"{found.filtered:,}"),
     ]
     return "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures)
 
 
 def notes(found: Findings) -> list[str]:
-    said = []
+    sentences = []
     if not found.passed:
-        said.append("No variant passed the filters.")
+        sentences.append("No variants passed the filters.")
     if len(found.listed) < found.passed:
-        said.append(
-            f"This page shows the {len(found.listed):,} variants of the highest quality; "
-            "variants.tsv holds all."
+        sentences.append(
+            f"This page shows only the {len(found.listed):,} variants with the highest quality. "
+            "variants.tsv contains all variants."
         )
     if len(found.tracks) < found.sequences:
-        said.append(f"{len(found.tracks):,} of {found.sequences:,} reference sequences are drawn.")
-    return said
+        sentences.append(
+            f"The figures show {len(found.tracks):,} of {found.sequences:,} reference sequences."
+        )
+    return sentences
 
 
 def table(samples: Sequence[str], variants: Sequence[Variant]) -> str:
@@ -107,7 +109,7 @@ def table_row(samples: Sequence[str], variant: Variant) -> str:
         kind = "has" if call.has_it else "not"
         reads = f"{call.other_reads}/{call.depth}"
         cells.append(
-            f'<td class="{kind}" title="{escape(in_words(sample, variant, call))}">'
+            f'<td class="{kind}" title="{escape(call_description(sample, variant, call))}">'
             f"{escape(call.genotype)} <small>{reads}</small></td>"
         )
     return f"<tr>{''.join(cells)}</tr>"
