@@ -27,7 +27,7 @@ PROTEINS = {ACINETOBACTER, LACTOBACILLUS}
 
 Spans = dict[tuple[str, str], tuple[int, int, int, int]]  # of query and target, by their names
 
-pytestmark = pytest.mark.timeout(300)  # s; each test waits for a whole run
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(300)]  # s; each test waits for a whole run
 
 
 @pytest.fixture(scope="module")

@@ -26,13 +26,13 @@ def count_reads(files: list[str]) -> dict[str, int]:
         if any(missing):
             short = names[missing.index(True)]
             raise ReadsProblem(
-                f"{' and '.join(names)} are not a pair: {short} has only "
-                f"{counts['reads']:,} reads, and the other file has more."
+                f"{' and '.join(names)} are not a pair: {short} has fewer reads "
+                f"({counts['reads']:,}) than the other file."
             )
         if len(reads) == 2 and not reads[0].is_mate(reads[1]):
             raise ReadsProblem(
-                f"{' and '.join(names)} are not a pair: reads {counts['reads'] + 1:,} have the "
-                f"names {quoted(reads[0].id)} and {quoted(reads[1].id)}."
+                f"{' and '.join(names)} are not a pair: the names of read {counts['reads'] + 1:,} "
+                f"differ ({quoted(reads[0].id)} and {quoted(reads[1].id)})."
             )
         counts["reads"] += 1
         counts["bases"] += sum(len(read) for read in reads)
