@@ -49,7 +49,7 @@ def client(desk):
 
 
 def finished(desk, client, body: dict[str, Any]) -> tuple[str, Read]:
-    """The id of a run that was sent to the API, and its results by name."""
+    """Run the workflow through the API; return the run id and a function that reads a result."""
     run_id = data(client.post("/api/v1/runs", json={"workflow": "ms-report", **body}))["id"]
     run = until(lambda: found if (found := desk.run(run_id)).state.final else None, 100)
     assert run.state is State.COMPLETE, run.error
@@ -102,11 +102,11 @@ def test_duplicate_id_and_missing_file_are_reported_with_row_and_cell(example):
     issues = rows(example("issues.tsv"))
     cells = {(issue["row"], issue["cell"], issue["severity"]) for issue in issues}
     assert cells == {
-        ("7", "A7", "error"),  # the id of row 6 again
-        ("8", "C8", "error"),  # names no file
-        ("6", "C6", "warning"),  # its file was not sent
+        ("7", "A7", "error"),  # duplicate ID of row 6
+        ("8", "C8", "error"),  # no file name
+        ("6", "C6", "warning"),  # file not among the runs
         ("7", "C7", "warning"),
-        ("", "", "warning"),  # the two runs in no row
+        ("", "", "warning"),  # the two runs that are not in the table
     }
     messages = [issue["message"] for issue in issues]
     assert sum("is not in the table." in message for message in messages) == 2
@@ -195,8 +195,8 @@ def test_albumin_is_the_first_protein_with_tens_of_spectra(example):
     assert not any("DECOY" in psm["proteins"] for psm in psms)
     albumin = sequence(EXAMPLE / "proteins.fasta.gz", "P02769|ALBU_BOVIN")
     assert all(psm["peptide"] in albumin for psm in psms if "ALBU_BOVIN" in psm["proteins"])
-    told = json.loads(example("summary.json"))["identification"]
-    assert (told["psms"], told["top_protein"]) == (len(psms), "P02769|ALBU_BOVIN")
+    summary = json.loads(example("summary.json"))["identification"]
+    assert (summary["psms"], summary["top_protein"]) == (len(psms), "P02769|ALBU_BOVIN")
 
 
 def sequence(path, accession: str) -> str:
@@ -244,8 +244,8 @@ def test_chinese_table_in_csv_is_matched_by_original_names_and_stays_text(desk, 
     matched = [row["run"] and found["runs"][row["run"]] for row in found["rows"]]
     assert matched == ["样品 甲.mzML.gz", None]
     assert found["metadata"] == {"项目": HOSTILE}
-    told = {issue["cell"] for issue in found["issues"] if issue["row"] == 4}
-    assert told == {"B4", "C4", "D4"}  # the file, the formula, the volume
+    cells = {issue["cell"] for issue in found["issues"] if issue["row"] == 4}
+    assert cells == {"B4", "C4", "D4"}  # the file, the formula, the volume
     assert HOSTILE not in read("report.html")
     assert "&lt;img src=x onerror=alert(1)&gt;" in read("report.html")
 

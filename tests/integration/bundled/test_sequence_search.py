@@ -184,7 +184,7 @@ def test_table_of_a_database_changes_no_hit(tmp_path):
     assert "createindex" in tabled.text("logs/index.log")
 
 
-def test_best_hits_have_a_row_for_every_query_in_the_order_sent(example, proteins):
+def test_best_hits_have_a_row_for_every_query_in_input_order(example, proteins):
     best = example.table("best_hits.tsv")
     assert [row["query"] for row in best] == list(proteins)
     assert sum(int(row["hits"]) for row in best) == 48

@@ -19,7 +19,7 @@ sys.path.append(str(SCRIPTS))
 from amplicon_variants import page  # noqa: E402
 from amplicon_variants.alignment import Writer, clipped, is_proper, template_length  # noqa: E402
 from amplicon_variants.depth import read_depths, widths  # noqa: E402
-from amplicon_variants.page import Findings, build_page  # noqa: E402
+from amplicon_variants.page import PageContent, build_page  # noqa: E402
 from amplicon_variants.picture import Track, draw, ticks  # noqa: E402
 from amplicon_variants.reference import ReferenceProblem, write_reference  # noqa: E402
 from amplicon_variants.tools import TOOLS  # noqa: E402
@@ -219,11 +219,11 @@ def test_ticks_are_few_and_inside(length):
     assert len({second - first for first, second in pairwise(found)}) <= 1
 
 
-def findings(tracks, listed, **changed):
+def page_content(tracks, listed, **changed):
     fields = {"passed": len(listed), "filtered": 0, "sequences": 1, "made": "today"}
     settings = {HOSTILE: HOSTILE}
     samples = tracks[0].samples
-    return Findings(
+    return PageContent(
         samples, tracks, listed, settings=settings, tools=TOOLS, **{**fields, **changed}
     )
 
@@ -234,7 +234,7 @@ def track(variants, sample="s", name="17"):
 
 def test_page_keeps_hostile_names_as_text():
     found = variant(sample=HOSTILE, sequence=HOSTILE, alternative="<b>")
-    html = build_page(findings([track([found], HOSTILE, HOSTILE)], [found]))
+    html = build_page(page_content([track([found], HOSTILE, HOSTILE)], [found]))
     assert "<script" not in html
     assert "<b>" not in html.replace("<b>cutadapt", "").split("<footer>")[0]
     assert "&lt;script&gt;" in html
@@ -242,8 +242,8 @@ def test_page_keeps_hostile_names_as_text():
 
 def test_page_notes_what_is_not_shown():
     one = variant()
-    assert "No variants passed the filters." in build_page(findings([track([])], []))
-    html = build_page(findings([track([one])], [one], passed=500, sequences=40))
+    assert "No variants passed the filters." in build_page(page_content([track([])], []))
+    html = build_page(page_content([track([one])], [one], passed=500, sequences=40))
     assert "shows only the 1 variants with the highest quality" in html
     assert "The figures show 1 of 40 reference sequences." in html
     assert page.MAX_VARIANTS == 300

@@ -187,7 +187,7 @@ def test_spectra_are_read_in_one_pass(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "x.mzML is empty."),
         (b"plain text", "x.mzML is not an mzML file: it does not start with an XML element."),
@@ -202,12 +202,12 @@ def test_spectra_are_read_in_one_pass(tmp_path):
         (b"<?xml version='1.0'?><mzML><run>", "x.mzML cannot be read: it is damaged or truncated."),
     ],
 )
-def test_file_that_is_not_mzml_raises_the_reason(tmp_path, content, said):
+def test_file_that_is_not_mzml_raises_the_reason(tmp_path, content, message):
     path = tmp_path / "staged"
     path.write_bytes(content)
     with pytest.raises(InputProblem) as caught:
         mzml.read(path, "x.mzML")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 # ---- figures ---------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ def test_numbers_of_the_report():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("MKV\n", "line 1 comes before the first header"),
         (">a\nMK1\n", "line 2: '1' is not an amino acid"),
@@ -300,11 +300,11 @@ def test_numbers_of_the_report():
         ("", "contains no proteins"),
     ],
 )
-def test_invalid_database_raises_the_reason(tmp_path, text, said):
+def test_invalid_database_raises_the_reason(tmp_path, text, message):
     (tmp_path / "db").write_text(text)
     with pytest.raises(InputProblem) as caught:
         proteins.prepare(tmp_path / "db", "db.fasta", tmp_path / "out")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_database_is_written_for_the_search(tmp_path):

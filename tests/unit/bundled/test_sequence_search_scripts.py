@@ -223,7 +223,7 @@ def test_each_sequence_goes_to_the_part_with_fewest_letters():
     assert [assign(length) for length in (100, 10, 10, 10, 200, 5)] == [0, 1, 1, 1, 1, 0]
 
 
-def test_duplicate_identifiers_are_refused_with_their_places(inputs):
+def test_duplicate_identifiers_are_refused_with_their_numbers(inputs):
     write(inputs.database, f">x\n{PROTEIN_SEQUENCE}\n>y\nMK\n>x other\n{PROTEIN_SEQUENCE}\n")
     with pytest.raises(InputProblem, match=r"Sequences 1 and 3 in database\.fasta .*'x'"):
         inputs.prepare()
@@ -417,7 +417,7 @@ def test_frames_are_numbered_as_blast_does(start, end, length, expected):
     assert frame(start, end, length) == expected
 
 
-def test_minus_strand_hits_turn_the_target_not_the_query():
+def test_minus_strand_hits_reverse_the_target_not_the_query():
     raw = Raw("q1", "d1", 6, 1, 11, 16, "1e-9", 50, "AC-GTTA", "ACCGTTA")
     hit = make_hit(a_plan("blastn"), raw, Sequence("q", 6, ""), Sequence("d", 60, ""))
     assert (hit.qstart, hit.qend, hit.tstart, hit.tend) == (1, 6, 16, 11)
@@ -453,7 +453,7 @@ def searched(tmp_path):
     return lambda **settings: list(read_results(a_plan(**settings), parts, names, database))
 
 
-def test_every_query_has_a_result_in_the_order_sent(searched):
+def test_every_query_has_a_result_in_input_order(searched):
     found = [(result.query.name, [hit.target.name for hit in result.hits]) for result in searched()]
     assert found == [("one", ["A", "B"]), ("two", []), ("three", ["A"])]
 

@@ -6,7 +6,7 @@ from heapq import nlargest
 from pathlib import Path
 
 from amplicon_variants.depth import read_depths
-from amplicon_variants.page import MAX_SEQUENCES, MAX_VARIANTS, Findings, build_page
+from amplicon_variants.page import MAX_SEQUENCES, MAX_VARIANTS, PageContent, build_page
 from amplicon_variants.picture import PLOT, Track
 from amplicon_variants.tools import TOOLS
 from amplicon_variants.variants import read_variants
@@ -55,7 +55,7 @@ def main(job):
         for name, length in shown.items()
     ]
     page = build_page(
-        Findings(
+        PageContent(
             samples=samples,
             tracks=tracks,
             listed=variants,

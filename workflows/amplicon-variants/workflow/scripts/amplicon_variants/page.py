@@ -17,7 +17,7 @@ MAX_SEQUENCES = 20  # in figures
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class PageContent:
     """Content of the page. `tracks` and `listed` may be limited to a part of the data."""
 
     samples: Sequence[str]
@@ -31,21 +31,21 @@ class Findings:
     made: str
 
 
-def build_page(found: Findings) -> str:
+def build_page(content: PageContent) -> str:
     values = {
         "style": (TEMPLATES / "variants.css").read_text(encoding="utf-8"),
-        "facts": facts(found),
-        "notes": "".join(f'<p class="note">{escape(note)}</p>' for note in notes(found)),
+        "facts": facts(content),
+        "notes": "".join(f'<p class="note">{escape(note)}</p>' for note in notes(content)),
         "pictures": "".join(
-            f'<div class="panel scroll">{draw(track)}</div>' for track in found.tracks
+            f'<div class="panel scroll">{draw(track)}</div>' for track in content.tracks
         ),
-        "table": table(found.samples, found.listed),
+        "table": table(content.samples, content.listed),
         "settings": "".join(
             f"<div><dt>{escape(str(key))}</dt><dd>{escape(str(value))}</dd></div>"
-            for key, value in found.settings.items()
+            for key, value in content.settings.items()
         ),
-        "tools": "".join(cited(tool) for tool in found.tools),
-        "made": escape(found.made),
+        "tools": "".join(cited(tool) for tool in content.tools),
+        "made": escape(content.made),
     }
     page = (TEMPLATES / "variants.html").read_text(encoding="utf-8")
     return "".join(pieces(page, values))
@@ -57,29 +57,30 @@ def pieces(text: str, values: Mapping[str, str]) -> Iterable[str]:
         yield values[piece] if index % 2 else piece
 
 
-def facts(found: Findings) -> str:
-    shared = sum(variant.carriers == len(found.samples) for variant in found.listed)
+def facts(content: PageContent) -> str:
+    shared = sum(variant.carriers == len(content.samples) for variant in content.listed)
     figures = [
-        ("Samples", f"{len(found.samples):,}"),
-        ("Variants", f"{found.passed:,}"),
+        ("Samples", f"{len(content.samples):,}"),
+        ("Variants", f"{content.passed:,}"),
         ("Shared by all samples", f"{shared:,}"),
-        ("Failed a filter", f"{found.filtered:,}"),
+        ("Failed a filter", f"{content.filtered:,}"),
     ]
     return "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures)
 
 
-def notes(found: Findings) -> list[str]:
+def notes(content: PageContent) -> list[str]:
     sentences = []
-    if not found.passed:
+    if not content.passed:
         sentences.append("No variants passed the filters.")
-    if len(found.listed) < found.passed:
+    if len(content.listed) < content.passed:
         sentences.append(
-            f"This page shows only the {len(found.listed):,} variants with the highest quality. "
+            f"This page shows only the {len(content.listed):,} variants with the highest quality. "
             "variants.tsv contains all variants."
         )
-    if len(found.tracks) < found.sequences:
+    if len(content.tracks) < content.sequences:
         sentences.append(
-            f"The figures show {len(found.tracks):,} of {found.sequences:,} reference sequences."
+            f"The figures show {len(content.tracks):,} of {content.sequences:,} reference "
+            "sequences."
         )
     return sentences
 

@@ -41,7 +41,7 @@ def build_page(
             shown_samples=MAX_SAMPLES,
             loose_issues=[issue for issue in information["issues"] if not issue["row"]],
             runs=cards(information, metrics, identification),
-            spectra=sum(found["spectra"] for found in metrics.values()),
+            spectra=sum(measured["spectra"] for measured in metrics.values()),
             identification=identification,
             shown_proteins=MAX_PROTEINS,
             settings=settings,
@@ -100,14 +100,14 @@ def cards(
     matches = identification["runs"] if identification else {}
     return [
         {
-            **found,
+            **measured,
             "key": key,
             "samples": samples.get(key, []),
             "wait_min": waits.get(key),
             "matches": matches.get(key),
             "errors": figures.histogram(matches[key]["errors_ppm"]) if key in matches else None,
         }
-        for key, found in metrics.items()
+        for key, measured in metrics.items()
     ]
 
 
@@ -117,11 +117,11 @@ def chart_data(metrics: Mapping[str, Document], identification: Document | None)
     return {
         key: {
             "points": [
-                [figures.rounded(figure) for figure in point] for point in found["chromatogram"]
+                [figures.rounded(figure) for figure in point] for point in measured["chromatogram"]
             ],
             "identified": [round(time, 3) for time in matches.get(key, {}).get("times_min", [])],
         }
-        for key, found in metrics.items()
+        for key, measured in metrics.items()
     }
 
 

@@ -30,7 +30,7 @@ const hitTargets = () => (DATA.listedHits < DATA.totalHits ? "for all queries"
 function thresholdText() {
   const parts = [];
   if (DATA.settings.min_identity) parts.push(`identity ≥ ${DATA.settings.min_identity}%`);
-  if (DATA.settings.min_query_coverage) parts.push(`coverage ≥ ${DATA.settings.min_query_coverage}%`);
+  if (DATA.settings.min_query_coverage) parts.push(`cover ≥ ${DATA.settings.min_query_coverage}%`);
   return parts.join(", ") || `maximum ${counted(DATA.settings.max_hits, "hit", "hits")} per query`;
 }
 
@@ -58,8 +58,7 @@ const elsewhere = () => (DATA.alignmentsText ? "All alignments are in alignments
 
 function renderOverview(limit) {
   const rows = QUERIES.slice(0, limit).map(overviewRow);
-  const heads = ["Query", "Hits", "Best hit", "Identity %", "Query coverage %", "E\u2011value",
-    "Bit score"];
+  const heads = ["Query", "Hits", "Best hit", "Identity %", "Query cover %", "E\u2011value", "Bit score"];
   const numeric = new Set([1, 3, 4, 5, 6]);
   const table = element("table", {},
     element("thead", {}, element("tr", {}, heads.map((head, index) =>
@@ -125,7 +124,7 @@ function howToRead() {
   const reverse = DATA.queryType === "nucleotide" || DATA.databaseType === "nucleotide"
     ? "Decreasing positions mean the reverse strand. " : "";
   return "A hit is one alignment; a database sequence can have several hits. Identity is the "
-    + `percentage of identical columns, including gaps. ${similar}Coverage is the percentage of the `
+    + `percentage of identical columns, including gaps. ${similar}Cover is the percentage of the `
     + `sequence between the ends of the alignment. ${reverse}E-values depend on the size of the `
     + "database.";
 }
