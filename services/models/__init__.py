@@ -5,6 +5,7 @@ States are those of GA4GH WES 1.1, verbatim. Times are aware datetimes in UTC.
 
 from services.models.access import Actor, NewSession, NewToken, Scope, Token, TokenId, TokenRequest
 from services.models.base import Model, Page
+from services.models.drafts import Draft, DraftRequest
 from services.models.files import (
     DatabaseIndex,
     File,
@@ -60,6 +61,8 @@ __all__ = [
     "CauseKind",
     "Change",
     "DatabaseIndex",
+    "Draft",
+    "DraftRequest",
     "Example",
     "File",
     "FileId",
