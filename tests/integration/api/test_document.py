@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from routes.http.errors import CODES, Failure
 from services.models import (
+    Draft,
     File,
     Graph,
     Import,
@@ -148,6 +149,8 @@ KINDS = {
     "list_results": list[Result],
     "list_databases": list[SearchDatabase],
     "parse_sheet": Sheet,
+    "get_draft": Draft,
+    "save_draft": Draft,
     "create_import": Import,
     "list_imports": Page[Import],
     "get_import": Import,
@@ -194,6 +197,7 @@ KNOWN_ONLY_LATER = [
     "list_files",
     "upload_file",
     "create_import",
+    "save_draft",
     "parse_sheet",
     "list_imports",
 ]
