@@ -45,6 +45,7 @@ NOT_FOUND = {
     "job_id": JOB_ID,
     "task_id": TASK_ID,
     "name": WORKFLOW_NAME,
+    "workflow": WORKFLOW_NAME,
     "path": RESULT_PATH,
 }
 

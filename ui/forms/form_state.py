@@ -42,3 +42,4 @@ def forget() -> None:
     """Discard what was typed, so the next form starts from its defaults."""
     for key in st.session_state.pop("typed", {}):
         st.session_state.pop(key, None)
+        st.session_state.pop(f"{key}:table", None)  # the state of a table; see sheet_editor

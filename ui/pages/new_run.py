@@ -14,7 +14,7 @@ from services.params import validation
 from services.params.schema import flatten, is_file, is_sheet
 from ui import context, errors
 from ui.formatting import amount, plain, plural, sentences, title
-from ui.forms import file_fields, form_state, run_fields, schema_form, shown
+from ui.forms import drafts, file_fields, form_state, run_fields, schema_form, shown
 from ui.forms.form_state import FieldProblem
 from ui.parts import plan, submission, workflow_cards
 from ui.streamlit_internals import Container
@@ -89,14 +89,17 @@ def _form_page(name: str, run: Run | None) -> None:
         return
     if run is not None:
         st.info(f"The form has the values of the run **{plain(title(run))}**. You can change them.")
-    _reset_for(f"{workflow.name} {workflow.digest} {run.id if run else ''}")
+    _reset_for(workflow, run)
     _form(workflow, run)
 
 
-def _reset_for(form: str) -> None:
-    """Drop the values of the form unless it is still the form with this key."""
+def _reset_for(workflow: Workflow, run: Run | None) -> None:
+    """Reset the form, from a draft if there is one, unless it is still the same form."""
+    source = run.id if run else ""
+    form = f"{workflow.name} {workflow.digest} {source}"
     if st.session_state.get("form") != form:
         form_state.forget()
+        drafts.restore(workflow, source)
         st.session_state["form"] = form
         st.session_state["problems"] = []
         st.session_state.pop("plan", None)
@@ -109,11 +112,13 @@ def _form(workflow: Workflow, run: Run | None) -> None:
     names = [_field(known.problem) for known in problems]
     unfold = any(schema_form.hidden(workflow.params_schema, name) for name in names)
     file_fields.load_files()
+    drafts.show_notice(workflow)
     summary = st.container(key="summary")
     initial = run.params if run else {}
     form = schema_form.draw(workflow.params_schema, initial, unfold=unfold, reported=list(problems))
     with st.container(border=True, key="group-run"):
         options = run_fields.draw(run, form, unfold=not {"retries", "priority"}.isdisjoint(names))
+    drafts.keep(workflow, run.id if run else "")
     values = SubmittedForm(workflow.name, form, options)
     shown.draw()
     with st.container(key="send"):
@@ -130,6 +135,7 @@ def _form(workflow: Workflow, run: Run | None) -> None:
             )
             st.caption(plain(_changes(workflow, form)), width="stretch")
     if start and (started := _attempt(values, lambda: submission.submit(**values.request()))):
+        drafts.discard(workflow.name)
         st.query_params.from_dict({"from": started.id})  # where the browser's Back leads
         context.go("run", id=started.id)
     if preview:

@@ -95,6 +95,7 @@ DOORS = {
     "tags": ("POST", "/api/v1/runs", b'{"workflow": "demo", "example": true, "tags": %s}'),
     "a check": ("POST", "/api/v1/runs/validate", b'{"workflow": %s, "params": {}}'),
     "a run's name": ("PATCH", "/api/v1/runs/{run}", b'{"name": %s}'),
+    "a draft's digest": ("PUT", "/api/v1/drafts/demo", b'{"content": {}, "digest": %s}'),
     "a token's name": ("POST", "/api/v1/tokens", b'{"name": %s}'),
     "a token's owner": ("POST", "/api/v1/tokens", b'{"name": "n", "owner": %s}'),
     "a field unknown": ("POST", "/api/v1/tokens", b'{"name": "n", "x": %s}'),
