@@ -51,17 +51,6 @@ def rid_of(page: str) -> str:
 # ---- without a runner ------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk")) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
-
-
 def asked(client, **parameters: Any) -> Any:
     return client.post("/Blast.cgi", data=parameters)
 
