@@ -1,4 +1,4 @@
-"""Names of files as text that a page, a URL and JSON can contain, whatever the bytes on disk are."""
+"""Names of files as text for pages, URLs and JSON, whatever their bytes on disk are."""
 
 from __future__ import annotations
 

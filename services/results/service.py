@@ -147,9 +147,7 @@ def _with_producer(result: Result, producers: Mapping[str, Producer]) -> Result:
     return result
 
 
-def _select(
-    files: Sequence[PublishedFile], paths: Sequence[str] | None
-) -> Sequence[PublishedFile]:
+def _select(files: Sequence[PublishedFile], paths: Sequence[str] | None) -> Sequence[PublishedFile]:
     """Return the results at `paths`, or all. Raises NotFound for a path that is not listed."""
     if paths is None:
         return files

@@ -29,7 +29,9 @@ def test_display_name_of_any_bytes_is_printable_text(name, expected):
 
 
 def test_display_names_that_are_equal_get_numbers_and_exact_names_stay():
-    paths = [os.fsdecode(name) for name in (b"d/\xff.tsv.gz", "d/�.tsv.gz".encode(), b"d/\xfe.tsv.gz")]
+    paths = [
+        os.fsdecode(name) for name in (b"d/\xff.tsv.gz", "d/�.tsv.gz".encode(), b"d/\xfe.tsv.gz")
+    ]
     assert display_names(paths) == {
         "d/� (3).tsv.gz": paths[0],
         "d/�.tsv.gz": paths[1],
