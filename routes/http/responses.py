@@ -81,6 +81,6 @@ def _send(path: Path, name: str, etag: str | None, media: str, *, attachment: bo
 
 
 def _etag(path: Path) -> str:
-    """Return a tag that changes with the file; werkzeug's own fails for names that are not UTF-8."""
+    """Return a tag that changes with the file; werkzeug's own needs a name that is UTF-8."""
     known = path.stat()
     return f"{known.st_mtime_ns:x}-{known.st_size:x}-{known.st_ino:x}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import io
 from types import SimpleNamespace
 
@@ -81,6 +82,30 @@ FAILURES = [
     ("GET", "/api/v1/runs?after=x", {}, 400, 40001),
     ("GET", "/healthz?a=1", {}, 400, 40001),
 ]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "GZIP", "gzip, identity"])
+@pytest.mark.parametrize(
+    ("method", "address", "kind"),
+    [
+        ("POST", "/api/v1/runs", "application/json"),
+        ("POST", "/api/v1/files?name=a.txt", "application/octet-stream"),
+        ("POST", "/api/v1/sheets/parse?workflow=demo&parameter=reads", "text/csv"),
+    ],
+)
+def test_compressed_body_is_refused_by_its_coding(client, method, address, kind, coding):
+    headers = {"Content-Encoding": coding, "Content-Type": kind}
+    reply = client.open(address, method=method, headers=headers, data=gzip.compress(b"{}"))
+    (problem,) = refused(reply, 415, 41500)["data"]["problems"]
+    assert (problem["field"], problem["code"]) == ("header.Content-Encoding", "wrong_content_type")
+    assert problem["message"] == (
+        f"The body must not be compressed: Content-Encoding is {coding.lower()}."
+    )
+
+
+def test_body_with_the_coding_identity_is_read(client):
+    headers = {"Content-Encoding": "identity", "Content-Type": "application/json"}
+    refused(client.post("/api/v1/runs", headers=headers, data=b"{"), 400, 40002)
 
 
 @pytest.mark.parametrize(("method", "address", "sent", "status", "number"), FAILURES)
