@@ -10,7 +10,7 @@ import pytest
 
 from services.access.actors import local_actor
 from services.engine.publishing import publish
-from services.models import Highlight
+from services.models import Highlight, State
 from services.rundir import RunDir
 from tests.helpers.api import client_of, finished_run, open_desk
 from tests.helpers.crate_validator import problems_of
@@ -102,3 +102,17 @@ def test_manifest_of_an_older_version_is_read_with_display_names(client, run, se
     manifest = RunDir.of(services.settings.data, run.id).manifest.read_text()
     assert "\\udc" in manifest
     assert "\\n" in manifest
+
+
+def test_files_that_a_job_writes_into_a_directory_are_results(desk):
+    """Snakemake marks the directory with a timestamp, which is no result."""
+    done = desk.finished(desk.submit("names"))
+    assert done.state is State.COMPLETE
+    published = desk.services.results.files(local_actor(), done.id)
+    assert {entry.result.path: entry.file.read_bytes() for entry in published} == {
+        "results/unpacked/\ufffd\ufffd\u01b7.txt": "样品.txt".encode("gbk"),
+        "results/unpacked/M\ufffdll.txt": b"M\xfcll.txt",
+        "results/unpacked/two\ufffdlines.txt": b"two\nlines.txt",
+        "results/unpacked/" + "n" * 255: b"n" * 255,
+    }
+    assert {entry.result.rule for entry in published} == {"unpack"}
