@@ -38,9 +38,6 @@ FIELDS_TOO_LARGE = Message(
     "body_too_large", "The fields of a form must not be larger than {limit} MiB."
 )
 FILE_TOO_LARGE = Message("file_too_large", "Files must not be larger than {limit} MiB.")
-NO_SPACE = Message(
-    "disk_full", "The disk of the server is full.", hint="Contact the administrator."
-)
 
 
 @dataclass(frozen=True)

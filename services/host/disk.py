@@ -31,10 +31,10 @@ def no_room(error: Exception) -> bool:
 
 @contextlib.contextmanager
 def disk_full_as_error() -> Iterator[None]:
-    """Raises DiskFull when what is done in here finds no room."""
+    """Raise DiskFull for an error of the block that means a full disk."""
     try:
         yield
     except OSError as error:
         if no_room(error):
-            raise DiskFull(hint="Tell the operators of this desk.") from error
+            raise DiskFull from error
         raise

@@ -35,7 +35,7 @@ class Reports:
     """Creates each report once, and one report at a time."""
 
     def __init__(
-        self, settings: Settings, runs: Runs, *, patience: float = oneshot.PATIENCE
+        self, settings: Settings, runs: Runs, *, patience: float = oneshot.ONESHOT_TIMEOUT_S
     ) -> None:
         self._data = settings.data
         self._runs = runs

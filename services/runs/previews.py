@@ -20,7 +20,7 @@ from typing import Any
 
 from services.catalogue import Catalogue
 from services.engine import causes, oneshot, reporter
-from services.engine.execution import common
+from services.engine.execution import common_arguments
 from services.engine.staging import StagingFailed, stage
 from services.errors import Conflict, Invalid, Message
 from services.files import Files
@@ -163,7 +163,7 @@ class Previews:
         end = time.monotonic() + self._patience
         with (
             attempt.console.open("wb") as console,
-            oneshot.started(arguments, console, largest=MAX_PLAN_FILE_BYTES) as process,
+            oneshot.snakemake_process(arguments, console, largest=MAX_PLAN_FILE_BYTES) as process,
         ):
             while process.poll() is None and time.monotonic() < end:
                 spool.read()
@@ -185,7 +185,7 @@ class Previews:
 def _arguments(snakefile: Path, rundir: RunDir) -> list[str]:
     """Return Snakemake's arguments: those of a run, as a dry run."""
     return [
-        *common(snakefile, rundir, cores=1),
+        *common_arguments(snakefile, rundir, cores=1),
         *("--logger-rundesk-directory", str(rundir.attempt(1).root)),
         "--dry-run",
         "--nolock",

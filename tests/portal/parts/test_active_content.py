@@ -19,7 +19,10 @@ HOSTILE = 'a" image="/etc/passwd" href="http://evil.example/" b\\" <img src=x> \
 TAKE_PATHS = {
     "image": {"parts/file_viewer.py"},  # with BytesIO
     "iframe": {"parts/file_viewer.py"},  # with a signed link of the API
-    "html": {"server/account.py"},  # with the address of the sign-in page
+    "html": {
+        "server/account.py",  # with the address of the sign-in page
+        "pages/new_run.py",  # with the class of a field, which has only letters, digits and "-"
+    },
     "logo": set(),
     "audio": set(),
     "video": set(),

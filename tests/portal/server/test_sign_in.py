@@ -100,7 +100,7 @@ def post(app, secret, to="", path=SIGN_IN_PATH, **headers):
 
 def notice(reply):
     """The message above the form."""
-    match = re.search(r'<p id="told"[^>]*>(.*?)</p>', reply.text)
+    match = re.search(r'<p id="notice"[^>]*>(.*?)</p>', reply.text)
     return match[1] if match else ""
 
 
