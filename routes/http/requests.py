@@ -49,6 +49,11 @@ NOT_JSON_AT = Message(
     "The body is not valid JSON.",
     hint="{reason} at line {line}, column {column}.",
 )
+COMPRESSED_BODY = Message(
+    "wrong_content_type",
+    "The body must not be compressed: Content-Encoding is {coding}.",
+    hint="Send the body without Content-Encoding.",
+)
 BODY_TOO_LARGE = Message("body_too_large", "The body must not be larger than {limit} MiB.")
 
 
@@ -128,7 +133,16 @@ def raw_body() -> BinaryIO:
 
 
 class BodyStream(io.RawIOBase):
-    """The body of this request. Every error of the connection is BodyIncomplete."""
+    """The body of this request. Every error of the connection is BodyIncomplete.
+
+    Raises WrongContentType for a body with a content coding, which nothing here undoes.
+    """
+
+    def __init__(self) -> None:
+        coding = request.headers.get("Content-Encoding", "").strip().lower()
+        if coding not in ("", "identity"):
+            text = COMPRESSED_BODY(coding=coding[:40])
+            raise WrongContentType(text, field="header.Content-Encoding")
 
     def readable(self) -> bool:
         return True
