@@ -16,6 +16,8 @@ from types import SimpleNamespace
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from services.access.actors import local_actor
 from services.bootstrap import build
@@ -104,6 +106,7 @@ def desk(mongod, tmp_path_factory, recorder):
                 services=services,
                 settings=servers.settings,
                 home=servers.settings.public_portal_url,
+                log=lambda: servers.log("portal"),
                 socket=f"ws://127.0.0.1:{servers.settings.portal_port}/_stcore/stream",
             )
             services.close()
@@ -158,6 +161,14 @@ def test_page_of_another_port_of_the_same_host_opens_no_socket(desk, page):
         assert page.evaluate(KNOCK, [desk.socket, 1]) == ["refused"]
 
 
+def test_refused_socket_gets_the_sentence(desk):
+    with pytest.raises(InvalidStatus) as refused:
+        connect(desk.socket, origin="http://evil.example", proxy=None)
+    reply = refused.value.response
+    assert reply.status_code == 403
+    assert reply.body.startswith(b"Requests from pages of other sites are not allowed.")
+
+
 def test_foreign_sockets_cause_no_request_and_leave_the_portal_responsive(desk, page, recorder):
     durations, stopped = [], threading.Event()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -182,6 +193,9 @@ def test_foreign_sockets_cause_no_request_and_leave_the_portal_responsive(desk, 
     # Streamlit alone would wait for up to 2 s for each of the sockets
     assert max(durations) < 10
     assert outside_hosts(recorder) == []
+    lines = desk.log().splitlines()
+    assert 1 <= sum("refused a request (foreign_" in line for line in lines) < FOREIGN_SOCKETS
+    assert not [line for line in lines if "Traceback" in line]
     # and the recorder does record
     subprocess.run(
         [sys.executable, "-c", "import socket; socket.socket(type=2).connect(('192.0.2.1', 9))"],
