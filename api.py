@@ -12,7 +12,7 @@ from routes.blast.routes import blast
 from routes.databases import databases
 from routes.drafts import drafts
 from routes.files import files
-from routes.http import errors, openapi, rate_limits, streams
+from routes.http import base_path, errors, openapi, rate_limits, streams
 from routes.http.context import attach
 from routes.http.cors import Cors
 from routes.http.guard import Guard
@@ -69,6 +69,7 @@ def create_app(services: Services | None = None) -> Flask:
     guard = Guard(services.settings)
     guard.install(app)
     Cors(guard).install(app)
+    base_path.install(app, services.settings)
     for blueprint in (*BLUEPRINTS, wes, blast):
         app.register_blueprint(blueprint)
     streams.install(app)

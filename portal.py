@@ -51,4 +51,5 @@ if __name__ == "__main__":  # Streamlit runs the script to draw a page
     main()
 else:  # the server of Streamlit imports the module
     streamlit_internals.cache_theme()
+    streamlit_internals.disable_address_lookups()
     app = st.App(__file__, middleware=page_shell.middleware())

@@ -55,6 +55,7 @@ def api_command(settings: Settings) -> list[str]:
         f"--graceful-timeout={SHUTDOWN_TIMEOUT_S}",
         f"--limit-request-line={MAX_REQUEST_LINE_BYTES}",
         "--no-control-socket",
+        "--forwarder-headers=",  # any client can send SCRIPT_NAME; see routes/http/base_path.py
     ]
 
 

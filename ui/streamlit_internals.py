@@ -30,6 +30,7 @@ __all__ = [
     "Page",
     "base_url_script",
     "cache_theme",
+    "disable_address_lookups",
     "edit_page",
     "page_template",
 ]
@@ -38,6 +39,8 @@ log = logging.getLogger("rundesk.portal")
 
 THEME_WRITER = "streamlit.runtime.app_session._populate_theme_msg"
 STATIC_FOLDER = "streamlit.file_util.get_static_dir"
+#: They find the addresses of this machine; the first one asks a server on the internet.
+ADDRESS_LOOKUPS = ("streamlit.net_util.get_external_ip", "streamlit.net_util.get_internal_ip")
 #: Parts of Streamlit's page that are replaced. Each must occur exactly once.
 HEAD, TITLE, BODY_END = "<head>", "<title>Streamlit</title>", "</body>"
 FONT_PRELOAD = re.compile(r'<link\s+rel="preload"[^>]*as="font"[^>]*>')  # of an unused font
@@ -88,6 +91,26 @@ def _cached(write: Callable[[Any, str], None]) -> Callable[..., None]:
             msg.MergeFrom(parts[section])
 
     return write_cached
+
+
+# ---- requests to other servers ----------------------------------------------------------------
+
+
+def disable_address_lookups() -> None:
+    """Make Streamlit compare origins only with its configured names.
+
+    For each origin that it does not know, it asks a server on the internet for the address of this
+    machine, in the event loop; no setting changes that. `ui/server/gate.py` refuses such requests
+    before Streamlit sees them. Where a function is missing, Streamlit looks up nothing with it.
+    """
+    for path in ADDRESS_LOOKUPS:
+        if find(path) is not None:
+            module, _, name = path.rpartition(".")
+            setattr(import_module(module), name, _no_address)
+
+
+def _no_address() -> None:
+    """Return no address; Streamlit then does not use it."""
 
 
 # ---- the page ----------------------------------------------------------------------------------

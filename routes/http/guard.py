@@ -7,20 +7,21 @@ must not come from a page of another origin.
 
 from __future__ import annotations
 
-import re
 import time
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
 from routes.http.context import request_id
 from routes.http.errors import FOREIGN_HOST, FOREIGN_ORIGIN, ForeignHost, ForeignOrigin
+from services.access.origins import (
+    LOOPBACK_NAMES,
+    SAFE_METHODS,
+    parse_host,
+    parse_origin,
+    public_origin,
+)
 from services.settings import MIB, Settings
 
-HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]\\]+)(?::([0-9]{1,5}))?")
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-PORTS = {"http": 80, "https": 443}
 MAX_DRAIN_BYTES = 256 * MIB  # of a refused body that are still read, so that the response arrives
 DRAIN_TIMEOUT_S = 5.0
 
@@ -39,12 +40,12 @@ class Guard:
     """The names and ports of this server, and the checks against them."""
 
     def __init__(self, settings: Settings) -> None:
-        public = [urlsplit(settings.public_api_url), urlsplit(settings.public_portal_url)]
-        names = {url.hostname or "" for url in public} | {settings.host.strip("[]").lower()}
-        self.hosts = (LOOPBACK | names) - {""}
+        public = [public_origin(settings.public_api_url), public_origin(settings.public_portal_url)]
+        names = {origin.name for origin in public} | {settings.host.strip("[]").lower()}
+        self.hosts = (LOOPBACK_NAMES | names) - {""}
         self.ports = {settings.api_port, settings.portal_port}
         self.origins = frozenset(settings.cors_origins)
-        self.ports |= {url.port or PORTS.get(url.scheme, 80) for url in public}
+        self.ports |= {origin.port for origin in public}
 
     def install(self, app: Flask) -> None:
         """Check every request before anything else, and add headers to every response."""
@@ -54,13 +55,13 @@ class Guard:
         app.after_request(_finish)
 
     def check_host(self) -> None:
-        match = HOST.fullmatch(request.headers.get("Host", ""))
-        if not match or match.group(1).strip("[]").lower() not in self.hosts:
+        host = parse_host(request.headers.get("Host", ""))
+        if not host or host.name not in self.hosts:
             raise ForeignHost(FOREIGN_HOST(), field="header.Host")
 
     def check_origin(self) -> None:
         """Refuse changes from pages of other origins. Programs such as curl send no origin."""
-        if request.method in SAFE:
+        if request.method in SAFE_METHODS:
             return
         origin = request.headers.get("Origin")
         if origin is None:
@@ -76,12 +77,8 @@ class Guard:
 
     def own_origin(self, origin: str) -> bool:
         """Whether `origin` is the portal or the API, under any name of this server."""
-        try:
-            parts = urlsplit(origin)
-            port = parts.port or PORTS[parts.scheme]
-        except (ValueError, KeyError):
-            return False
-        return parts.hostname in self.hosts and port in self.ports
+        parts = parse_origin(origin)
+        return parts is not None and parts.name in self.hosts and parts.port in self.ports
 
 
 def _finish(reply: Response) -> Response:

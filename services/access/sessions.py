@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from services.access import actors
 from services.access.tokens import Tokens
@@ -47,9 +48,14 @@ class Sessions:
 
     @property
     def cookie(self) -> str:
-        """Name of the cookie, different for each portal URL because cookies ignore ports."""
-        address = self._settings.public_portal_url.encode()
-        return f"rundesk-{hashlib.sha256(address).hexdigest()[:12]}"
+        """Name of the cookie, different for each portal URL because cookies ignore ports.
+
+        Browsers accept the prefix `__Host-` only from the host itself, over TLS and for the path /.
+        """
+        address = self._settings.public_portal_url
+        parts = urlsplit(address)
+        prefix = "__Host-" if parts.scheme == "https" and parts.path in ("", "/") else ""
+        return f"{prefix}rundesk-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
 
     def begin(self, token_secret: str) -> NewSession:
         """Sign in with the secret of a token. Raises NotSignedIn with the problem of the token."""

@@ -20,9 +20,9 @@ FLAGS = [
 ]
 
 
-def launch_chromium(kind: BrowserType) -> Browser:
+def launch_chromium(kind: BrowserType, *flags: str) -> Browser:
     """Launch the Chromium at RUNDESK_CHROMIUM, or the headless shell or Chromium on the PATH."""
     programs = map(shutil.which, ("chromium-headless-shell", "chromium"))
     program = os.environ.get("RUNDESK_CHROMIUM") or next(filter(None, programs), None)
     assert program, "set RUNDESK_CHROMIUM, or install chromium on the PATH"
-    return kind.launch(executable_path=program, args=FLAGS)
+    return kind.launch(executable_path=program, args=[*FLAGS, *flags])

@@ -58,7 +58,7 @@
     const field = document.querySelector(".st-key-shown");
     if (!field || field.ariaHidden) return;
     field.ariaHidden = "true";
-    field.querySelector("input").tabIndex = -1;
+    field.querySelector("input")?.setAttribute("tabindex", "-1");
   }
 
   new MutationObserver((changes) => {

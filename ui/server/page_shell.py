@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.settings import Settings
 from ui import context, streamlit_internals
 from ui.server import csp
+from ui.server.gate import RequestGate
 from ui.server.sign_in import SignIn, redirect_to_sign_in
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -73,6 +74,7 @@ def middleware() -> list[Middleware]:
     settings = Settings.load()
     gate = partial(redirect_to_sign_in, settings=settings, services=context.services)
     return [
+        Middleware(RequestGate, settings=settings),
         Middleware(SignIn, settings=settings, services=context.services),
         Middleware(Shell, settings=settings, gate=gate),
     ]

@@ -35,7 +35,6 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-FOREIGN_PAGE = Message("foreign_origin", "You can sign in only from this page.")
 FORM_TOO_LARGE = Message(
     "body_too_large",
     "The form is larger than {limit} bytes.",
@@ -83,9 +82,7 @@ class SignIn:
         return self._page(to, notice)
 
     async def _submit(self, request: Request) -> Response:
-        """Sign in with the token of a submitted form."""
-        if not self._is_own_page(request):
-            return self._page("", str(FOREIGN_PAGE()), status=403)
+        """Sign in with the token of a submitted form, which `RequestGate` has found to be ours."""
         body = b""
         async for part in request.stream():
             body += part
@@ -129,15 +126,6 @@ class SignIn:
             return reply
         status = 503 if isinstance(error, DatabaseUnavailable) else 401
         return self._page(to, f"{error.message} {error.hint}".strip(), status=status)
-
-    def _is_own_page(self, request: Request) -> bool:
-        """Whether this page sent the form. Browsers send its origin; other programs need not."""
-        origin = request.headers.get("Origin")
-        if origin is None:
-            return request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
-        public = f"{self._public.scheme}://{self._public.netloc}"
-        same = urlsplit(origin).netloc == request.headers.get("Host", "").lower()
-        return origin == public or (same and origin != "null")
 
     def _redirect(self, to: str) -> Response:
         return RedirectResponse(f"{self._base}/{to}", status_code=303, headers=HEADERS)

@@ -85,6 +85,14 @@ def test_invalid_request_gets_the_envelope(desk, api, sent, number):
     assert envelope["requestId"] in api.log("api")
 
 
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "PATH_INFO"])
+@pytest.mark.parametrize("value", ["/x", "/api", "/healthz", ""])
+def test_header_that_names_the_path_has_no_effect(desk, api, name, value):
+    line = b"GET /api/v1/me HTTP/1.0\r\nHost: localhost\r\n"
+    head, _, body = say(desk, line + f"{name}: {value}\r\n\r\n".encode()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.0 200 "), body
+
+
 def test_url_with_the_maximum_number_of_runs_is_not_too_long(desk, api):
     ids = ",".join(["0" * 24] * 200)
     reply = say(

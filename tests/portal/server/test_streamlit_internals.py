@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 import streamlit
-from streamlit import config, file_util
+from streamlit import config, file_util, net_util
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import app_session
+from streamlit.web.server.starlette import starlette_websocket
 
 from services.settings import HERE
 from tests.helpers.processes import serving
@@ -61,7 +62,9 @@ def moved(change: str) -> str:
 # ---- Streamlit is as expected ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", [internals.THEME_WRITER, internals.STATIC_FOLDER])
+@pytest.mark.parametrize(
+    "path", [internals.THEME_WRITER, internals.STATIC_FOLDER, *internals.ADDRESS_LOOKUPS]
+)
 def test_private_function_exists(path):
     assert callable(internals.find(path)), moved(f"has no {path}")
 
@@ -148,6 +151,18 @@ def test_theme_function_with_other_parameters_is_not_replaced(monkeypatch, caplo
     assert [internals.THEME_WRITER in line for line in caplog.messages] == [True]
 
 
+@pytest.mark.parametrize("path", internals.ADDRESS_LOOKUPS)
+def test_address_lookup_that_is_missing_is_logged_and_the_other_one_replaced(
+    monkeypatch, caplog, path
+):
+    other = next(one for one in internals.ADDRESS_LOOKUPS if one != path).rpartition(".")[2]
+    monkeypatch.setattr(net_util, other, getattr(net_util, other))  # restored after the test
+    monkeypatch.delattr(net_util, path.rpartition(".")[2])
+    internals.disable_address_lookups()
+    assert [path in line for line in caplog.messages] == [True]
+    assert getattr(net_util, other)() is None
+
+
 def test_page_is_found_when_streamlit_does_not_name_its_folder(monkeypatch, caplog):
     monkeypatch.delattr(file_util, "get_static_dir")
     assert internals.BODY_END in internals.page_template()
@@ -171,6 +186,32 @@ def test_page_without_a_mark_keeps_scripts_and_style_and_is_logged(
         line
         == f"The page of Streamlit {streamlit.__version__} has {mark} {count} times instead of once"
     )
+
+
+# ---- requests to other servers ----------------------------------------------------------------
+
+
+@pytest.fixture
+def lookups(monkeypatch):
+    """The requests that Streamlit sends to find the address of this machine; none is sent."""
+    requests = []
+    monkeypatch.setattr(net_util, "_make_blocking_http_get", lambda url, **_: requests.append(url))
+    for path in internals.ADDRESS_LOOKUPS:
+        name = path.rpartition(".")[2]
+        monkeypatch.setattr(net_util, name, getattr(net_util, name))
+    return requests
+
+
+def test_streamlit_asks_another_server_about_a_foreign_origin(lookups):
+    """The reason for disable_address_lookups; without it, no longer needed."""
+    assert not starlette_websocket._is_origin_allowed("http://evil.example", "127.0.0.1:8501")
+    assert lookups, moved("no longer looks up its address: disable_address_lookups is not needed")
+
+
+def test_disabled_lookups_refuse_a_foreign_origin_without_a_request(lookups):
+    internals.disable_address_lookups()
+    assert not starlette_websocket._is_origin_allowed("http://evil.example", "127.0.0.1:8501")
+    assert lookups == []
 
 
 # ---- the theme that is sent --------------------------------------------------------------------
