@@ -126,10 +126,14 @@ def read_body(kind: type[M]) -> M:
         raise _invalid(error, "") from None
 
 
+def has_body() -> bool:
+    """Return whether the request has a body that is not known to be empty."""
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+
+
 def raw_body() -> BinaryIO:
     """Return the body as a stream of the bytes that arrive. Raises BodyMissing."""
-    announced = request.content_length or "Transfer-Encoding" in request.headers
-    if not announced and not request.content_type:
+    if not has_body() and not request.content_type:
         raise BodyMissing(BODY_MISSING(), field="body")
     if (connection := request.environ.get("gunicorn.socket")) is not None:
         connection.settimeout(BODY_TIMEOUT_S)  # the worker resets it for the next request
@@ -180,6 +184,8 @@ def check_json(data: bytes) -> None:
 def with_query_fields(error: Invalid, query: type[BaseModel] | None) -> Invalid:
     """Return an error of a service with the fields of the query named as in a request."""
     known = query.model_fields if query else {}
+    if request.is_json:  # the same field may be in the body
+        known = {name: field for name, field in known.items() if name in request.args}
     problems = [
         problem.at(f"query.{problem.field}") if problem.field in known else problem
         for problem in error.problems
