@@ -50,7 +50,7 @@ NAME_CHARACTERS = Message(
 )
 
 KINDS = {
-    "fasta": "fa fasta fna faa ffn fas",
+    "fasta": "fa fasta fna faa ffn fas frn fsa",
     "fastq": "fq fastq",
     "alignment": "bam sam cram",
     "variants": "vcf bcf",
@@ -64,7 +64,7 @@ KINDS = {
     "archive": "zip tar",
 }
 KIND_OF = {suffix: kind for kind, suffixes in KINDS.items() for suffix in suffixes.split()}
-COMPRESSED = {"gz", "bz2", "xz", "zst"}
+COMPRESSED = {"gz", "bgz", "bgzf", "bz2", "xz", "zst"}
 
 
 def kind_of(name: str) -> str:

@@ -39,8 +39,8 @@ from services.models import (
 from services.settings import HERE
 from services.sheets import Sheet
 from tests.helpers import api_document, fuzzing
-from tests.helpers.api import client_of, open_desk
 
+SETTINGS = {"stream_time": 0.0}  # of module_services
 BEFORE = HERE / "tests" / "data" / "openapi-before.json"
 UNDOCUMENTED = {  # the document itself and the pages that show it
     "flasgger.apidocs",
@@ -52,17 +52,6 @@ UNDOCUMENTED = {  # the document itself and the pages that show it
 
 #: Blueprints of other standards: the WES document and NCBI's (test_wes.py, test_blast.py).
 OF_OTHERS = {"wes", "blast"}
-
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk"), stream_time=0.0) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
 
 
 @pytest.fixture(scope="module")

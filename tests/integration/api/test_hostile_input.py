@@ -10,18 +10,9 @@ from pymongo import MongoClient
 
 from services.access.actors import local_actor
 from services.models import RunRequest
-from tests.helpers.api import client_of, finished_run, open_desk, refused
+from tests.helpers.api import finished_run, refused
 
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk"), max_upload=1) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
+SETTINGS = {"max_upload": 1}  # of module_services
 
 
 @pytest.fixture(scope="module", autouse=True)

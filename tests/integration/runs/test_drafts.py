@@ -13,7 +13,7 @@ from services.bootstrap import build
 from services.errors import Forbidden, Invalid
 from services.models import Actor, Scope, TokenRequest
 from services.runs import drafts
-from tests.helpers.api import open_desk, write_workflow
+from tests.helpers.api import write_workflow
 
 ANN, BEN, ROOT = Actor(id="ann"), Actor(id="ben"), Actor(id="root", admin=True)
 CONTENT = {
@@ -28,9 +28,8 @@ CONTENT = {
 
 
 @pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk")) as services:
-        yield services
+def services(module_services):
+    return module_services
 
 
 @pytest.fixture(scope="module")

@@ -39,17 +39,6 @@ READS = b"@r\nACGT\n+\nIIII\n"
 
 
 @pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk")) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
-
-
-@pytest.fixture(scope="module")
 def run(services):
     """A COMPLETE run."""
     return finished_run(services, ME, {"results/report.html": "<p>", "results/a b+c.tsv": "1"})
