@@ -2,47 +2,81 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from flask import Blueprint, request
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from routes.http import examples, multipart, requests
 from routes.http.context import services
 from routes.http.operation import operation
-from services.errors import Invalid, Message
+from services.errors import Invalid, Message, Problem
 from services.models import Actor, FileId, Model, WorkflowName
+from services.params.schema_errors import REQUIRED
 from services.sheets import Sheet
 
 sheets = Blueprint("sheets", __name__, url_prefix="/api/v1/sheets")
 
 FILE_AND_URL = Message("conflicting_fields", "Must not be given together with `file`.")
+NO_FILE_OR_URL = Message("missing", "Either `file` or `url` is required.")
+IN_BODY = Message(
+    "conflicting_fields",
+    "Must not be given together with a JSON body.",
+    hint="Send it in the body.",
+)
+
+PARAMETER: dict[str, Any] = {
+    "min_length": 1,
+    "max_length": 200,
+    "examples": ["samples"],
+}
+PARAMETER_HELP = "Parameter of the workflow whose `rows` in `params_schema` define the columns"
+URL: dict[str, Any] = {"min_length": 1, "max_length": 4000}
 
 
 class ParseQuery(Model):
-    """The query parameters of a table."""
+    """The query parameters of a table. With a JSON body there are none."""
 
-    workflow: WorkflowName = Field(description="Name of a workflow in the catalogue")
-    parameter: str = Field(
-        min_length=1,
-        max_length=200,
-        description="Parameter of the workflow whose `rows` in `params_schema` define the columns",
-        examples=["samples"],
+    workflow: WorkflowName | None = Field(
+        None, description="Name of a workflow in the catalogue; required without a JSON body"
+    )
+    parameter: str | None = Field(
+        None, description=f"{PARAMETER_HELP}; required without a JSON body", **PARAMETER
     )
     file: FileId | None = Field(None, description="Id of a registered file, instead of a body")
     url: str | None = Field(
-        None,
-        min_length=1,
-        max_length=4000,
-        description="URL of a table at an allowed host, instead of a body",
+        None, description="URL of a table at an allowed host, instead of a body", **URL
     )
+
+
+class ParseRequest(Model):
+    """A table that Rundesk can read itself. Either `file` or `url` is required."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    workflow: WorkflowName = Field(description="Name of a workflow in the catalogue")
+    parameter: str = Field(description=PARAMETER_HELP, **PARAMETER)
+    file: FileId | None = Field(None, description="Id of a registered file")
+    url: str | None = Field(None, description="URL of a table at an allowed host", **URL)
+
+
+BODY = multipart.FILE_BODY | {
+    "application/json": {
+        "schema": ParseRequest.model_json_schema(),
+        "example": {
+            "workflow": "amplicon-variants",
+            "parameter": "samples",
+            "url": "https://files.example.org/samples.csv",
+        },
+    }
+}
 
 
 @sheets.post("/parse")
 @operation(
     errors=(404,),
     limit="upload",
-    upload=multipart.FILE_BODY,
+    upload=BODY,
     upload_needed=False,
     example=examples.SHEET,
 )
@@ -50,16 +84,37 @@ def parse_sheet(actor: Actor, query: ParseQuery) -> Sheet:
     """Read a table of samples.
 
     The table is the body (raw, or a form with one file), a registered file, or at a URL of an
-    allowed host (at most 16 MiB in 20 seconds). CSV, TSV and XLSX are detected from the content. If
-    no issue is an error, `records` can be submitted as the parameter. Each issue names its row,
-    column and cell. Nothing is stored.
+    allowed host (at most 16 MiB in 20 seconds). For the last two, a JSON body may replace the query
+    parameters. CSV, TSV and XLSX are detected from the content. If no issue is an error, `records`
+    can be submitted as the parameter. Each issue names its row, column and cell. Nothing is stored.
     """
-    sheets, target = services().sheets, (actor, query.workflow, query.parameter)
-    if query.file and query.url:
+    sheets, source = services().sheets, _json_request(query) or _query_request(query)
+    target = (actor, cast(str, source.workflow), cast(str, source.parameter))
+    if source.file and source.url:
         raise Invalid(FILE_AND_URL(), field="url")
-    if query.url:
-        return sheets.parse_link(*target, query.url)
-    return sheets.parse(*target, query.file or _table())
+    if source.url:
+        return sheets.parse_link(*target, source.url)
+    return sheets.parse(*target, source.file or _table())
+
+
+def _json_request(query: ParseQuery) -> ParseRequest | None:
+    """Return the JSON body; None if there is none. Raises Invalid for parameters in the query."""
+    if request.mimetype != "application/json" or not requests.has_body():
+        return None
+    body = requests.read_body(ParseRequest)
+    if problems := [Problem(f"query.{name}", IN_BODY()) for name in query.model_fields_set]:
+        raise Invalid(problems=sorted(problems, key=lambda problem: problem.field))
+    if not (body.file or body.url):
+        raise Invalid(NO_FILE_OR_URL(), field="file")
+    return body
+
+
+def _query_request(query: ParseQuery) -> ParseQuery:
+    """Return the query. Raises Invalid for a missing parameter."""
+    missing = [name for name in ("workflow", "parameter") if getattr(query, name) is None]
+    if missing:
+        raise Invalid(problems=[Problem(f"query.{name}", REQUIRED()) for name in missing])
+    return query
 
 
 def _table() -> BinaryIO:

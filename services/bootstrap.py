@@ -82,7 +82,10 @@ def build(settings: Settings, *, patience: float = OPERATION_TIMEOUT_S) -> Servi
     )
     database = Database(settings.uri, settings.database, patience=patience)
     files = Files(settings, database)
-    fetcher, inbox = Fetcher(settings.import_hosts), Inbox(settings)
+    fetcher = Fetcher(
+        settings.import_hosts, settings.private_networks, settings.read_import_headers()
+    )
+    inbox = Inbox(settings)
     workflows = Catalogue(settings)
     queue = Queue(settings, database)
     runs = Runs(settings, database, files, workflows, queue)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import field, fields
 from pathlib import Path
@@ -23,7 +24,29 @@ HERE = Path(__file__).resolve().parent.parent
 ENV_FILE = HERE / ".env"
 MIB = 1024 * 1024
 MIN_SECRET_LENGTH = 16
-HOST_ENTRY = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?")
+HOST_ENTRY = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*(:[0-9]{1,5})?")
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a token of RFC 9110
+HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
+#: Headers of a download that Rundesk sets itself, or that would change how a response is read.
+RESERVED_HEADERS = frozenset(
+    {"accept-encoding", "connection", "content-length", "expect", "host", "keep-alive", "range"}
+    | {"proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "user-agent"}
+)
+#: Networks of RFC 1918, RFC 6598, RFC 4193 and loopback. Link-local addresses are not among them:
+#: at 169.254.169.254 clouds give out the credentials of the host.
+PRIVATE_NETWORKS = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "fc00::/7",
+        "::1/128",
+    )
+)
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 SOFTWARE_METHODS = ("conda", "apptainer")
 #: A direct connection survives the moment before the replica set is initiated; a discovering one
@@ -51,6 +74,45 @@ INVALID_HOST = Message(
     "misconfigured",
     "RUNDESK_IMPORT_HOSTS contains {host}, which is not a lower-case host such as ftp.example.org,"
     " *.example.org or data.example.org:8443.",
+)
+INVALID_NETWORK = Message(
+    "misconfigured",
+    "RUNDESK_IMPORT_PRIVATE contains {network}, which is not an address or network such as"
+    " 192.168.7.20 or 10.20.0.0/16.",
+)
+NOT_PRIVATE = Message(
+    "misconfigured",
+    "RUNDESK_IMPORT_PRIVATE contains {network}, which is not within one of the private networks"
+    " {private}.",
+)
+PRIVATE_WITHOUT_HOSTS = Message(
+    "misconfigured",
+    "RUNDESK_IMPORT_PRIVATE has no effect without the names of hosts in RUNDESK_IMPORT_HOSTS.",
+)
+HEADERS_UNREADABLE = Message(
+    "misconfigured", "The file of RUNDESK_IMPORT_HEADERS cannot be read: {reason}."
+)
+HEADERS_NOT_TOML = Message(
+    "misconfigured", "The file of RUNDESK_IMPORT_HEADERS is not valid TOML in UTF-8: {reason}."
+)
+HEADERS_OF_OTHER_HOST = Message(
+    "misconfigured",
+    "The file of RUNDESK_IMPORT_HEADERS has headers for {host}, which is not an entry of"
+    " RUNDESK_IMPORT_HOSTS without a wildcard.",
+)
+HEADERS_NOT_A_TABLE = Message(
+    "misconfigured",
+    "The file of RUNDESK_IMPORT_HEADERS must have a table of headers for {host}.",
+)
+#: Without the value, which is a secret.
+INVALID_HEADER = Message(
+    "misconfigured",
+    "The file of RUNDESK_IMPORT_HEADERS has an invalid header {header} for {host}: a value is text"
+    " of printable ASCII characters.",
+)
+RESERVED_HEADER = Message(
+    "misconfigured",
+    "The file of RUNDESK_IMPORT_HEADERS must not set the header {header}.",
 )
 SECRET_REQUIRED = Message(
     "misconfigured",
@@ -161,6 +223,18 @@ class Settings:
         "Hosts from which files may be imported, separated by commas: host,"
         " *.example.org, host:port; empty: none",
     )
+    import_private: Names = setting(
+        "RUNDESK_IMPORT_PRIVATE",
+        (),
+        "Private addresses or networks, separated by commas, at which hosts of RUNDESK_IMPORT_HOSTS"
+        " that are listed without a wildcard may be: 192.168.7.20, 10.20.0.0/16; empty: none",
+    )
+    import_headers: str = setting(
+        "RUNDESK_IMPORT_HEADERS",
+        "",
+        "TOML file with the secret headers, such as Authorization, that are sent to hosts of"
+        " RUNDESK_IMPORT_HOSTS; empty: none",
+    )
     inbox: str = setting(
         "RUNDESK_INBOX",
         "",
@@ -265,6 +339,11 @@ class Settings:
         for entry in self.import_hosts:
             if not HOST_ENTRY.fullmatch(entry):
                 raise Misconfigured(INVALID_HOST(host=entry))
+        for entry in self.import_private:
+            _check_private(entry)
+        if self.import_private and not self.import_hosts:
+            raise Misconfigured(PRIVATE_WITHOUT_HOSTS())
+        self.read_import_headers()
 
     def _check_access(self) -> None:
         if self.remote_user_header and len(self.remote_user_secret) < MIN_SECRET_LENGTH:
@@ -309,6 +388,36 @@ class Settings:
         return self.data / "catalogue"
 
     @property
+    def private_networks(self) -> tuple[Network, ...]:
+        """The networks of RUNDESK_IMPORT_PRIVATE; an address is a network of its own."""
+        return tuple(ipaddress.ip_network(entry) for entry in self.import_private)
+
+    def read_import_headers(self) -> dict[str, dict[str, str]]:
+        """Read the headers by entry of RUNDESK_IMPORT_HOSTS. Raises Misconfigured.
+
+        They are not a field: the settings may be shown and logged.
+        """
+        if not self.import_headers:
+            return {}
+        try:
+            with Path(self.import_headers).expanduser().open("rb") as file:
+                content = tomllib.load(file)
+        except OSError as error:
+            raise Misconfigured(HEADERS_UNREADABLE(reason=error.strerror or "")) from None
+        except tomllib.TOMLDecodeError as error:
+            raise Misconfigured(HEADERS_NOT_TOML(reason=error)) from None
+        except UnicodeDecodeError:
+            raise Misconfigured(HEADERS_NOT_TOML(reason="invalid UTF-8")) from None
+        for host, headers in content.items():
+            if host not in self.import_hosts or host.startswith("*"):
+                raise Misconfigured(HEADERS_OF_OTHER_HOST(host=host))
+            if not isinstance(headers, dict):
+                raise Misconfigured(HEADERS_NOT_A_TABLE(host=host))
+            for name, value in headers.items():
+                _check_header(host, name, value)
+        return content
+
+    @property
     def inbox_folder(self) -> Path | None:
         return Path(self.inbox).expanduser().resolve() if self.inbox else None
 
@@ -348,6 +457,27 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _check_private(entry: str) -> None:
+    """Raise Misconfigured unless an entry of RUNDESK_IMPORT_PRIVATE is a private network."""
+    try:
+        network = ipaddress.ip_network(entry)
+    except ValueError:
+        raise Misconfigured(INVALID_NETWORK(network=entry)) from None
+    known = [private for private in PRIVATE_NETWORKS if private.version == network.version]
+    if not any(network.subnet_of(private) for private in known):  # type: ignore[arg-type]
+        private = ", ".join(map(str, PRIVATE_NETWORKS))
+        raise Misconfigured(NOT_PRIVATE(network=entry, private=private))
+
+
+def _check_header(host: str, name: str, value: Any) -> None:
+    """Raise Misconfigured unless a header may be sent to a host."""
+    if name.lower() in RESERVED_HEADERS:
+        raise Misconfigured(RESERVED_HEADER(header=name))
+    valid = isinstance(value, str) and HEADER_VALUE.fullmatch(value)
+    if not HEADER_NAME.fullmatch(name) or not valid:
+        raise Misconfigured(INVALID_HEADER(header=name, host=host))
 
 
 def _first_problem(error: ValidationError) -> Text:

@@ -6,6 +6,8 @@ the origin only if it is one of these; there is never a wildcard.
 
 from __future__ import annotations
 
+import re
+
 from flask import Flask, Response, request
 
 from routes.http.guard import Guard
@@ -24,6 +26,7 @@ EXPOSED_HEADERS = (
     " X-Request-Id"
 )
 PREFLIGHT_MAX_AGE_S = 7200
+HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~ ,-]{1,2000}")  # tokens of RFC 9110, in a list
 
 
 class Cors:
@@ -47,8 +50,25 @@ class Cors:
             headers["Access-Control-Allow-Credentials"] = "true"
         if request.method == "OPTIONS":
             headers["Access-Control-Allow-Methods"] = METHODS
-            headers["Access-Control-Allow-Headers"] = REQUEST_HEADERS
+            allowed = _allowed_headers() if listed else REQUEST_HEADERS
+            headers["Access-Control-Allow-Headers"] = allowed
+            headers.add("Vary", "Access-Control-Request-Headers")
             headers["Access-Control-Max-Age"] = str(PREFLIGHT_MAX_AGE_S)
             if request.headers.get("Access-Control-Request-Private-Network") == "true":
                 headers["Access-Control-Allow-Private-Network"] = "true"
         return reply
+
+
+def _allowed_headers() -> str:
+    """Return the headers that a page of a listed origin may send: those it asks for as well.
+
+    Libraries add their own, such as X-Requested-With or traceparent; the API ignores these.
+    """
+    asked = request.headers.get("Access-Control-Request-Headers", "")
+    names = [name.strip() for name in asked.split(",")] if HEADER_NAMES.fullmatch(asked) else []
+    if any(" " in name for name in names):
+        names = []
+    known = {name.strip().lower() for name in REQUEST_HEADERS.split(",")}
+    return ", ".join(
+        [REQUEST_HEADERS, *(name for name in names if name and name.lower() not in known)]
+    )

@@ -7,8 +7,8 @@ import itertools
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any, BinaryIO, TypeVar, cast, get_origin
+from collections.abc import Collection, Iterator
+from typing import Any, BinaryIO, Literal, TypeVar, cast, get_origin
 
 from flask import request
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -76,29 +76,49 @@ def not_found(name: str) -> Text:
 
 
 def read_query(kind: type[BaseModel] | None) -> BaseModel | None:
-    """Return the query parameters: each known, and given once unless it is a list."""
+    """Return the query parameters: each known, and given once unless it is a list.
+
+    Libraries write lists as `x[]=a&x[]=b`. Forms send empty values for empty fields: text and
+    lists that are empty are absent.
+    """
     known = kind.model_fields if kind else {}
+    lists = {name for name, field in known.items() if get_origin(field.annotation) is list}
     values: dict[str, Any] = {}
     problems = []
-    for name, given in request.args.lists():
+    for name, given in _query_values(lists).items():
         if name in SIGNATURE and signed_link():
             continue
-        listed = name in known and get_origin(known[name].annotation) is list
         field = field_name("query", name)
         if name not in known:
             text = UNKNOWN_PARAMETER(allowed=", ".join(known)) if known else NO_PARAMETERS()
             problems.append(Problem(field, text))
-        elif len(given) > 1 and not listed:
+        elif len(given) > 1 and name not in lists:
             problems.append(Problem(field, GIVEN_TWICE()))
         elif any(json_values.INVALID_TEXT.search(value) for value in given):
             problems.append(Problem(field, json_values.INVALID_CHARACTERS()))
+        elif not any(given) and _is_filter(known[name].annotation):
+            continue
         elif known[name].annotation is int and not INTEGER.fullmatch(given[0]):
             problems.append(Problem(field, model_errors.NOT_AN_INTEGER()))
         else:
-            values[name] = ",".join(given).split(",") if listed else given[0]
+            values[name] = ",".join(given).split(",") if name in lists else given[0]
     if problems:
         raise Invalid(problems=problems[:MAX_PROBLEMS])
     return validate(kind, values, "query") if kind else None
+
+
+def _is_filter(kind: Any) -> bool:
+    """Return whether a parameter is text or a list; an empty number or flag is a mistake."""
+    return kind not in (int, bool) and get_origin(kind) is not Literal
+
+
+def _query_values(lists: Collection[str]) -> dict[str, list[str]]:
+    """Return the values of the query by name; those of `x[]` belong to the list `x`."""
+    values: dict[str, list[str]] = {}
+    for name, given in request.args.lists():
+        base = name.removesuffix("[]")
+        values.setdefault(base if base in lists else name, []).extend(given)
+    return values
 
 
 def read_headers(kind: type[M]) -> M:
@@ -122,10 +142,14 @@ def read_body(kind: type[M]) -> M:
         raise _invalid(error, "") from None
 
 
+def has_body() -> bool:
+    """Return whether the request has a body that is not known to be empty."""
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+
+
 def raw_body() -> BinaryIO:
     """Return the body as a stream of the bytes that arrive. Raises BodyMissing."""
-    announced = request.content_length or "Transfer-Encoding" in request.headers
-    if not announced and not request.content_type:
+    if not has_body() and not request.content_type:
         raise BodyMissing(BODY_MISSING(), field="body")
     if (connection := request.environ.get("gunicorn.socket")) is not None:
         connection.settimeout(BODY_TIMEOUT_S)  # the worker resets it for the next request
@@ -186,6 +210,8 @@ def check_json(data: bytes) -> None:
 def with_query_fields(error: Invalid, query: type[BaseModel] | None) -> Invalid:
     """Return an error of a service with the fields of the query named as in a request."""
     known = query.model_fields if query else {}
+    if request.is_json:  # the same field may be in the body
+        known = {name: field for name, field in known.items() if name in request.args}
     problems = [
         problem.at(f"query.{problem.field}") if problem.field in known else problem
         for problem in error.problems

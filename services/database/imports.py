@@ -16,6 +16,7 @@ from services.database.paging import NEWEST_FIRST, identifier, milliseconds, pag
 from services.models import Import, Page, State
 
 FINISHED_IMPORT_RETENTION = timedelta(days=7)
+HIDDEN_FIELDS = ("_id", "lease", "named")
 Document = dict[str, Any]
 
 
@@ -25,6 +26,7 @@ class ImportClaim:
 
     item: Import
     token: str
+    named: bool  # whether its name is final; otherwise the host may send another one
 
 
 @translate_method_errors
@@ -47,7 +49,14 @@ class ImportStore:
         )
 
     def add(
-        self, *, owner: str, url: str | None, inbox: str | None, name: str, now: datetime
+        self,
+        *,
+        owner: str,
+        url: str | None,
+        inbox: str | None,
+        name: str,
+        named: bool,
+        now: datetime,
     ) -> Import:
         document = {
             "_id": ObjectId(),
@@ -55,6 +64,7 @@ class ImportStore:
             "url": url,
             "inbox": inbox,
             "name": name,
+            "named": named,
             "state": State.QUEUED.value,
             "size": None,
             "received": 0,
@@ -102,7 +112,9 @@ class ImportStore:
             sort=[("created", 1)],
             return_document=ReturnDocument.AFTER,
         )
-        return ImportClaim(_import(document), token) if document else None
+        if document is None:
+            return None
+        return ImportClaim(_import(document), token, document.get("named", True))
 
     def renew(
         self, claim: ImportClaim, *, received: int, size: int | None, until: datetime
@@ -111,9 +123,9 @@ class ImportStore:
         put = {"received": received, "size": size, "lease.until": until}
         return self._imports.update_one(_held(claim), {"$set": put}).matched_count == 1
 
-    def finish(self, claim: ImportClaim, *, file: str, size: int, now: datetime) -> bool:
+    def finish(self, claim: ImportClaim, *, file: str, name: str, size: int, now: datetime) -> bool:
         """Record the registered file; False when the claim is no longer valid."""
-        put = {"file": file, "received": size, "size": size}
+        put = {"file": file, "name": name, "received": size, "size": size}
         return self._end(_held(claim), State.COMPLETE, now, put)
 
     def fail(
@@ -159,5 +171,5 @@ def _held(claim: ImportClaim) -> Document:
 
 
 def _import(document: Document) -> Import:
-    fields = {key: value for key, value in document.items() if key not in ("_id", "lease")}
+    fields = {key: value for key, value in document.items() if key not in HIDDEN_FIELDS}
     return Import(id=str(document["_id"]), **fields)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ from services.host.atomic import draft_of, write_atomically
 from services.host.copying import clone_or_link
 from services.models import Input, Submission
 from services.params import file_values
-from services.params.schema import sheet_fields
+from services.params.schema import Schema, is_sheet, table_fields
 from services.rundir import RunDir
+from services.sheets import RowSchema
 
 WORKFLOW_UNREADABLE = Message("invalid_workflow", "The workflow cannot be read: {error}")
 SHEET_UNREADABLE = Message("unreadable_file", "The sample sheet cannot be read: {error}")
@@ -55,7 +56,7 @@ def stage(run: Submission, rundir: RunDir, workflow: Path, blob: Callable[[str],
             names = {entry.path: entry.name for entry in run.inputs}
             _write(rundir.names, json.dumps(names, indent=1, ensure_ascii=False))
         if run.sheets:
-            _write_sheets(run, rundir, sheet_fields(params_schema(workflow)))
+            _write_sheets(run, rundir, table_fields(params_schema(workflow)))
         _copy_folder(workflow / "config", rundir.root / "config")
         content = configuration(run, default_config(workflow))
         _write(rundir.config, json.dumps(content, indent=1, ensure_ascii=False))
@@ -81,11 +82,16 @@ def configuration(run: Submission, base: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write_sheets(run: Submission, rundir: RunDir, fields: Mapping[str, Any]) -> None:
-    """Write each sample sheet as a plain table with staged paths in its file cells."""
+    """Write each sample sheet as a plain table with staged paths in its file cells.
+
+    Rows of a table marked `as_is` are written with their own columns only: its workflow reads them
+    as if they were a file that the user had written.
+    """
     for name, path in run.sheets.items():
         if (target := rundir.root / path).exists():
             continue
-        rows, given = fields[name]["rows"], run.params[name]
+        field, given = fields[name], run.params[name]
+        rows = field["rows"] if is_sheet(field) else used_columns(field["rows"], given)
         if isinstance(given, str):
             (source,) = (entry.path for entry in run.inputs if entry.field == name)
             given = sheets.read(rundir.root / source, rows).records
@@ -96,6 +102,13 @@ def _write_sheets(run: Submission, rundir: RunDir, fields: Mapping[str, Any]) ->
                 index, _, column = cell.partition(".")
                 records[int(index)][column] = entry.path
         sheets.write(records, target, rows, delimiter=sheets.DELIMITERS[target.suffix])
+
+
+def used_columns(row_schema: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> Schema:
+    """Return a row schema with those of its columns that the records have."""
+    properties = RowSchema(row_schema).properties
+    used = {name for record in records for name in record}
+    return {"properties": {name: own for name, own in properties.items() if name in used}}
 
 
 def _merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 A user who can name any URL could make the server send requests inside its own network. Therefore
 every URL, including those of redirects, must name an allowed host and port in one plain spelling,
-and the IP address that is connected to must be public, whatever the name resolves to by then.
+and the IP address that is connected to must be public, whatever the name resolves to by then. It
+may be private only if the operators list the host itself, not just a wildcard, and the address too.
 Proxies of the environment are not used: behind one, the address of the peer is unknown.
 """
 
@@ -17,12 +18,14 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, unquote, urljoin
+from urllib.parse import quote, urljoin
 
 from services.errors import Invalid, Message, Text
+from services.files import download_names
+from services.settings import Network
 
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 30.0  # without a byte
@@ -32,7 +35,7 @@ MAX_URL_LENGTH = 4000  # characters
 DEFAULT_PORTS = {"http": 80, "https": 443}
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 #: One spelling that every parser reads alike: no user, percent signs or brackets in the host.
-URL = re.compile(r"(https?)://([a-z0-9.-]{1,253})(?::([0-9]{1,5}))?([/?][!-~]*)?", re.IGNORECASE)
+URL = re.compile(r"(https?)://([a-z0-9._-]{1,253})(?::([0-9]{1,5}))?([/?][!-~]*)?", re.IGNORECASE)
 #: IPv6 networks whose addresses stand for IPv4 ones, which a gateway may reach: NAT64 (RFC 6052,
 #: 8215), 6to4 (RFC 3056), Teredo (RFC 4380), IPv4-compatible (RFC 4291). And the 6to4 relays.
 GATEWAYS = [
@@ -55,7 +58,17 @@ NO_HOST_ALLOWED = Message(
     "Imports from {host}, port {port}, are not allowed.",
     hint="No hosts are allowed on this server (RUNDESK_IMPORT_HOSTS is empty).",
 )
-HOST_NOT_PUBLIC = Message("host_not_allowed", "{host} is not on the public internet.")
+HOST_NOT_PUBLIC = Message(
+    "host_not_allowed",
+    "{host} is not on the public internet.",
+    hint="The operators can allow private addresses of hosts that they list by name"
+    " (RUNDESK_IMPORT_PRIVATE).",
+)
+TLS_REQUIRED = Message(
+    "host_not_allowed",
+    "Downloads from {host} require https://.",
+    hint="The operators set secret headers for this host, which must not be sent unencrypted.",
+)
 TOO_MANY_REDIRECTS = Message("download_failed", "Too many redirects from {host}.")
 INSECURE_REDIRECT = Message("download_failed", "{host} redirects to a connection without TLS.")
 CERTIFICATE_INVALID = Message(
@@ -81,10 +94,18 @@ Resolve = Callable[..., Sequence[tuple[Any, ...]]]  # socket.getaddrinfo
 
 def public(address: str) -> bool:
     """Whether an IP address belongs to the public internet."""
+    ip = _parsed(address)
+    return ip.is_global and not ip.is_multicast and not _is_in(ip, GATEWAYS)
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return an address as it is connected to: the IPv4 address that an IPv6 one is mapped to."""
     ip = ipaddress.ip_address(address.partition("%")[0])
-    ip = getattr(ip, "ipv4_mapped", None) or ip
-    inside = any(ip in network for network in GATEWAYS if network.version == ip.version)
-    return ip.is_global and not ip.is_multicast and not inside
+    return getattr(ip, "ipv4_mapped", None) or ip
+
+
+def _is_in(ip: ipaddress.IPv4Address | ipaddress.IPv6Address, networks: Sequence[Network]) -> bool:
+    return any(ip in network for network in networks if network.version == ip.version)
 
 
 @dataclass(frozen=True)
@@ -103,15 +124,19 @@ class Target:
 
     @property
     def name(self) -> str:
-        """The last part of the path, decoded; may be empty."""
-        return unquote(self.path.partition("?")[0].rpartition("/")[2])
+        """The name of the file in the query or the path, decoded; may be empty."""
+        return download_names.from_url(self.path)
 
 
 class Download(io.RawIOBase):
     """The body of a response. Reading raises Invalid when it ends too early or takes too long."""
 
-    def __init__(self, reply: http.client.HTTPResponse, host: str, end: float) -> None:
+    def __init__(
+        self, reply: http.client.HTTPResponse, host: str, end: float, name: str = ""
+    ) -> None:
         self.size = reply.length  # bytes; None for a chunked body
+        disposition = reply.headers["Content-Disposition"] or ""
+        self.name = download_names.from_disposition(disposition) or name  # may be empty
         self._reply, self._host, self._end = reply, host, end
         self._read = 0
 
@@ -133,17 +158,24 @@ class Download(io.RawIOBase):
 class Fetcher:
     """Downloads from `hosts`, written as in RUNDESK_IMPORT_HOSTS.
 
-    `trusted` returns whether an IP address may be connected to; only tests allow others than public
-    ones.
+    `private` are the networks in which hosts that are listed without a wildcard may be. `headers`
+    are secret, by entry of `hosts`: each host gets its own ones only. `trusted` returns whether an
+    IP address may be connected to; only tests allow others than public ones.
     """
 
     hosts: tuple[str, ...]
+    private: tuple[Network, ...] = ()
+    headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     trusted: Callable[[str], bool] = public
     resolve: Resolve = socket.getaddrinfo
 
     def target(self, url: str) -> Target:
-        """Parse a URL. Raises Invalid unless its host and port are allowed; sends no request."""
-        match = URL.fullmatch(url.partition("#")[0]) if len(url) <= MAX_URL_LENGTH else None
+        """Parse a URL. Raises Invalid unless its host and port are allowed; sends no request.
+
+        Characters beyond ASCII in path and query are encoded, as browsers do it.
+        """
+        encoded = _encoded(url.partition("#")[0]) if len(url) <= MAX_URL_LENGTH else ""
+        match = URL.fullmatch(encoded) if len(encoded) <= MAX_URL_LENGTH else None
         if match is None or "\\" in url:
             raise Invalid(INVALID_URL(), field="url")
         scheme, host = match[1].lower(), match[2].lower().removesuffix(".")
@@ -165,6 +197,7 @@ class Fetcher:
         """Download a URL, following redirects, all of it within `seconds`. Raises Invalid."""
         end = time.monotonic() + seconds
         target = self.target(url)
+        name = target.name
         for _ in range(MAX_REQUESTS):
             with contextlib.ExitStack() as held:
                 with _as_invalid(target.host, end):
@@ -173,7 +206,7 @@ class Fetcher:
                     target = self._next(target, location)
                     continue
                 _check(reply, target, end)
-                yield Download(reply, target.host, end)
+                yield Download(reply, target.host, end, name or target.name)
                 return
         raise Invalid(TOO_MANY_REDIRECTS(host=target.host), field="url")
 
@@ -199,6 +232,7 @@ class Fetcher:
                 sock.do_handshake()
             connection.sock = sock
             headers = {
+                **self._own_headers(target, str(sock.getpeername()[0])),
                 "Accept-Encoding": "identity",
                 "User-Agent": "rundesk",
                 "Connection": "close",
@@ -236,8 +270,43 @@ class Fetcher:
         raise failure
 
     def _check_peers(self, target: Target, addresses: Sequence[str]) -> None:
-        if not all(self.trusted(address) for address in addresses):
+        if not all(self._may_connect(target, address) for address in addresses):
             raise Invalid(HOST_NOT_PUBLIC(host=target.host), field="url")
+
+    def _may_connect(self, target: Target, address: str) -> bool:
+        """Return whether an address of a host is public, or private and listed like the host.
+
+        A wildcard is not enough: whoever controls a name below it could point it anywhere inside.
+        """
+        if self.trusted(address):
+            return True
+        names = [entry for entry in self.hosts if not entry.startswith("*")]
+        listed = any(_matches(entry, target) for entry in names)
+        return listed and _is_in(_parsed(address), self.private)
+
+    def _own_headers(self, target: Target, peer: str) -> dict[str, str]:
+        """Return the headers that the operators set for a host.
+
+        Raises Invalid if anyone on the way could read them: without TLS and beyond the networks
+        that the operators listed.
+        """
+        headers = {
+            name: value
+            for entry, values in self.headers.items()
+            if _matches(entry, target)
+            for name, value in values.items()
+        }
+        if headers and target.scheme == "http" and not _is_in(_parsed(peer), self.private):
+            raise Invalid(TLS_REQUIRED(host=target.host), field="url")
+        return headers
+
+
+def _encoded(url: str) -> str:
+    """Return a URL with its characters beyond ASCII as escapes of UTF-8; "" for surrogates."""
+    try:
+        return "".join(letter if letter.isascii() else quote(letter) for letter in url)
+    except UnicodeEncodeError:
+        return ""
 
 
 def _matches(entry: str, target: Target) -> bool:

@@ -22,9 +22,18 @@ from typing import Any, BinaryIO, cast
 
 from services.database import Database
 from services.database.imports import ImportClaim
-from services.errors import Conflict, DatabaseUnavailable, DiskFull, Message, RundeskError, Text
+from services.errors import (
+    Conflict,
+    DatabaseUnavailable,
+    DiskFull,
+    Invalid,
+    Message,
+    RundeskError,
+    Text,
+)
 from services.files import Files
 from services.files.downloads import Fetcher
+from services.files.imports import NAME_REQUIRED
 from services.files.inbox import Inbox
 from services.host.copying import clone_or_link
 from services.host.disk import disk_full_as_error
@@ -119,7 +128,8 @@ class Importer:
             log.exception("import %s failed", claim.item.id)
             self._fail(claim, State.SYSTEM_ERROR, SYSTEM_ERROR())
         else:
-            self._store.finish(claim, file=file.id, size=file.size, now=datetime.now(UTC))
+            now = datetime.now(UTC)
+            self._store.finish(claim, file=file.id, name=file.name, size=file.size, now=now)
 
     def _fail(self, claim: ImportClaim, state: State, text: Text) -> None:
         now = datetime.now(UTC)
@@ -130,9 +140,12 @@ class Importer:
         item, actor = claim.item, Actor(id=claim.item.owner)
         if item.url is not None:
             with self._fetcher.open(item.url, seconds=DOWNLOAD_TIMEOUT_S) as download:
+                name = item.name if claim.named else download.name or item.name
+                if not name:
+                    raise Invalid(NAME_REQUIRED(), field="name")
                 progress = self._progress(claim, download.size)
                 stream = Watched(download.read, progress)
-                return self._register(actor, item.name, stream, size=download.size)
+                return self._register(actor, name, stream, size=download.size)
         with self._inbox.open(item.inbox or "") as source, self._files.incoming() as draft:
             known = os.fstat(source)
             self._files.check(item.name, known.st_size)

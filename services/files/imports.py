@@ -28,7 +28,9 @@ URL_OR_INBOX = Message(
     hint="Send `url` or `inbox`, not both.",
 )
 NAME_REQUIRED = Message(
-    "missing", "A name is required because the URL does not contain one.", hint="Send `name`."
+    "missing",
+    "A name is required because neither the host nor the URL gives one.",
+    hint="Send `name`.",
 )
 
 
@@ -49,11 +51,17 @@ class Imports:
         """
         check_may_change(actor)
         url, name = self._source(actor, request)
-        self._files.check(name, None)
+        if name:
+            self._files.check(name, None)
         if self._store.unfinished(actor.id) >= MAX_UNFINISHED_PER_OWNER:
             raise Conflict(TOO_MANY_IMPORTS(owner=actor.id, limit=MAX_UNFINISHED_PER_OWNER))
         return self._store.add(
-            owner=actor.id, url=url, inbox=request.inbox, name=name, now=datetime.now(UTC)
+            owner=actor.id,
+            url=url,
+            inbox=request.inbox,
+            name=name,
+            named=request.url is None or bool(request.name),
+            now=datetime.now(UTC),
         )
 
     def get(self, actor: Actor, import_id: str) -> Import:
@@ -74,13 +82,14 @@ class Imports:
             raise NotFound(IMPORT_NOT_FOUND())
 
     def _source(self, actor: Actor, request: ImportRequest) -> tuple[str | None, str]:
-        """The URL in the form that will be requested, or None, and the name of the file."""
+        """The URL in the form that will be requested, or None, and the name of the file.
+
+        The name may be empty: the host may send one.
+        """
         if (request.url is None) == (request.inbox is None):
             raise Invalid(URL_OR_INBOX(), field="url")
         if request.inbox is not None:
             self._inbox.check(actor, request.inbox)
             return None, request.name or request.inbox.rpartition("/")[2]
         target = self._fetcher.target(request.url or "")
-        if not (request.name or target.name):
-            raise Invalid(NAME_REQUIRED(), field="name")
         return target.url, request.name or target.name

@@ -80,7 +80,10 @@ class ImportRequest(Model):
         None, min_length=1, max_length=4000, description="Path of a file in the inbox"
     )
     name: str = Field(
-        "", max_length=255, description="Name of the registered file; empty: its present name"
+        "",
+        max_length=255,
+        description="Name of the registered file; empty: the one that the host sends"
+        " (Content-Disposition), or that in the URL or the inbox",
     )
 
 
@@ -91,7 +94,9 @@ class Import(Model):
     owner: str
     url: str | None = Field(description="URL of the file; null: it is imported from the inbox")
     inbox: str | None = Field(description="Path in the inbox; null: it is imported from a URL")
-    name: str
+    name: str = Field(
+        description="Name of the file; it may be empty, and changes if the host sends another one"
+    )
     state: State = Field(
         description="QUEUED, RUNNING, COMPLETE, EXECUTOR_ERROR (the file cannot be imported)"
         " or SYSTEM_ERROR (Rundesk or its host failed)"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.params.schema import Schema, flatten, is_file, is_sheet
+from services.params.schema import Schema, flatten, is_file, is_sheet, is_table
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,12 @@ def file_values(schema: Schema, given: Mapping[str, Any]) -> Iterator[FileValue]
 
 def _within(path: tuple[str | int, ...], field: Schema, value: Any) -> Iterator[FileValue]:
     description = str(field.get("description", ""))
-    if is_sheet(field):
+    if is_table(field):
         if isinstance(value, str) and value:
             # A sheet is rewritten for the run, so its name does not matter.
-            yield FileValue(path, value, description=description)
-        elif isinstance(value, list):
+            pattern = None if is_sheet(field) else field.get("pattern")
+            yield FileValue(path, value, pattern, description)
+        elif isinstance(value, list) and is_sheet(field):
             row = field["rows"].get("items", field["rows"])
             for index, record in enumerate(value):
                 yield from _within((*path, index), row, record)

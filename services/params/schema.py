@@ -78,15 +78,20 @@ def is_table(field: Schema) -> bool:
 def is_sheet(field: Schema) -> bool:
     """Return whether a parameter is a sample sheet, which is checked and rewritten for the run.
 
-    A table marked `as_is` is a plain file: its workflow reads it unchecked.
+    A table marked `as_is` is not: its workflow gets the file, or the rows, as they were sent.
     """
     return is_table(field) and not field.get("as_is")
 
 
 def sheet_fields(schema: Schema) -> dict[str, Schema]:
     """Return the parameters that are sample sheets, by name."""
+    return {name: field for name, field in table_fields(schema).items() if is_sheet(field)}
+
+
+def table_fields(schema: Schema) -> dict[str, Schema]:
+    """Return the parameters whose value is a table: its file, or its rows."""
     fields = flatten(schema)["properties"]
-    return {name: field for name, field in fields.items() if is_sheet(field)}
+    return {name: field for name, field in fields.items() if is_table(field)}
 
 
 def _condition(part: Schema) -> Schema:

@@ -15,7 +15,7 @@ from jsonschema.exceptions import ValidationError
 
 from services.errors import Invalid, Message, Problem
 from services.params import conditions
-from services.params.schema import Schema, flatten, is_file, is_sheet
+from services.params.schema import Schema, flatten, is_file, is_table
 from services.params.schema_errors import REQUIRED, REQUIRED_WITH, error_text, with_description
 
 MAX_CONDITION_DEPTH = 5  # conditions on values that other conditions brought about
@@ -59,6 +59,7 @@ def _with_all_defaults(schema: Schema, params: Mapping[str, Any]) -> tuple[Schem
     A default may make a condition hold that brings further parameters, hence the loop.
     """
     flat = flatten(schema, params)
+    params = _without_empty_files(flat, params)
     filled = _with_defaults(flat, params)
     for _ in range(MAX_CONDITION_DEPTH):
         flat = flatten(schema, filled)
@@ -110,12 +111,25 @@ def _with_defaults(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
+def _without_empty_files(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `given` without files that are empty strings: forms send them for empty fields."""
+    kept = dict(given)
+    for name, field in schema.get("properties", {}).items():
+        if name not in given or not isinstance(field, dict):
+            continue
+        if is_file(field) and given[name] == "":
+            del kept[name]
+        elif isinstance(given[name], Mapping):
+            kept[name] = _without_empty_files(field, given[name])
+    return kept
+
+
 def as_reference(field: Schema) -> Schema:
     """Return the schema of a parameter's value, which for a file is an id.
 
     What the schema of a file says about its name and content does not apply to the id.
     """
-    if is_sheet(field):
+    if is_table(field):
         return {"type": ["string", "array"], "minItems": 1}
     if is_file(field):
         about_files = {"pattern", "format", "exists", "minLength", "maxLength", "mimetype"}
@@ -157,7 +171,7 @@ def _problems(error: ValidationError, schema: Schema) -> Iterator[Problem]:
                 yield Problem(f"{path}.{name}", text)
         case _:
             top = known.get(str(error.absolute_path[0])) if error.absolute_path else None
-            if error.validator == "type" and isinstance(top, dict) and is_sheet(top):
+            if error.validator == "type" and isinstance(top, dict) and is_table(top):
                 yield Problem(path, with_description(NOT_A_SHEET(), _description(top)))
             else:
                 yield Problem(path, error_text(error, _description(top)))

@@ -101,6 +101,8 @@ class Intake:
     ) -> Submission:
         """Return the submission of a request with `checked` parameters and files in `library`."""
         sheet_params = samplesheets.read_sheets(library, workflow.params_schema, checked)
+        inputs = self._inputs(library, workflow, sheet_params)
+        samplesheets.check_tables(library, workflow.params_schema, sheet_params.params)
         return Submission(
             name=request.name.strip() or _default_name(workflow, request),
             workflow=workflow.name,
@@ -110,7 +112,7 @@ class Intake:
             owner=actor.id,
             tags=distinct(request.tags),
             params=sheet_params.params,
-            inputs=self._inputs(library, workflow, sheet_params),
+            inputs=inputs,
             sheets=sheet_params.tables,
             cores=self._settings.cores_per_run,
             priority=request.priority,

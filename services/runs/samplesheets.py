@@ -6,6 +6,7 @@ name files by id, or the actor's own files by name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,13 +14,14 @@ from typing import Any, BinaryIO, Protocol, cast
 
 from services import sheets
 from services.catalogue import Catalogue
+from services.engine.staging import used_columns
 from services.errors import Invalid, Message, NotFound, Problem, RundeskError, Text
 from services.files import Files
 from services.files.downloads import Fetcher
 from services.models import Actor, File
 from services.params import file_values, validation
 from services.params.file_values import FileValue
-from services.params.schema import flatten, is_table, sheet_fields
+from services.params.schema import is_sheet, sheet_fields, table_fields
 from services.rundir import safe
 from services.settings import MIB
 from services.sheets.checking import short_name
@@ -103,8 +105,7 @@ class SampleSheets:
     def _rows(self, actor: Actor, workflow: str, parameter: str) -> Schema:
         """Return the row schema of a parameter that is a table. Raises NotFound."""
         schema = self._workflows.get(actor, workflow).params_schema
-        fields = flatten(schema)["properties"]
-        known = {name: field for name, field in fields.items() if is_table(field)}
+        known = table_fields(schema)
         if parameter not in known:
             text = SHEET_NOT_FOUND(known=", ".join(known)) if known else NO_SHEETS()
             raise NotFound(text, field="parameter")
@@ -155,14 +156,23 @@ class SheetParams:
 
 
 def read_sheets(library: Library, schema: Schema, checked: Mapping[str, Any]) -> SheetParams:
-    """Read and check the sample sheets of parameters. Raises Invalid with every problem."""
+    """Read and check the sample sheets of parameters. Raises Invalid with every problem.
+
+    Of a table marked `as_is` only the shape of rows is checked; `check_tables` checks its file.
+    """
     own = validation.defaults(schema)
     sheet_params = SheetParams(dict(checked), dict(checked), {})
     problems: list[Problem] = []
-    for name, field in sheet_fields(schema).items():
+    for name, field in table_fields(schema).items():
         value = checked.get(name)
         if value is None or value == own.get(name):
             continue  # not given, or the workflow's own table
+        if not is_sheet(field):
+            if isinstance(value, list):
+                sheet_params.params[name] = records = _filled(value)
+                problems += _shape_problems(name, records)
+                sheet_params.tables[name] = f"inputs/{safe(name)}{_accepted_suffix(field)}"
+            continue
         try:
             records = _records(library, name, field, value)
         except Invalid as error:
@@ -175,6 +185,25 @@ def read_sheets(library: Library, schema: Schema, checked: Mapping[str, Any]) ->
     if problems:
         raise Invalid(validation.INVALID_PARAMETERS(), problems=problems)
     return sheet_params
+
+
+def check_tables(library: Library, schema: Schema, params: Mapping[str, Any]) -> None:
+    """Raise Invalid if the file or the rows of a table marked `as_is` cannot be read as a table.
+
+    The run would fail at once. Issues of its rows are left to the workflow.
+    """
+    own = validation.defaults(schema)
+    problems: list[Problem] = []
+    for name, field in table_fields(schema).items():
+        value = params.get(name)
+        if is_sheet(field) or value is None or value == own.get(name):
+            continue
+        try:
+            _sheet(library, name, field, value)
+        except Invalid as error:
+            problems += error.problems
+    if problems:
+        raise Invalid(validation.INVALID_PARAMETERS(), problems=problems)
 
 
 def with_rows(schema: Schema, given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -211,11 +240,44 @@ def issue_text(issue: Issue) -> Text:
     return replace(message, code=issue.code or message.code)(**values)
 
 
+def _filled(records: list[Any]) -> list[Any]:
+    """Return rows without their empty cells, which pages send as null."""
+    return [
+        {name: value for name, value in record.items() if value is not None}
+        if isinstance(record, Mapping)
+        else record
+        for record in records
+    ]
+
+
+def _without_empty_files(records: list[Any], rows: RowSchema) -> list[Any]:
+    """Return rows without file cells that are empty strings."""
+    files = set(rows.files)
+    return [
+        {name: value for name, value in record.items() if value != "" or name not in files}
+        if isinstance(record, Mapping)
+        else record
+        for record in records
+    ]
+
+
+def _shape_problems(name: str, records: list[Any]) -> list[Problem]:
+    """Return the problems of rows that could not be written as a table, whatever their columns."""
+    return [_problem(name, issue) for issue in sheets.check(records, {"type": "object"})]
+
+
+def _accepted_suffix(field: Schema) -> str:
+    """Return the suffix of a table that the workflow accepts as the name of its file."""
+    usual, pattern = sheets.suffix(field), field.get("pattern") or ""
+    suffixes = [usual, *(suffix for suffix in sheets.DELIMITERS if suffix != usual)]
+    return next((suffix for suffix in suffixes if re.search(pattern, f"table{suffix}")), usual)
+
+
 def _records(library: Library, name: str, field: Schema, value: str | list[Any]) -> list[Record]:
     """Return the rows of a sheet with the ids of files. Raises Invalid with every problem."""
     rows = RowSchema(field["rows"])
     sheet = _sheet(library, name, field, value) if isinstance(value, str) else None
-    records = sheet.records if sheet else list(value)
+    records = sheet.records if sheet else _without_empty_files(list(value), rows)
     issues = sheet.issues if sheet else sheets.check(records, field["rows"])
     errors = [issue for issue in issues if issue.severity == "error"]
     if not errors:
@@ -226,10 +288,13 @@ def _records(library: Library, name: str, field: Schema, value: str | list[Any])
     raise Invalid(problems=[_problem(name, issue) for issue in errors])
 
 
-def _sheet(library: Library, name: str, field: Schema, file_id: str) -> Sheet:
-    """Read the table in a registered file. Raises Invalid."""
+def _sheet(library: Library, name: str, field: Schema, value: str | list[Record]) -> Sheet:
+    """Read the table in a registered file, or the one that rows become. Raises Invalid."""
+    rows = field["rows"]
     try:
-        return sheets.read(library.path(file_id), field["rows"])
+        if isinstance(value, str):
+            return sheets.read(library.path(value), rows)
+        return sheets.read(sheets.as_text(value, used_columns(rows, value)).encode(), rows)
     except NotFound:
         raise Invalid(SHEET_FILE_NOT_FOUND(), field=f"params.{name}") from None
     except RundeskError as error:

@@ -42,6 +42,36 @@ def without_new_properties(document: Json, before: Json, *names: str) -> Json:
     return document
 
 
+def without_relaxations(document: Json, before: Json) -> Json:
+    """A copy of `document` as strict as `before`: what only accepts more requests is undone.
+
+    These are parameters that `before` requires, and further media types of bodies.
+    """
+    document = copy.deepcopy(document)
+    for path, method, old in _operations(before):
+        new = document["paths"].get(path, {}).get(method, {})
+        required = {
+            (one["in"], one["name"]) for one in old.get("parameters", ()) if one["required"]
+        }
+        for parameter in new.get("parameters", ()):
+            if (parameter["in"], parameter["name"]) in required:
+                parameter["required"] = True
+        known = old.get("requestBody", {}).get("content", {})
+        content = new.get("requestBody", {}).get("content", {})
+        for media in set(content) - set(known):
+            del content[media]
+    return document
+
+
+def _operations(document: Json) -> list[tuple[str, str, Json]]:
+    return [
+        (path, method, spec)
+        for path, methods in document["paths"].items()
+        for method, spec in methods.items()
+        if isinstance(spec, dict)
+    ]
+
+
 def as_text(document: Json) -> str:
     """The document as JSON with sorted keys, with a line for each path, schema and response."""
     parts = {

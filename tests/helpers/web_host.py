@@ -13,12 +13,13 @@ Page = Callable[[BaseHTTPRequestHandler], None]
 
 
 class Host:
-    """Pages by path; `asked` lists the requested paths in order."""
+    """Pages by path; `asked` lists the requested paths in order, `headers` their headers."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.pages: dict[str, Page] = {}
         self.asked: list[str] = []
+        self.headers: list[dict[str, str]] = []  # of each request
 
     def url(self, path: str) -> str:
         return f"http://localhost:{self.port}{path}"
@@ -27,8 +28,16 @@ class Host:
         """Return a fetcher that may download from this host, although it is not public."""
         return Fetcher((f"localhost:{self.port}",), trusted=lambda address: True)
 
-    def file(self, path: str, content: bytes) -> str:
-        self.pages[path] = lambda asked: send(asked, 200, content)
+    @property
+    def settings(self) -> dict[str, tuple[str, ...]]:
+        """The settings of an installation whose operators allow this host."""
+        return {
+            "import_hosts": (f"localhost:{self.port}",),
+            "import_private": ("127.0.0.1", "::1"),
+        }
+
+    def file(self, path: str, content: bytes, **headers: str) -> str:
+        self.pages[path] = lambda asked: send(asked, 200, content, **headers)
         return self.url(path)
 
     def redirect(self, path: str, to: str) -> str:
@@ -49,6 +58,7 @@ def serving() -> Iterator[Host]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             host.asked.append(self.path)
+            host.headers.append(dict(self.headers))
             page = host.pages.get(self.path, lambda asked: send(asked, 404, b""))
             with contextlib.suppress(ConnectionError):  # the client has disconnected
                 page(self)

@@ -99,12 +99,13 @@ def _progress(active: bool) -> None:
 
 
 def _row(item: Import) -> None:
+    name = plain(item.name or item.url or "")
     with st.container(horizontal=True, vertical_alignment="center", key=f"import-{item.id}"):
         if item.ended is None:
-            st.progress(_share(item), text=f"{plain(item.name)}: {_received(item)}")
+            st.progress(_share(item), text=f"{name}: {_received(item)}")
         else:
             reason = plain(sentences(item.error or "", item.hint))
-            st.error(f"{plain(item.name)}: {reason}", icon=":material/error:")
+            st.error(f"{name}: {reason}", icon=":material/error:")
         common: dict[str, Any] = {"key": f"end-{item.id}", "type": "tertiary"}
         label = "Stop" if item.ended is None else "Dismiss"
         st.button(label, icon=":material/close:", on_click=_end, args=(item.id,), **common)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from routes.http.cors import REQUEST_HEADERS
 from services.access.actors import local_actor
 from services.errors import Misconfigured
 from services.models import Scope, TokenRequest
@@ -62,6 +63,28 @@ def test_preflight_of_a_listed_origin_has_methods_and_headers(client, address):
     sent = {"Authorization", "Content-Type", "If-None-Match", "Upload-Offset", "Last-Event-ID"}
     assert sent <= words(reply, "Access-Control-Allow-Headers")
     assert "Origin" in words(reply, "Vary")
+
+
+@pytest.mark.parametrize("address", DOORS[:-1])
+def test_preflight_of_a_listed_origin_allows_the_headers_it_asks_for(client, address):
+    asked = "authorization,cache-control, traceparent,x-requested-with"
+    reply = ask(client, address, APP, Access_Control_Request_Headers=asked)
+    allowed = words(reply, "Access-Control-Allow-Headers")
+    assert {"cache-control", "traceparent", "x-requested-with", "Authorization"} <= allowed
+    assert "authorization" not in allowed
+    assert "Access-Control-Request-Headers" in reply.headers.getlist("Vary")
+
+
+@pytest.mark.parametrize("asked", ["*;q=1", "x y", "x" * 3000, "é", "a:b", ""])
+def test_preflight_with_invalid_header_names_allows_the_usual_ones(client, asked):
+    reply = ask(client, "/api/v1/runs", APP, Access_Control_Request_Headers=asked)
+    assert reply.headers["Access-Control-Allow-Headers"] == REQUEST_HEADERS
+
+
+def test_preflight_of_the_own_origin_does_not_allow_further_headers(client):
+    asked = {"Access_Control_Request_Headers": "x-other"}
+    reply = ask(client, "/uploads/", "http://localhost:8501", **asked)
+    assert reply.headers["Access-Control-Allow-Headers"] == REQUEST_HEADERS
 
 
 @pytest.mark.parametrize("address", DOORS)

@@ -202,7 +202,8 @@ def test_malformed_id_is_404(client, given, address):
     [
         "text[$ne]=1&limit=1",
         "owner[$gt]=",
-        "state[]=QUEUED",
+        "text[]=QUEUED",
+        "state[][]=QUEUED",
         "limit=1e3",
         "limit=٣",
         "limit=" + "9" * 5000,

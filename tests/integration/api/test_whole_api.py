@@ -89,3 +89,22 @@ def test_queue_limits_and_statistics(services, client):
     assert (demo["workflow"], demo["runs"]) == ("demo", counted["runs"])
     assert demo["seconds"] >= 0
     assert services.installation.statistics(Actor(id="nobody")).workflows == []
+
+
+def test_list_filter_with_brackets_is_read_as_a_list(services, client, over):
+    waiting = submit(services)
+    asked = f"id[]={over.id}&id%5B%5D={waiting.id}"
+    found = {run["id"] for run in data(client.get(f"/api/v1/runs?{asked}"))["items"]}
+    assert found == {over.id, waiting.id}
+    both = data(client.get(f"/api/v1/runs?id={over.id}&id[]={waiting.id}"))["items"]
+    assert {run["id"] for run in both} == found
+    assert "query.text[]" in refused(client.get("/api/v1/runs?text[]=x"), 400)
+
+
+def test_list_filter_that_is_empty_is_absent(services, client):
+    every = data(client.get("/api/v1/runs"))["items"]
+    for asked in ("state=", "state[]=", "id=&state=&owner=&text=&after="):
+        assert data(client.get(f"/api/v1/runs?{asked}"))["items"] == every
+    assert "query.state.0" in refused(client.get("/api/v1/runs?state=none"), 400)
+    assert "query.after" in refused(client.get("/api/v1/runs?after=&after="), 400)
+    assert "query.limit" in refused(client.get("/api/v1/runs?limit="), 400)

@@ -250,6 +250,24 @@ def test_chinese_table_in_csv_is_matched_by_original_names_and_stays_text(desk, 
     assert "&lt;img src=x onerror=alert(1)&gt;" in read("report.html")
 
 
+def test_rows_of_a_parsed_table_become_a_report(desk, client):
+    address = "/api/v1/sheets/parse?workflow=ms-report&parameter=information"
+    table = TABLE.replace("=1+1", "second").encode()
+    sheet = data(client.post(address, data={"file": (io.BytesIO(table), "信息表.csv")}))
+    rows = sheet["records"]
+    rows[1]["injection_volume"] = 2.5  # the corrected cell
+    mzml = [upload(client, "样品 甲.mzML.gz", (EXAMPLE / "LCMS-centroided.mzML.gz").read_bytes())]
+    _, read = finished(desk, client, {"params": {"information": rows, "mzml": mzml}})
+    found = json.loads(read("information.json"))
+    assert [row["values"] for row in found["rows"]] == rows
+    assert [row["run"] and found["runs"][row["run"]] for row in found["rows"]] == [
+        "样品 甲.mzML.gz",
+        None,
+    ]
+    assert {issue["severity"] for issue in found["issues"]} == {"warning"}
+    assert "S-2" in read("report.html")
+
+
 def test_file_that_is_not_mzml_is_rejected_before_a_run(client):
     table = upload(client, "table.csv", TABLE.encode())
     mzml = [upload(client, "notes.mzML", b"nothing of the kind\n")]

@@ -120,7 +120,6 @@ def test_import_that_is_not_allowed_is_refused_at_once(services):
         ImportRequest(url="https://elsewhere.example/a", inbox="a"),
         ImportRequest(),
         ImportRequest(url=services.fetcher.hosts[0]),
-        ImportRequest(url=f"http://{services.fetcher.hosts[0]}/"),  # no name
         ImportRequest(url=f"http://{services.fetcher.hosts[0]}/a", name="a\nb"),
         ImportRequest(url=f"http://{services.fetcher.hosts[0]}/a%0Ab"),
     ):
@@ -213,7 +212,8 @@ def test_import_of_a_killed_runner_is_restarted_a_limited_number_of_times(servic
     assert services.imports.get(ANN, made.id).attempts == 1
     over = done(services, importer_of(services, "here"), made)  # the same host, begun anew
     assert (over.state, over.attempts) == (State.COMPLETE, 2)
-    assert not store.finish(old, file="0" * 24, size=1, now=now)  # who is late changes nothing
+    late = {"file": "0" * 24, "name": "a", "size": 1}
+    assert not store.finish(old, **late, now=now)  # changes nothing
     assert not store.renew(old, received=1, size=1, until=now)
 
     made = services.imports.create(ANN, ImportRequest(url=url))

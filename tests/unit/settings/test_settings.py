@@ -86,6 +86,103 @@ def test_load_refuses_sign_in_without_a_secret_worth_the_name():
         Settings.load({**SIGN_IN, "RUNDESK_REMOTE_USER_SECRET": "short"})
 
 
+HOSTS = {"RUNDESK_IMPORT_HOSTS": "files.lab.example,tables:8080,file_server:8080,*.example.org"}
+
+
+def test_load_import_private_with_addresses_and_networks_returns_networks():
+    loaded = Settings.load({**HOSTS, "RUNDESK_IMPORT_PRIVATE": "10.20.0.0/16, 192.168.7.20,::1"})
+    networks = [str(network) for network in loaded.private_networks]
+    assert networks == ["10.20.0.0/16", "192.168.7.20/32", "::1/128"]
+    assert Settings.load({}).private_networks == ()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "localhost",
+        "10.0.0.1/8",  # an address with a mask: unclear which of them is meant
+        "10.0.0.0/33",
+        "10.0.0.1-10.0.0.9",
+        "0.0.0.0/0",
+        "::/0",
+        "8.8.8.8",
+        "169.254.169.254",
+        "fe80::/10",
+        "64:ff9b::/96",
+        "2002:7f00:1::/48",
+        "::ffff:10.0.0.1",
+        "224.0.0.1",
+        "0.0.0.0",
+    ],
+)
+def test_load_import_private_that_is_no_private_network_is_refused(entry):
+    with pytest.raises(Misconfigured, match="RUNDESK_IMPORT_PRIVATE contains"):
+        Settings.load({**HOSTS, "RUNDESK_IMPORT_PRIVATE": entry})
+
+
+def test_load_import_private_without_hosts_is_refused():
+    with pytest.raises(Misconfigured, match="RUNDESK_IMPORT_HOSTS"):
+        Settings.load({"RUNDESK_IMPORT_PRIVATE": "10.0.0.0/8"})
+
+
+def with_headers(folder, text):
+    path = folder / "headers.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return Settings.load({**HOSTS, "RUNDESK_IMPORT_HEADERS": str(path)})
+
+
+def test_load_import_headers_returns_those_of_each_host(tmp_path):
+    loaded = with_headers(
+        tmp_path,
+        """
+        ["files.lab.example"]
+        Authorization = "Bearer s3cret"
+        ["tables:8080"]
+        PRIVATE-TOKEN = "glpat-1"
+        Cookie = "a=b; c=d"
+        """,
+    )
+    assert loaded.read_import_headers() == {
+        "files.lab.example": {"Authorization": "Bearer s3cret"},
+        "tables:8080": {"PRIVATE-TOKEN": "glpat-1", "Cookie": "a=b; c=d"},
+    }
+    assert "s3cret" not in repr(loaded)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("no table", "TOML"),
+        (b'["tables:8080"]\nX = "\xff"', "TOML"),
+        ('["other.example"]\nX = "s3cret"', "other.example"),
+        ('["files.lab.example:8080"]\nX = "s3cret"', "files.lab.example:8080"),
+        ('["*.example.org"]\nX = "s3cret"', "wildcard"),
+        ('"tables:8080" = "s3cret"', "table of headers"),
+        ('["tables:8080"]\nX = 1', "invalid header X"),
+        ('["tables:8080"]\nX = ["s3cret"]', "invalid header X"),
+        ('["tables:8080"]\nX = ""', "invalid header X"),
+        ('["tables:8080"]\nX = "s3cret\\r\\nHost: evil"', "invalid header X"),
+        ('["tables:8080"]\nX = "s3crét"', "invalid header X"),
+        ('["tables:8080"]\n"X y" = "s3cret"', "invalid header X y"),
+        ('["tables:8080"]\nhost = "s3cret"', "must not set the header host"),
+        ('["tables:8080"]\nTransfer-Encoding = "chunked"', "must not set"),
+    ],
+)
+def test_load_import_headers_that_are_invalid_are_refused_without_their_values(
+    tmp_path, text, reason
+):
+    with pytest.raises(Misconfigured) as refused:
+        with_headers(tmp_path, text)
+    assert "RUNDESK_IMPORT_HEADERS" in refused.value.message
+    assert reason in refused.value.message
+    assert "s3cr" not in refused.value.message
+
+
+def test_load_import_headers_without_a_file_is_refused(tmp_path):
+    with pytest.raises(Misconfigured, match="RUNDESK_IMPORT_HEADERS cannot be read"):
+        Settings.load({**HOSTS, "RUNDESK_IMPORT_HEADERS": str(tmp_path / "none")})
+
+
 @pytest.mark.parametrize(
     ("host", "expected"),
     [
