@@ -15,6 +15,7 @@ from routes.http import requests
 from routes.wes.schemas import TYPE, Json, snakemake_versions
 from services.errors import Invalid, Problem
 from services.params import file_values, validation
+from services.params.file_names import accepted_name
 
 PAGE, LARGEST_PAGE = 50, 200  # items
 WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
@@ -108,7 +109,7 @@ def check_params(schema: Json, given: Json, attached: Container[str]) -> None:
     validation.check(schema, given)
     for value in file_values.file_values(schema, given):
         name = str(PurePosixPath(str(value.value)))
-        if name in attached and value.pattern and not re.search(value.pattern, name):
+        if name in attached and accepted_name(name, value.pattern) is None:
             hint = f"Its name must match {value.pattern}"
             field = f"workflow_params.{value.dotted_path}"
             raise Invalid(f"{name} is not a file of this kind.", field=field, hint=hint)

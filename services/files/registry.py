@@ -17,18 +17,19 @@ from services.database import Database
 from services.errors import Conflict, Invalid, NotFound, TooLarge
 from services.host.disk import told_when_full
 from services.models import Actor, File, Page
+from services.params.names import NameIndex
 from services.settings import MIB, Settings
 
 BLOCK = MIB // 4  # bytes read at once; what fits the caches of a core is hashed and written faster
 FORGOTTEN = timedelta(days=1)  # since anything arrived
 KINDS = {
-    "fasta": "fa fasta fna faa ffn fas",
+    "fasta": "fa fasta fna faa ffn fas fsa frn",
     "fastq": "fq fastq",
     "alignment": "bam sam cram",
     "variants": "vcf bcf",
     "annotation": "gff gff3 gtf bed",
     "spectra": "mzml mzxml mgf raw",
-    "table": "tsv csv xlsx xls tab",
+    "table": "tsv csv xlsx xlsm xls ods tab",
     "report": "html htm pdf",
     "image": "png svg jpg jpeg gif webp",
     "json": "json yaml yml",
@@ -36,7 +37,7 @@ KINDS = {
     "archive": "zip tar",
 }
 KIND_OF = {suffix: kind for kind, suffixes in KINDS.items() for suffix in suffixes.split()}
-COMPRESSED = {"gz", "bz2", "xz", "zst"}
+COMPRESSED = {"gz", "bgz", "bz2", "xz", "zst"}
 
 
 def kind_of(name: str) -> str:
@@ -108,11 +109,26 @@ class Files:
         return {file.id: file for file in self._store.by_ids(file_ids, scope(actor))}
 
     def by_names(self, actor: Actor, names: Iterable[str]) -> dict[str, Sequence[File]]:
-        """The actor's own files with these names; several may have the same."""
-        found: dict[str, Sequence[File]] = {}
+        """Return the actor's own files by the names asked for; several may have the same name.
+
+        Where no file has exactly this name, names compare as `services.params.names` says.
+        """
+        asked = {str(name) for name in names}
+        files = self._by_exact_names(actor, asked)
+        if missing := asked - files.keys():
+            known = NameIndex(self._store.names(actor.id))
+            matches = {name: known.best_matches(name) for name in missing}
+            others = self._by_exact_names(actor, {name for of in matches.values() for name in of})
+            for name, equal in matches.items():
+                if same := [file for other in equal for file in others.get(other, ())]:
+                    files[name] = same
+        return files
+
+    def _by_exact_names(self, actor: Actor, names: Iterable[str]) -> dict[str, Sequence[File]]:
+        files: dict[str, Sequence[File]] = {}
         for file in self._store.by_names(names, actor.id):
-            found[file.name] = [*found.get(file.name, ()), file]
-        return found
+            files[file.name] = [*files.get(file.name, ()), file]
+        return files
 
     def list(
         self,
