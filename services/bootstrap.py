@@ -1,4 +1,4 @@
-"""Builds every object, in one place."""
+"""Creates the services and connects them to each other."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from services.settings import Settings
 
 @dataclass(frozen=True)
 class Services:
-    """What portal, API and runner work with."""
+    """The services that portal, API and runner use."""
 
     settings: Settings
     database: Database

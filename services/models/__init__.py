@@ -4,7 +4,7 @@ States are those of GA4GH WES 1.1, verbatim. Times are aware datetimes in UTC.
 """
 
 from services.models.access import Actor, NewSession, NewToken, Scope, Token, TokenId, TokenRequest
-from services.models.base import Model, Page
+from services.models.base import MAX_PAGE_SIZE, Model, Page
 from services.models.files import (
     DatabaseIndex,
     File,
@@ -30,6 +30,9 @@ from services.models.runs import (
 )
 from services.models.states import FINAL, LIVE, TRANSITIONS, State, sources
 from services.models.submissions import (
+    MAX_PRIORITY,
+    MAX_RETRIES,
+    MIN_PRIORITY,
     Input,
     PlannedRule,
     Preview,
@@ -52,6 +55,10 @@ from services.models.workflows import (
 __all__ = [
     "FINAL",
     "LIVE",
+    "MAX_PAGE_SIZE",
+    "MAX_PRIORITY",
+    "MAX_RETRIES",
+    "MIN_PRIORITY",
     "TRANSITIONS",
     "Actor",
     "AddedWorkflow",

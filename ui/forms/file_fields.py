@@ -61,7 +61,7 @@ def box(
             key=f"{key}:box",
             data={
                 "link": context.link(UPLOADS),
-                "largest": context.services().files.largest,
+                "largest": context.services().files.max_bytes,
                 "slot": slot or key,
                 "all": not slot,
                 "label": label,

@@ -6,13 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from services.models import Run
+from services.models import MAX_PRIORITY, MAX_RETRIES, MIN_PRIORITY, Run
 from ui import context
 from ui.forms import form_state, schema_form
 
 NAME, TAGS, RETRIES, PRIORITY = "run-name", "run-tags", "run-retries", "run-priority"  # keys
-LOWEST, HIGHEST = -10, 10
-MOST_RETRIES = 5
 
 
 def draw(run: Run | None, form: schema_form.Form, *, unfold: bool) -> dict[str, Any]:
@@ -64,7 +62,7 @@ def _retries(run: Run | None, form: schema_form.Form) -> int:
         "Retries",
         value=form_state.restore(RETRIES, run.retries if run else 0),
         min_value=0,
-        max_value=MOST_RETRIES,
+        max_value=MAX_RETRIES,
         step=1,
         key=RETRIES,
         help="How often Rundesk restarts the run by itself after a job has failed.",
@@ -75,11 +73,11 @@ def _retries(run: Run | None, form: schema_form.Form) -> int:
 
 def _priority(run: Run | None, form: schema_form.Form) -> int:
     admin = context.actor().admin
-    highest = HIGHEST if admin else 0
+    highest = MAX_PRIORITY if admin else 0
     priority: int = st.number_input(
         "Priority",
         value=form_state.restore(PRIORITY, min(run.priority, highest) if run else 0),
-        min_value=LOWEST,
+        min_value=MIN_PRIORITY,
         max_value=highest,
         step=1,
         key=PRIORITY,

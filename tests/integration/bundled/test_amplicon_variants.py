@@ -129,7 +129,7 @@ def test_protein_or_reads_as_reference_are_refused(remote):
     params = {"samples": [{"sample": "a", "fastq_1": reads}], "reference": fake}
     body = {"workflow": "amplicon-variants", "params": params}
     found = problems(remote.submit(body), 400)
-    assert found == {"params.reference": "reference.fa is FASTQ, but FASTA is needed here."}
+    assert found == {"params.reference": "reference.fa is FASTQ, but FASTA is required."}
 
 
 def test_crate_of_the_run_is_valid(desk, done):

@@ -132,8 +132,8 @@ def gunzipped_head(path: Path, records: int) -> str:
 @pytest.mark.parametrize(
     ("rows", "field", "words"),
     [
-        ([row(first="sequences.fastq.gz")], "0.fastq_1", "is FASTA, but FASTQ is needed here"),
-        ([row(first="cut.fastq.gz")], "0.fastq_1", "cut.fastq.gz is damaged: its gzip data end"),
+        ([row(first="sequences.fastq.gz")], "0.fastq_1", "is FASTA, but FASTQ is required"),
+        ([row(first="cut.fastq.gz")], "0.fastq_1", "cut.fastq.gz is damaged: its gzip data is"),
         ([row(first="table.fastq")], "0.fastq_1", "is a table or other text, but FASTQ"),
         ([row(first="sheet.fastq")], "0.fastq_1", "is a zip archive or an Excel file"),
         ([row(), row(first=SECOND)], "1.sample", ""),
