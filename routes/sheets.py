@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import BinaryIO, cast
 
 from flask import Blueprint, request
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from routes.http import examples, multipart, requests
 from routes.http.context import services
 from routes.http.operation import operation
 from services.errors import Invalid, Message
 from services.models import Actor, FileId, Model, WorkflowName
-from services.sheets import Sheet
+from services.sheets import Pairs, Sheet
 
 sheets = Blueprint("sheets", __name__, url_prefix="/api/v1/sheets")
 
@@ -38,6 +38,23 @@ class ParseQuery(Model):
     )
 
 
+class PairRequest(Model):
+    """FASTQ files that are to be paired for a sample sheet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    workflow: WorkflowName = Field(description="Name of a workflow in the catalogue")
+    parameter: str = Field(
+        min_length=1,
+        max_length=200,
+        description="Parameter of the workflow that is a sample sheet",
+        examples=["samples"],
+    )
+    files: list[FileId] = Field(
+        min_length=1, max_length=5000, description="Ids of registered FASTQ files"
+    )
+
+
 @sheets.post("/parse")
 @operation(
     errors=(404,),
@@ -50,7 +67,7 @@ def parse_sheet(actor: Actor, query: ParseQuery) -> Sheet:
     """Read a table of samples.
 
     The table is the body (raw, or a form with one file), a registered file, or at a URL of an
-    allowed host (at most 16 MiB in 20 seconds). CSV, TSV and XLSX are detected from the content. If
+    allowed host (at most 16 MiB in 20 seconds). CSV, TSV, XLSX, XLS and ODS are detected from the content. If
     no issue is an error, `records` can be submitted as the parameter. Each issue names its row,
     column and cell. Nothing is stored.
     """
@@ -60,6 +77,24 @@ def parse_sheet(actor: Actor, query: ParseQuery) -> Sheet:
     if query.url:
         return sheets.parse_link(*target, query.url)
     return sheets.parse(*target, query.file or _table())
+
+
+@sheets.post("/pair")
+@operation(
+    errors=(404,),
+    request={"workflow": "reads-qc", "parameter": "samples", "files": [examples.FILE["id"]]},
+    example=examples.PAIRS,
+)
+def pair_files(actor: Actor, body: PairRequest) -> Pairs:
+    """Pair FASTQ files by their names.
+
+    `records` can be submitted as the parameter of the workflow. Names are read as sequencers
+    (Illumina, MGI), companies (Novogene, BGI), archives (SRA, ENA) and trimmers (Trim Galore,
+    Trimmomatic, fastp) write them. Lanes are rows; unless the sheet has a column `lane`, the sample
+    is then named after sample and lane. `issues` says which files were left out, and why. Nothing
+    is stored.
+    """
+    return services().sheets.pair(actor, body.workflow, body.parameter, body.files)
 
 
 def _table() -> BinaryIO:

@@ -34,7 +34,6 @@ WORKFLOW_UNAVAILABLE = Message(
 PARAMS_AND_EXAMPLE = Message("conflicting_fields", "Send either params or example, not both.")
 NO_PARAMS = Message("missing", "Required.", hint='Send the parameters, or "example": true.')
 NO_EXAMPLE = Message("not_found", "This workflow has no example.")
-FILE_NOT_FOUND = Message("not_found", "File not found.", hint="Use the id of a registered file.")
 ADMIN_PRIORITY = Message(
     "forbidden",
     "Only an administrator may submit runs with a priority above 0.",
@@ -171,12 +170,13 @@ class Intake:
         for value in values:
             file, field = known.get(str(value.value)), f"params.{value.dotted_path}"
             if file is None:
-                problems.append(Problem(field, FILE_NOT_FOUND()))
+                problems.append(Problem(field, samplesheets.FILE_NOT_FOUND()))
             elif (name := accepted_name(file.name, value.pattern)) is None:
                 text = wrong_file_name(file.name, value.pattern or "", value.description)
                 problems.append(Problem(field, text))
             else:
-                inputs.append(_input(value.dotted_path, file, _staged_path(value, name, file.id, taken)))
+                path = _staged_path(value, name, file.id, taken)
+                inputs.append(_input(value.dotted_path, file, path))
         if problems:
             raise Invalid(validation.INVALID_PARAMETERS(), problems=problems)
         return inputs
