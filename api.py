@@ -10,6 +10,7 @@ from flask import Flask
 
 from routes.blast.routes import blast
 from routes.databases import databases
+from routes.drafts import drafts
 from routes.files import files
 from routes.http import errors, openapi, rate_limits, streams
 from routes.http.context import attach
@@ -34,6 +35,7 @@ BLUEPRINTS = (
     files,
     uploads,
     imports,
+    drafts,
     runs,
     results,
     provenance,

@@ -67,9 +67,9 @@ def parse_sheet(actor: Actor, query: ParseQuery) -> Sheet:
     """Read a table of samples.
 
     The table is the body (raw, or a form with one file), a registered file, or at a URL of an
-    allowed host (at most 16 MiB in 20 seconds). CSV, TSV, XLSX, XLS and ODS are detected from the content. If
-    no issue is an error, `records` can be submitted as the parameter. Each issue names its row,
-    column and cell. Nothing is stored.
+    allowed host (at most 16 MiB in 20 seconds). CSV, TSV, XLSX, XLS and ODS are detected from the
+    content. If no issue is an error, `records` can be submitted as the parameter. Each issue names
+    its row, column and cell. Nothing is stored.
     """
     sheets, target = services().sheets, (actor, query.workflow, query.parameter)
     if query.file and query.url:

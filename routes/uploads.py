@@ -17,7 +17,7 @@ from werkzeug.exceptions import PreconditionFailed
 from routes.http import examples, requests
 from routes.http.context import services
 from routes.http.errors import EXPECTED_CONTENT_TYPE, WrongContentType
-from routes.http.model_errors import CHECKSUM_PATTERN
+from routes.http.field_formats import CHECKSUM_PATTERN
 from routes.http.operation import operation
 from routes.http.signatures import Header
 from services.access.signed_links import UPLOADS

@@ -31,6 +31,7 @@ PROBLEM_CODES = {
     "invalid_characters": "A text contains characters that are not allowed.",
     "too_deep": "The value is nested too deeply.",
     "invalid": "The value breaks another rule of its schema.",
+    "not_received": "The page shows another value than the server received.",
     "invalid_request": "The request has problems; each is listed.",
     "invalid_parameters": "The parameters of a run have problems; each is listed.",
     # bodies

@@ -13,8 +13,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from routes.http import model_errors
 from services.errors import Invalid, Message, Problem
+from services.params import model_errors
 
 PROGRAMS = ("blastn", "blastp", "blastx", "tblastn", "tblastx")
 DEFAULT_EXPECT = 10.0  # NCBI's default
@@ -64,7 +64,7 @@ def search_params(request: Mapping[str, str]) -> dict[str, Any]:
     WORD_SIZE, THRESHOLD and COMPOSITION_BASED_STATISTICS have no effect.
     """
     if request.get("PROGRAM") not in PROGRAMS:
-        raise Invalid(model_errors.NOT_ALLOWED(allowed=", ".join(PROGRAMS)), field="PROGRAM")
+        raise Invalid(model_errors.not_allowed(PROGRAMS), field="PROGRAM")
     if not request.get("DATABASE"):
         raise Invalid(model_errors.REQUIRED(), field="DATABASE")
     for name, neutral in UNSUPPORTED.items():

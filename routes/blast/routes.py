@@ -16,11 +16,12 @@ from pydantic import TypeAdapter, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from routes.blast import pages
-from routes.http import errors, forms, model_errors, rate_limits, requests, responses, streams
+from routes.http import errors, forms, rate_limits, requests, responses, streams
 from routes.http.context import current_actor, services
 from routes.http.guard import Guard
 from services.errors import Invalid, Message, NotFound, RundeskError, TooMany
 from services.models import Actor, Run, RunId, State
+from services.params import model_errors
 from services.search.blast import json2, tabular, xml
 
 blast = Blueprint("blast", __name__)
@@ -66,7 +67,7 @@ def cgi() -> Response | str:
         case "delete":
             _refuse_other_sites()
             return delete(actor, params)
-    raise Invalid(model_errors.NOT_ALLOWED(allowed=", ".join(COMMANDS)), field="CMD")
+    raise Invalid(model_errors.not_allowed(COMMANDS), field="CMD")
 
 
 def put(actor: Actor, params: dict[str, str]) -> str:
@@ -162,7 +163,7 @@ def _format(params: dict[str, str]) -> str:
     if kind == "TEXT" and params.get("ALIGNMENT_VIEW", "").upper() == "TABULAR":
         return "TABULAR"
     if kind not in [known.upper() for known in FORMATS]:
-        raise Invalid(model_errors.NOT_ALLOWED(allowed=", ".join(FORMATS)), field="FORMAT_TYPE")
+        raise Invalid(model_errors.not_allowed(FORMATS), field="FORMAT_TYPE")
     return kind
 
 

@@ -73,6 +73,13 @@ VALIDATED = {
     "params": REQUEST["params"],
 }
 
+DRAFT: dict[str, Any] = {
+    "workflow": "sequence-search",
+    "digest": SHA256,
+    "content": {"params": {"queries": FILE["id"], "evalue": 1e-05}, "name": "March search"},
+    "saved": "2026-03-02T08:59:12.001000Z",
+}
+
 PREVIEW: dict[str, Any] = {
     "workflow": "sequence-search",
     "digest": SHA256,

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, TypeVar, cast, get_origin
 from flask import request
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from routes.http import model_errors
+from routes.http import field_formats
 from routes.http.context import SIGNATURE, services, signed_link
 from routes.http.errors import (
     BODY_INCOMPLETE,
@@ -27,6 +27,7 @@ from routes.http.errors import (
     WrongContentType,
 )
 from services.errors import Invalid, Message, NotFound, Problem, Text, TooLarge
+from services.params import model_errors
 from services.settings import MIB
 
 M = TypeVar("M", bound=BaseModel)
@@ -75,7 +76,7 @@ def read_path(kinds: dict[str, TypeAdapter[Any]], path: dict[str, str]) -> dict[
 
 def not_found(name: str) -> Text:
     """Return the problem of a path parameter with a malformed value."""
-    return model_errors.NOT_FOUND.get(name, NotFound.default)()
+    return field_formats.NOT_FOUND.get(name, NotFound.default)()
 
 
 def read_query(kind: type[BaseModel] | None) -> BaseModel | None:
@@ -256,7 +257,7 @@ def validate(kind: type[M], values: dict[str, Any], source: str) -> M:
 
 def _invalid(error: ValidationError, source: str) -> Invalid:
     problems = [
-        Problem(field_name(source, *details["loc"]), model_errors.text_of(details))
+        Problem(field_name(source, *details["loc"]), field_formats.text_of(details))
         for details in error.errors(include_url=False, include_input=False)
     ]
     return Invalid(problems=problems[:MAX_PROBLEMS])

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from flask import Blueprint, Response, request
 from pydantic import TypeAdapter, ValidationError
 
-from routes.http import forms, model_errors, openapi, rate_limits, requests
+from routes.http import field_formats, forms, openapi, rate_limits, requests
 from routes.http.context import current_actor, services
 from routes.wes import run_request, schemas
 from routes.wes.schemas import Json
@@ -100,7 +100,7 @@ def run_workflow() -> Json:
 @wes.get("/runs/<run_id>")
 def get_run_log(run_id: str) -> Json:
     """GetRunLog."""
-    actor, run_id = current_actor(), _checked(RUN_ID, run_id, model_errors.RUN_ID())
+    actor, run_id = current_actor(), _checked(RUN_ID, run_id, field_formats.RUN_ID())
     run = services().runs.get(actor, run_id)
     results = services().results.list(actor, run_id)
     return schemas.run_log(run, results, services().settings.public_api_url)
@@ -109,14 +109,14 @@ def get_run_log(run_id: str) -> Json:
 @wes.get("/runs/<run_id>/status")
 def get_run_status(run_id: str) -> Json:
     """GetRunStatus."""
-    run = services().runs.get(current_actor(), _checked(RUN_ID, run_id, model_errors.RUN_ID()))
+    run = services().runs.get(current_actor(), _checked(RUN_ID, run_id, field_formats.RUN_ID()))
     return {"run_id": run.id, "state": run.state.value}
 
 
 @wes.post("/runs/<run_id>/cancel")
 def cancel_run(run_id: str) -> Json:
     """CancelRun. The standard has no response for a run that has finished: it is the same."""
-    actor, run_id = current_actor(), _checked(RUN_ID, run_id, model_errors.RUN_ID())
+    actor, run_id = current_actor(), _checked(RUN_ID, run_id, field_formats.RUN_ID())
     try:
         services().runs.cancel(actor, run_id)
     except Conflict:
@@ -128,7 +128,7 @@ def cancel_run(run_id: str) -> Json:
 @wes.get("/runs/<run_id>/tasks")
 def list_tasks(run_id: str) -> Json:
     """ListTasks: the jobs of the current attempt that have started, in order of start."""
-    run_id = _checked(RUN_ID, run_id, model_errors.RUN_ID())
+    run_id = _checked(RUN_ID, run_id, field_formats.RUN_ID())
     jobs = services().runs.jobs(current_actor(), run_id)
     page, token = schemas.page_of_jobs(jobs, *_paging())
     api = services().settings.public_api_url
@@ -141,9 +141,9 @@ def list_tasks(run_id: str) -> Json:
 @wes.get("/runs/<run_id>/tasks/<task_id>")
 def get_task(run_id: str, task_id: str) -> Json:
     """GetTask."""
-    run_id = _checked(RUN_ID, run_id, model_errors.RUN_ID())
+    run_id = _checked(RUN_ID, run_id, field_formats.RUN_ID())
     job = services().runs.job(
-        current_actor(), run_id, _checked(JOB_ID, task_id, model_errors.TASK_ID())
+        current_actor(), run_id, _checked(JOB_ID, task_id, field_formats.TASK_ID())
     )
     return schemas.task_log(run_id, job, services().settings.public_api_url)
 

@@ -11,11 +11,11 @@ import re
 from collections.abc import Container, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from routes.http import model_errors, requests
+from routes.http import requests
 from routes.wes.schemas import TYPE, Json, snakemake_versions
 from services.errors import Invalid, Message, Problem
 from services.models import MAX_PAGE_SIZE
-from services.params import file_values, validation
+from services.params import file_values, model_errors, validation
 from services.params.file_names import accepted_name
 
 DEFAULT_PAGE_SIZE = 50  # items
@@ -66,7 +66,7 @@ def check_request(fields: Mapping[str, str]) -> None:
     for name, values in allowed.items():
         required = name.startswith("workflow_type")
         if (required or fields.get(name)) and fields.get(name) not in values:
-            problems.append(Problem(name, model_errors.NOT_ALLOWED(allowed=", ".join(values))))
+            problems.append(Problem(name, model_errors.not_allowed(values)))
     if not fields.get("workflow_url"):
         problems.append(Problem("workflow_url", model_errors.REQUIRED()))
     if problems:

@@ -5,6 +5,7 @@ States are those of GA4GH WES 1.1, verbatim. Times are aware datetimes in UTC.
 
 from services.models.access import Actor, NewSession, NewToken, Scope, Token, TokenId, TokenRequest
 from services.models.base import MAX_PAGE_SIZE, Model, Page
+from services.models.drafts import Draft, DraftRequest
 from services.models.files import (
     DatabaseIndex,
     File,
@@ -67,6 +68,8 @@ __all__ = [
     "CauseKind",
     "Change",
     "DatabaseIndex",
+    "Draft",
+    "DraftRequest",
     "Example",
     "File",
     "FileId",

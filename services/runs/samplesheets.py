@@ -22,9 +22,9 @@ from services.params.file_values import FileValue
 from services.params.schema import flatten, is_table, sheet_fields
 from services.rundir import safe
 from services.settings import MIB
+from services.sheets import Pairs
 from services.sheets.checking import short_name
 from services.sheets.grid import MAX_SHEET_BYTES
-from services.sheets import Pairs
 from services.sheets.model import Issue, RowSchema, Sheet
 
 DOWNLOAD_TIMEOUT_S = 20.0

@@ -115,14 +115,14 @@ def _use_pasted(key: str, table: Table, rows: RowSchema) -> None:
         return
     records = read(table, rows, io.BytesIO(text.encode()))
     if records is not None:
-        _replace_rows(key, table, records)
+        replace_rows(key, table, records)
         st.session_state[f"{key}-paste"] = ""
 
 
 def _import(key: str, table: Table, rows: RowSchema, file: str) -> None:
     records = read(table, rows, file)
     if records is not None:
-        _replace_rows(key, table, records)
+        replace_rows(key, table, records)
 
 
 def read(table: Table, rows: RowSchema, source: str | io.BytesIO) -> list[Record] | None:
@@ -135,12 +135,19 @@ def read(table: Table, rows: RowSchema, source: str | io.BytesIO) -> list[Record
     checked = sheets.check(sheet.records, rows.given)
     shown = {(issue.index, issue.name) for issue in checked if issue.severity == "error"}
     lost = [i for i in sheet.issues if i.index is None or (i.index, i.name) not in shown]
+    # The table itself names files that do not exist, and offers to drop columns that it still has.
     noted = [i for i in lost if i.index is None or i.name not in rows.files]
+    noted = [i for i in noted if i.code != "unknown_field" or _is_left_out(i, rows)]
     table.notes = [issue_text(issue) for issue in noted][:MAX_NOTES]
     return sheet.records
 
 
-def _replace_rows(key: str, table: Table, records: list[Record]) -> None:
+def _is_left_out(issue: Issue, rows: RowSchema) -> bool:
+    """Return whether an issue is about a column that reading has left out."""
+    return rows.closed and issue.severity == "warning"
+
+
+def replace_rows(key: str, table: Table, records: list[Record]) -> None:
     """Show other rows, and keep the previous ones for undo."""
     table.previous = st.session_state[key] or None
     st.session_state[key] = records
@@ -148,7 +155,7 @@ def _replace_rows(key: str, table: Table, records: list[Record]) -> None:
 
 
 def _undo(key: str, table: Table) -> None:
-    _replace_rows(key, table, table.previous or [])
+    replace_rows(key, table, table.previous or [])
     table.notes = []
 
 
@@ -194,7 +201,7 @@ def _add_pairs(key: str, table: Table, rows: RowSchema) -> None:
     chosen = [file for file in offered if file.id in st.session_state[f"{key}-pair"]]
     pairs = pair_files(chosen, rows.given)
     kept: list[Record] = st.session_state[key]
-    _replace_rows(key, table, [*kept, *pairs.records])
+    replace_rows(key, table, [*kept, *pairs.records])
     st.session_state[f"{key}-pair"] = []
     table.notes = [issue_text(issue) for issue in pairs.issues]
 

@@ -18,7 +18,7 @@ from ui.server import csp
 from ui.server.sign_in import SignIn, redirect_to_sign_in
 
 ASSETS = Path(__file__).parents[1] / "assets"
-STYLE, SCRIPTS = "style.css", ("typed.js", "tables.js")
+STYLE, SCRIPTS = "style.css", ("typed.js", "fields.js", "tables.js")
 Gate = Callable[[Request], Awaitable[Response | None]]
 
 

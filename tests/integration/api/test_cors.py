@@ -58,7 +58,7 @@ def test_preflight_of_a_listed_origin_has_methods_and_headers(client, address):
     assert reply.status_code == 200
     assert reply.headers["Access-Control-Allow-Origin"] == APP
     assert reply.headers["Access-Control-Allow-Credentials"] == "true"
-    assert {"POST", "PATCH", "DELETE"} <= words(reply, "Access-Control-Allow-Methods")
+    assert {"POST", "PUT", "PATCH", "DELETE"} <= words(reply, "Access-Control-Allow-Methods")
     sent = {"Authorization", "Content-Type", "If-None-Match", "Upload-Offset", "Last-Event-ID"}
     assert sent <= words(reply, "Access-Control-Allow-Headers")
     assert "Origin" in words(reply, "Vary")

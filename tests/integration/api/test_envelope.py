@@ -17,17 +17,6 @@ SECRET = "s" * 16
 
 
 @pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk")) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
-
-
-@pytest.fixture(scope="module")
 def signed_in(mongod, tmp_path_factory):
     """Services and app behind a signing-in proxy."""
     with open_desk(

@@ -9,22 +9,11 @@ import itertools
 import pytest
 
 from services.models import RunRequest
-from tests.helpers.api import client_of, codes, open_desk, refused
+from tests.helpers.api import codes, refused
 
+SETTINGS = {"max_upload": 2}  # of module_services
 BOUNDARY = "xYzZY"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
-
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("desk")
-    with open_desk(mongod, folder, max_upload=2) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
 
 
 def stored(services):

@@ -13,16 +13,7 @@ from services.models import RunRequest
 from services.rundir import RunDir
 from tests.helpers.api import client_of, codes, finished_run, open_desk, refused
 
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk"), stream_time=0.0) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
+SETTINGS = {"stream_time": 0.0}  # of module_services
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -10,18 +10,9 @@ from pymongo import MongoClient
 
 from services.access.actors import local_actor
 from services.models import RunRequest
-from tests.helpers.api import client_of, finished_run, open_desk, refused
+from tests.helpers.api import finished_run, refused
 
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk"), max_upload=1) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
+SETTINGS = {"max_upload": 1}  # of module_services
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -95,6 +86,7 @@ DOORS = {
     "tags": ("POST", "/api/v1/runs", b'{"workflow": "demo", "example": true, "tags": %s}'),
     "a check": ("POST", "/api/v1/runs/validate", b'{"workflow": %s, "params": {}}'),
     "a run's name": ("PATCH", "/api/v1/runs/{run}", b'{"name": %s}'),
+    "a draft's digest": ("PUT", "/api/v1/drafts/demo", b'{"content": {}, "digest": %s}'),
     "a token's name": ("POST", "/api/v1/tokens", b'{"name": %s}'),
     "a token's owner": ("POST", "/api/v1/tokens", b'{"name": "n", "owner": %s}'),
     "a field unknown": ("POST", "/api/v1/tokens", b'{"name": "n", "x": %s}'),

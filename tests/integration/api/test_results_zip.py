@@ -12,7 +12,7 @@ from services.access.actors import local_actor
 from services.errors import NotFound
 from services.models import Actor, RunChanges
 from services.rundir import RunDir
-from tests.helpers.api import client_of, finished_run, open_desk, refused
+from tests.helpers.api import finished_run, refused
 
 ANN = Actor(id="ann")
 RESULTS = {
@@ -22,17 +22,6 @@ RESULTS = {
     "results/A__b_.txt": "second",
     "results/empty": "",
 }
-
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk")) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
 
 
 @pytest.fixture(scope="module")

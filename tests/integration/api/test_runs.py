@@ -9,7 +9,7 @@ import pytest
 from services.access.actors import local_actor
 from services.models import RunFilter, RunRequest
 from services.rundir import RunDir
-from tests.helpers.api import client_of, codes, finished_run, open_desk, refused
+from tests.helpers.api import codes, finished_run, refused
 
 REPORT = "<!doctype html><script>document.title = 'ran'</script>"
 RESULTS = {
@@ -18,17 +18,6 @@ RESULTS = {
     "results/deep folder/ä b.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
 }
 PDF = "results/figure.pdf"
-
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk")) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
 
 
 @pytest.fixture(scope="module", autouse=True)

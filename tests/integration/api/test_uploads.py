@@ -19,22 +19,12 @@ from services.files.uploads import UPLOAD_LIFETIME, Uploads
 from services.models import Actor
 from tests.helpers.api import client_of, open_desk, refused
 
+SETTINGS = {"max_upload": 2}  # of module_services
 PIECE = "application/offset+octet-stream"
 TUS = {"Tus-Resumable": "1.0.0"}
 CONTENT = bytes(range(256)) * 40  # 10,240 bytes
 SIZE = len(CONTENT)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk"), max_upload=2) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
 
 
 def b64(text):

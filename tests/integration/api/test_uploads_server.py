@@ -13,18 +13,12 @@ from tusclient.client import TusClient
 from tusclient.exceptions import TusUploadFailed
 
 from services.models import Actor
-from tests.helpers.api import open_desk
 from tests.helpers.flaky_proxy import line_to
 from tests.helpers.processes import serving
 from tests.helpers.waiting import free_port, until
 
+SETTINGS = {"api_port": free_port()}  # of module_services
 MIB = 2**20
-
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk"), api_port=free_port()) as services:
-        yield services
 
 
 @pytest.fixture(scope="module")

@@ -6,20 +6,10 @@ import pytest
 
 from services.access.actors import local_actor
 from services.models import Actor, RunFilter, RunRequest, State
-from tests.helpers.api import client_of, finished_run, open_desk, refused
+from tests.helpers.api import finished_run, refused
 
+SETTINGS = {"max_runs": 2, "cores": 4}  # of module_services
 RESULTS = {"results/hits.tsv": "a\tb\n", "results/report.html": "<!doctype html><p>Report"}
-
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk"), max_runs=2, cores=4) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -51,17 +51,6 @@ def rid_of(page: str) -> str:
 # ---- without a runner ------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk")) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
-
-
 def asked(client, **parameters: Any) -> Any:
     return client.post("/Blast.cgi", data=parameters)
 
@@ -147,11 +136,11 @@ def test_database_is_a_file_by_id_name_or_name_without_suffix_the_newest_first(c
 
 
 WRONG: dict[str, tuple[dict[str, str], str]] = {
-    "no command": ({"CMD": ""}, "CMD: Must be one of: Put, Get, Delete."),
+    "no command": ({"CMD": ""}, "CMD: Must be one of Put, Get, Delete."),
     "other command": ({"CMD": "DisplayRIDs"}, "CMD"),
     "no program": (
         {"PROGRAM": ""},
-        "PROGRAM: Must be one of: blastn, blastp, blastx, tblastn, tblastx.",
+        "PROGRAM: Must be one of blastn, blastp, blastx, tblastn, tblastx.",
     ),
     "other program": ({"PROGRAM": "psiblast"}, "PROGRAM"),
     "no database": ({"DATABASE": ""}, "DATABASE: Required."),

@@ -15,7 +15,10 @@ EXAMPLE = Path(__file__).parents[3] / "workflows" / "amplicon-variants" / "examp
 SAMPLES = ["HG00100", "HG00101", "HG00102"]
 REFERENCE = "".join((EXAMPLE / "chr17_4.2kb.fa").read_text().split("\n")[1:])
 
-pytestmark = pytest.mark.timeout(300)  # s; the first test waits for a whole run
+pytestmark = [
+    pytest.mark.workflow,
+    pytest.mark.timeout(300),
+]  # s; the first test waits for a whole run
 
 
 @pytest.fixture(scope="module")

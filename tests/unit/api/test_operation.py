@@ -187,12 +187,12 @@ def test_reply_never_holds_what_is_no_json(client):
 # ---- invalid requests -------------------------------------------------------------------------
 
 STATES = (
-    "Must be one of: QUEUED, INITIALIZING, RUNNING, CANCELING, COMPLETE, EXECUTOR_ERROR,"
+    "Must be one of QUEUED, INITIALIZING, RUNNING, CANCELING, COMPLETE, EXECUTOR_ERROR,"
     " SYSTEM_ERROR, CANCELED."
 )
 QUERIES = [
-    ("limit=0", "limit", "out_of_range", "Must be 1 or more."),
-    ("limit=201", "limit", "out_of_range", "Must be 200 or less."),
+    ("limit=0", "limit", "out_of_range", "Must be at least 1."),
+    ("limit=201", "limit", "out_of_range", "Must be at most 200."),
     ("limit=x", "limit", "wrong_type", "Must be an integer."),
     ("limit=", "limit", "wrong_type", "Must be an integer."),
     ("limit=1_0", "limit", "wrong_type", "Must be an integer."),
@@ -227,7 +227,7 @@ def test_problem_has_the_values_that_its_message_names(client):
     assert problem == {
         "field": "query.limit",
         "code": "out_of_range",
-        "message": "Must be 200 or less.",
+        "message": "Must be at most 200.",
         "hint": "",
         "args": {"maximum": 200},
     }

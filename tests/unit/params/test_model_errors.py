@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from routes.http import model_errors
+from routes.http import field_formats
 from services.models import File, FileId, JobId, TokenRequest, UploadId, WorkflowName
 
 
@@ -39,13 +39,13 @@ ERRORS = [
     (list[int], 1, "wrong_type", "Must be a list."),
     (dict[str, int], 1, "wrong_type", "Must be an object."),
     (Inner, 1, "wrong_type", "Must be an object."),
-    (Colour, "green", "not_allowed", "Must be one of: red, blue."),
-    (Literal["0", "1"], "2", "not_allowed", "Must be one of: 0, 1."),
-    (Literal["1.0.0"], "2", "not_allowed", "Must be one of: 1.0.0."),
-    (Number, 3, "not_allowed", "Must be one of: 1, 2."),
-    (Annotated[int, Field(ge=2)], 1, "out_of_range", "Must be 2 or more."),
+    (Colour, "green", "not_allowed", "Must be one of red, blue."),
+    (Literal["0", "1"], "2", "not_allowed", "Must be one of 0, 1."),
+    (Literal["1.0.0"], "2", "not_allowed", "Must be 1.0.0."),
+    (Number, 3, "not_allowed", "Must be one of 1, 2."),
+    (Annotated[int, Field(ge=2)], 1, "out_of_range", "Must be at least 2."),
     (Annotated[int, Field(gt=2)], 1, "out_of_range", "Must be greater than 2."),
-    (Annotated[int, Field(le=2)], 3, "out_of_range", "Must be 2 or less."),
+    (Annotated[int, Field(le=2)], 3, "out_of_range", "Must be at most 2."),
     (Annotated[int, Field(lt=2)], 3, "out_of_range", "Must be less than 2."),
     (Annotated[str, Field(min_length=1)], "", "wrong_length", "Must not be empty."),
     (Annotated[str, Field(min_length=2)], "", "wrong_length", "Must have at least 2 characters."),
@@ -66,7 +66,7 @@ def text_of(kind: Any, value: Any):
     with pytest.raises(ValidationError) as caught:
         TypeAdapter(kind).validate_python(value)
     (details,) = caught.value.errors()
-    return model_errors.text_of(details), details
+    return field_formats.text_of(details), details
 
 
 @pytest.mark.parametrize(("kind", "value", "code", "message"), ERRORS)
@@ -82,7 +82,7 @@ def test_error_of_pydantic_has_a_message_of_ours(kind, value, code, message):
 def test_missing_and_unknown_fields():
     with pytest.raises(ValidationError) as caught:
         TokenRequest.model_validate({"nope": 1})
-    texts = {one["loc"][0]: model_errors.text_of(one) for one in caught.value.errors()}
+    texts = {one["loc"][0]: field_formats.text_of(one) for one in caught.value.errors()}
     assert {name: (text.code, str(text)) for name, text in texts.items()} == {
         "name": ("missing", "Required."),
         "nope": ("unknown_field", "Unknown field."),
@@ -94,4 +94,4 @@ def test_time_that_is_none():
     with pytest.raises(ValidationError) as caught:
         File.model_validate({**whole, "created": "x"})
     (details,) = caught.value.errors()
-    assert str(model_errors.text_of(details)) == "Must be a date and time in ISO 8601."
+    assert str(field_formats.text_of(details)) == "Must be a date and time in ISO 8601."
