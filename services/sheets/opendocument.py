@@ -38,6 +38,7 @@ ACTIVE_SHEET = re.compile(rb'name="ActiveTable"[^>]*>([^<]*)<')
 ZEROS_SHOWN = re.compile(r"[^0-9.,+-]*?([0-9]+)")
 
 MAX_KEPT_CELLS = 400_000  # of a sheet, and its empty rows; more than a sheet may have
+MAX_GAP_ROWS = 10_000  # empty ones between two others; the sheet ends before more
 MAX_DIGITS = 100  # of a number that is compared with its text
 MAX_KEPT_COLUMNS = 16_384  # of a row; LibreOffice's number of columns
 
@@ -180,6 +181,8 @@ class _Reader:
     def _end_row(self, sheet: _Sheet) -> None:
         if self._row and not sheet.too_large:
             gap = sheet.next_row - len(sheet.rows)
+            if gap > MAX_GAP_ROWS:
+                return
             sheet.kept += gap + len(self._row) * self._row_repeat
             sheet.too_large = sheet.kept > MAX_KEPT_CELLS
             if not sheet.too_large:

@@ -41,11 +41,14 @@ MATE = re.compile(
     re.IGNORECASE,
 )
 #: Trim Galore names the mate twice.
-VALIDATED = re.compile(r"(?P<sample>.+?)(?:[._-]R?[12])?_val_(?P<mate>[12])$", re.IGNORECASE)
+VALIDATED = re.compile(
+    r"(?P<sample>.+?)(?:[._-]R?[12](?P<part>_[0-9]{3})?)?_val_(?P<mate>[12])$", re.IGNORECASE
+)
 TRIMMOMATIC = re.compile(r"(?P<sample>.+?)[._-]R?(?P<mate>[12])(?P<kind>[PU])$")
 #: Reads that lost their mates in trimming; they stand in files of their own.
 UNPAIRED = re.compile(
-    r"(?P<sample>.+?)(?:[._-]R?[12])?[._-](?:unpaired|unpair|orphans?|singletons?|singles)"
+    r"(?P<sample>.+?)(?:[._-]R?[12](?:_[0-9]{3})?)?"
+    r"[._-](?:unpaired|unpair|orphans?|singletons?|singles)"
     r"(?:[._-]?R?[12])?$",
     re.IGNORECASE,
 )
@@ -231,7 +234,7 @@ def _named(
         if match["part"] or reads:
             return _Name(file, stem, match["sample"], part=match["part"] or "", kind="index")
     if match := VALIDATED.fullmatch(stem):
-        return _Name(file, stem, match["sample"], int(match["mate"]), "_val_")
+        return _Name(file, stem, match["sample"], int(match["mate"]), "_val_", match["part"] or "")
     if match := TRIMMOMATIC.fullmatch(stem):
         if match["kind"] == "U":
             return _Name(file, stem, match["sample"], kind="unpaired")
