@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.errors import Message, Text
+from services.settings import MIB
 from services.sheets.cells import unreadable
 
 MIN_SCORE = 0.5  # share of usual characters; with less, the encoding is not used
@@ -88,7 +90,7 @@ def _utf16(data: bytes) -> str:
 
 def _mostly_utf8(data: bytes) -> bool:
     """Return whether most characters are valid UTF-8, so that a few bytes are damaged."""
-    text = data.decode("utf-8", "replace")
+    text = data[:MIB].decode("utf-8", "replace")
     wrong = text.count("\ufffd")
     return sum(not letter.isascii() for letter in text) - wrong > wrong
 
@@ -98,8 +100,8 @@ def _legacy(data: bytes) -> Iterator[Decoded]:
 
     Western text comes first where most bytes beyond ASCII stand alone, Chinese text otherwise.
     """
-    runs = HIGH_BYTES.findall(data)
-    alone = sum(len(run) == 1 for run in runs) >= MIN_ALONE * sum(map(len, runs))
+    runs = [len(run[0]) for run in itertools.islice(HIGH_BYTES.finditer(data), SAMPLE_CHARACTERS)]
+    alone = runs.count(1) >= MIN_ALONE * sum(runs)
     scored = []
     for encoding, name in LEGACY_ENCODINGS.items():
         try:
@@ -115,10 +117,12 @@ def _legacy(data: bytes) -> Iterator[Decoded]:
 
 def _score(text: str, encoding: str) -> float:
     """Return the share of usual characters among those that are not ASCII."""
-    letters = [letter for letter in text if not letter.isascii()][:SAMPLE_CHARACTERS]
+    others = (letter for letter in text if not letter.isascii())
+    letters = list(itertools.islice(others, SAMPLE_CHARACTERS))
     if encoding == "cp1252":
         usual = sum(WESTERN.match(letter) is not None for letter in letters)
-        usual -= sum(len(word) for word in WESTERN_WORD.findall(text))
+        words = itertools.islice(WESTERN_WORD.finditer(text), SAMPLE_CHARACTERS)
+        usual -= sum(len(word[0]) for word in words)
     else:
         usual = sum(_usual_chinese(letter, encoding) for letter in letters)
     return usual / len(letters) if letters else 0.0

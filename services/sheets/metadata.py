@@ -10,9 +10,7 @@ PAIR = re.compile(r"(?P<name>[^:\uff1a]{1,60}?)\s*[:\uff1a](?!//)\s*(?P<value>.*
 NAME_ONLY = re.compile(r"(?P<name>[^:\uff1a]{1,60}?)\s*[:\uff1a]")
 NO_NAME = re.compile(r"[\d\s.-]*")
 #: What stands between several pairs in one cell, from the most certain to the least.
-SEPARATORS = tuple(
-    map(re.compile, (r"\s*[;\uff1b|]\s*", r"\s*[,\uff0c、]\s*", r"\s{2,}|\t", r"\s+"))
-)
+SEPARATORS = tuple(map(re.compile, (r"[;\uff1b|]", r"[,\uff0c、]", r"\s{2,}|\t", r"\s+")))
 
 
 def read_metadata(rows: Iterable[Sequence[str]]) -> dict[str, str]:
@@ -57,7 +55,7 @@ def _pairs(cells: Sequence[str]) -> list[tuple[str, str]]:
 def _split(cell: str) -> list[tuple[str, str]]:
     """Return the pairs in one cell; empty where it has none."""
     for separator in SEPARATORS:
-        parts = [part for part in separator.split(cell) if part]
+        parts = [part for part in separator.split(cell) if part.strip()]
         pairs = [_pair(part) for part in parts]
         if len(pairs) > 1 and all(pairs):
             return [pair for pair in pairs if pair]

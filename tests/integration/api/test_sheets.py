@@ -118,8 +118,8 @@ def test_parse_notes_what_was_changed_as_warnings(client, unchanged):
     found = data(client.post(PARSE, data=table, content_type="text/csv"))
     assert found["records"] == [{"sample": "S1", "文件": "x", "fastq_1": "a.fastq"}]
     assert [(issue["severity"], issue["code"]) for issue in found["issues"]] == [
-        ("warning", "wrong_format"),
         ("warning", "unknown_field"),
+        ("warning", "wrong_format"),
         ("warning", "invalid_characters"),
     ]
 
