@@ -19,7 +19,7 @@ ResultPath = Annotated[
     str,
     Field(
         min_length=1,
-        max_length=1000,
+        max_length=4096,  # PATH_MAX of Linux
         description="Path of a result, as in the list",
         examples=["results/report.html"],
     ),

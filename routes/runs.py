@@ -10,7 +10,7 @@ from flask.blueprints import BlueprintSetupState
 from pydantic import Field
 from werkzeug.routing import BaseConverter
 
-from routes.http import examples, requests, responses, streams
+from routes.http import examples, responses, streams
 from routes.http.context import current_actor, services
 from routes.http.operation import operation
 from services.models import (
@@ -28,6 +28,7 @@ from services.models import (
     RunRequest,
     Validated,
 )
+from services.params import json_values
 from services.runs.events import Event, new_events
 
 runs = Blueprint("runs", __name__, url_prefix="/api/v1/runs")
@@ -71,7 +72,7 @@ class LogQuery(Model):
         "0", description="1: stream the log until the attempt has finished"
     )
     offset: int = Field(
-        0, ge=0, le=requests.MAX_INT64, description="With `follow`: the byte to start at"
+        0, ge=0, le=json_values.MAX_INT64, description="With `follow`: the byte to start at"
     )
 
 

@@ -24,6 +24,7 @@ from services.access.signed_links import UPLOADS
 from services.errors import Invalid, Message
 from services.files.uploads import ALGORITHMS, Checksum
 from services.models import Actor, Model, Upload, UploadId
+from services.params import json_values
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -61,7 +62,7 @@ def _digits(value: Any) -> Any:
     return value
 
 
-Count = Annotated[int, Field(ge=0, le=requests.MAX_INT64), BeforeValidator(_digits)]
+Count = Annotated[int, Field(ge=0, le=json_values.MAX_INT64), BeforeValidator(_digits)]
 Sum = Annotated[
     str,
     Field(

@@ -19,6 +19,7 @@ from routes.http import multipart, requests
 from routes.http.context import services
 from services.errors import Invalid, Message, TooLarge
 from services.host.disk import disk_full_as_error
+from services.params import json_values
 from services.settings import MIB
 
 MAX_FORM_PARTS = 1000
@@ -139,8 +140,8 @@ def _decoded(name: str, text: bytes) -> str:
 
 
 def _add(fields: dict[str, str], name: str, value: str) -> None:
-    if requests.INVALID_TEXT.search(name) or requests.INVALID_TEXT.search(value):
-        raise Invalid(requests.INVALID_CHARACTERS(), field=requests.field_name(name))
+    if json_values.INVALID_TEXT.search(name) or json_values.INVALID_TEXT.search(value):
+        raise Invalid(json_values.INVALID_CHARACTERS(), field=requests.field_name(name))
     if name in fields:
         raise Invalid(requests.GIVEN_TWICE(), field=requests.field_name(name))
     fields[name] = value

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -27,22 +26,15 @@ from routes.http.errors import (
     WrongContentType,
 )
 from services.errors import Invalid, Message, NotFound, Problem, Text, TooLarge
-from services.params import model_errors
+from services.params import json_values, model_errors
 from services.settings import MIB
 
 M = TypeVar("M", bound=BaseModel)
-Path = tuple[str | int, ...]  # the keys and indexes that lead to a value
 
-MAX_JSON_DEPTH = 32  # levels of objects and lists in a JSON body
 READ_CHUNK_BYTES = 256 * 1024  # as many as the server reads: see gunicorn_worker.MAX_RECV_BYTES
 BODY_TIMEOUT_S = 60.0  # without a byte, after which a connection is considered broken
-MIN_INT64, MAX_INT64 = -(2**63), 2**63 - 1  # what the database stores as an integer
-INVALID_TEXT = re.compile("[\0\ud800-\udfff]")  # NUL, and surrogates: no valid UTF-8
 INTEGER = re.compile(r"-?[0-9]{1,19}(\.0{1,19})?")
 
-INVALID_CHARACTERS = Message(
-    "invalid_characters", "Must not contain NUL characters or unpaired surrogates."
-)
 UNKNOWN_PARAMETER = Message(
     "unknown_field", "Unknown query parameter.", hint="Allowed parameters: {allowed}."
 )
@@ -51,12 +43,16 @@ NO_PARAMETERS = Message(
 )
 GIVEN_TWICE = Message("duplicate_field", "Must be given only once.")
 DUPLICATE_KEY = Message("duplicate_field", "An object must not have the same key twice.")
-TOO_DEEP = Message("too_deep", "Must not be nested deeper than {limit} levels.")
 NOT_UTF8 = Message("invalid_characters", "Not valid UTF-8 at byte {byte}.")
 NOT_JSON_AT = Message(
     "not_json",
     "The body is not valid JSON.",
     hint="{reason} at line {line}, column {column}.",
+)
+COMPRESSED_BODY = Message(
+    "wrong_content_type",
+    "The body must not be compressed: Content-Encoding is {coding}.",
+    hint="Send the body without Content-Encoding.",
 )
 BODY_TOO_LARGE = Message("body_too_large", "The body must not be larger than {limit} MiB.")
 
@@ -66,7 +62,7 @@ def read_path(kinds: dict[str, TypeAdapter[Any]], path: dict[str, str]) -> dict[
     values = {}
     for name, kind in kinds.items():
         try:
-            if INVALID_TEXT.search(path[name]):
+            if json_values.INVALID_TEXT.search(path[name]):
                 raise NotFound(not_found(name), field=f"path.{name}")
             values[name] = kind.validate_python(path[name])
         except ValidationError:
@@ -94,8 +90,8 @@ def read_query(kind: type[BaseModel] | None) -> BaseModel | None:
             problems.append(Problem(field, text))
         elif len(given) > 1 and not listed:
             problems.append(Problem(field, GIVEN_TWICE()))
-        elif any(INVALID_TEXT.search(value) for value in given):
-            problems.append(Problem(field, INVALID_CHARACTERS()))
+        elif any(json_values.INVALID_TEXT.search(value) for value in given):
+            problems.append(Problem(field, json_values.INVALID_CHARACTERS()))
         elif known[name].annotation is int and not INTEGER.fullmatch(given[0]):
             problems.append(Problem(field, model_errors.NOT_AN_INTEGER()))
         else:
@@ -137,7 +133,16 @@ def raw_body() -> BinaryIO:
 
 
 class BodyStream(io.RawIOBase):
-    """The body of this request. Every error of the connection is BodyIncomplete."""
+    """The body of this request. Every error of the connection is BodyIncomplete.
+
+    Raises WrongContentType for a body with a content coding, which nothing here undoes.
+    """
+
+    def __init__(self) -> None:
+        coding = request.headers.get("Content-Encoding", "").strip().lower()
+        if coding not in ("", "identity"):
+            text = COMPRESSED_BODY(coding=coding[:40])
+            raise WrongContentType(text, field="header.Content-Encoding")
 
     def readable(self) -> bool:
         return True
@@ -165,15 +170,16 @@ def check_json(data: bytes) -> None:
     try:
         value = json.loads(data.decode(), object_pairs_hook=_object, parse_int=_integer)
     except RecursionError:
-        raise Invalid(TOO_DEEP(limit=MAX_JSON_DEPTH), field="body") from None
+        raise Invalid(
+            json_values.TOO_DEEP(limit=json_values.MAX_JSON_DEPTH), field="body"
+        ) from None
     except UnicodeDecodeError as error:
         raise NotJson(NOT_UTF8(byte=error.start), field="body") from None
     except json.JSONDecodeError as error:
         text = NOT_JSON_AT(reason=error.msg, line=error.lineno, column=error.colno)
         raise NotJson(text, field="body") from None
-    # the path of each value starts with its index in the list that holds only the body
-    invalid = itertools.islice(_invalid_values(value), MAX_PROBLEMS)
-    if problems := [Problem(field_name("", *path[1:]), text) for path, text in invalid]:
+    invalid = itertools.islice(json_values.invalid_values(value), MAX_PROBLEMS)
+    if problems := [Problem(field_name("", *path), text) for path, text in invalid]:
         raise Invalid(problems=problems)
 
 
@@ -216,34 +222,6 @@ def _integer(text: str) -> int:
     return int(text[:21])
 
 
-def _invalid_values(value: Any) -> Iterator[tuple[Path, Text]]:
-    """Yield the path and the problem of every value that must not be stored, without recursion."""
-    waiting: list[tuple[Path, Any]] = [((), [value])]
-    while waiting:
-        path, container = waiting.pop()
-        if len(path) > MAX_JSON_DEPTH:
-            yield path, TOO_DEEP(limit=MAX_JSON_DEPTH)
-            continue
-        for key, item in container.items() if isinstance(container, dict) else enumerate(container):
-            if isinstance(key, str) and INVALID_TEXT.search(key):
-                yield (*path, key), INVALID_CHARACTERS()
-            if isinstance(item, dict | list):
-                waiting.append(((*path, key), item))
-            elif text := _problem_of(item):
-                yield (*path, key), text
-
-
-def _problem_of(value: Any) -> Text | None:
-    """Return what is wrong with a single value, if anything."""
-    if isinstance(value, str):
-        return INVALID_CHARACTERS() if INVALID_TEXT.search(value) else None
-    if isinstance(value, float):
-        return None if math.isfinite(value) else model_errors.NOT_FINITE()
-    if isinstance(value, int):
-        return None if MIN_INT64 <= value <= MAX_INT64 else model_errors.NOT_64_BIT()
-    return None
-
-
 def validate(kind: type[M], values: dict[str, Any], source: str) -> M:
     """Return `values` as a model. Raises Invalid with the fields.
 
@@ -265,5 +243,4 @@ def _invalid(error: ValidationError, source: str) -> Invalid:
 
 def field_name(root: str, *path: str | int) -> str:
     """Return the name of a field for a problem: short, and safe to write anywhere."""
-    name = ".".join([*([root] if root else []), *map(str, path)]) or "body"
-    return INVALID_TEXT.sub("\N{REPLACEMENT CHARACTER}", name[:200])
+    return json_values.field_name(root, *path) or "body"

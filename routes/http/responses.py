@@ -69,7 +69,7 @@ def _send(path: Path, name: str, etag: str | None, media: str, *, attachment: bo
             mimetype=media,
             as_attachment=attachment,
             download_name=PurePosixPath(name).name or "file",
-            etag=etag or True,
+            etag=etag or _etag(path),
         )
     except FileNotFoundError:
         raise NotFound(CONTENT_GONE()) from None
@@ -78,3 +78,9 @@ def _send(path: Path, name: str, etag: str | None, media: str, *, attachment: bo
         raise PreconditionFailed
     reply.headers["Cache-Control"] = "private, no-cache"
     return reply
+
+
+def _etag(path: Path) -> str:
+    """Return a tag that changes with the file; werkzeug's own needs a name that is UTF-8."""
+    known = path.stat()
+    return f"{known.st_mtime_ns:x}-{known.st_size:x}-{known.st_ino:x}"

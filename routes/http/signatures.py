@@ -156,7 +156,7 @@ class Describer:
         statuses |= {429} if extras.limit or signature.actor else set()
         statuses |= {404} if signature.path else set()
         statuses |= {413} if signature.body or extras.upload else set()
-        statuses |= {415} if signature.body else set()
+        statuses |= {415} if signature.body or extras.upload else set()
         statuses |= {412, 416} if signature.raw else set()
         replies: Spec = {
             str(status): {"$ref": f"#/components/responses/Failed{status}"}

@@ -15,7 +15,7 @@ from routes.http import requests
 from routes.wes.schemas import TYPE, Json, snakemake_versions
 from services.errors import Invalid, Message, Problem
 from services.models import MAX_PAGE_SIZE
-from services.params import file_values, model_errors, validation
+from services.params import file_values, json_values, model_errors, validation
 from services.params.file_names import accepted_name
 
 DEFAULT_PAGE_SIZE = 50  # items
@@ -46,7 +46,7 @@ def page_size(text: str | None) -> int:
     if text is None:
         return DEFAULT_PAGE_SIZE
     is_integer = INTEGER.fullmatch(text)
-    if not is_integer or not requests.MIN_INT64 <= int(text) <= requests.MAX_INT64:
+    if not is_integer or not json_values.MIN_INT64 <= int(text) <= json_values.MAX_INT64:
         raise Invalid(NOT_INT64(), field="page_size")
     return min(int(text), MAX_PAGE_SIZE) if int(text) > 0 else DEFAULT_PAGE_SIZE
 

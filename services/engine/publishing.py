@@ -14,6 +14,8 @@ from services.host.atomic import write_atomically
 from services.models import Highlight, Result
 from services.rundir import RunDir
 
+TIMESTAMP = ".snakemake_timestamp"  # Snakemake marks outputs of directory() with it
+
 
 def publish(rundir: RunDir, outputs: Iterable[str], highlights: Sequence[Highlight]) -> None:
     """Write the manifest of a run atomically.
@@ -51,7 +53,7 @@ def _result(root: Path, path: str, highlights: Sequence[Highlight]) -> Result:
 def _files_below(root: Path, folder: Path) -> Iterator[str]:
     for parent, folders, names in os.walk(folder):
         folders.sort()
-        for name in sorted(names):
+        for name in sorted(set(names) - {TIMESTAMP}):
             yield from _existing_files(root, [str(Path(parent, name).relative_to(root))])
 
 

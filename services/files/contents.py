@@ -47,6 +47,11 @@ GZIP_SUFFIX_WRONG = Message(
     "{name} is not compressed with gzip, but its name says so.",
     hint="Rename the file.",
 )
+MULTILINE_READS = Message(
+    "wrong_kind_of_file",
+    "{name} has reads whose sequences take several lines; each read must have four lines.",
+    hint="Convert the file, for example with seqtk seq.",
+)
 ONE_SAMPLE_PER_ROW = "Put the two files of the same sample into one row."
 SAME_CONTENT = Message(
     "not_unique", "{first} and {second} have the same content.", hint=ONE_SAMPLE_PER_ROW
@@ -87,7 +92,10 @@ OTHER_SIGNATURES = {
     b"##gff": "GFF annotation",
     b"LOCUS ": "GenBank",
 }
+MULTILINE = "FASTQ with sequences of several lines"
 FASTQ = re.compile(rb"@[^\n]*\n[^\n]*\n\+")
+#: Two or more lines of letters; the tools of the workflows read records of four lines only
+MULTILINE_FASTQ = re.compile(rb"@[^\n]*\n(?:[A-Za-z.*~-]+\r?\n){2,}\+")
 READ_NAME = re.compile(rb"@(\S*)")
 MZML = re.compile(rb"<(indexedmzML|mzML)\b")
 MATE_SUFFIX = re.compile(r"[/.][12]$")
@@ -199,6 +207,8 @@ def _kind(head: bytes) -> str:
         return "fasta"
     if FASTQ.match(text):
         return "fastq"
+    if MULTILINE_FASTQ.match(text):
+        return MULTILINE
     if text.startswith(b"<"):
         return _markup(text)
     if b"\0" in head:
@@ -232,6 +242,8 @@ def _mismatch(name: str, content: Content, required: str) -> Text | None:
     """The problem of a file that is not in the required format, if any."""
     if not content.whole:
         return CORRUPT_GZIP(name=name) if content.packed else TRUNCATED(name=name)
+    if content.kind == MULTILINE and required == "fastq":
+        return MULTILINE_READS(name=name)
     if content.kind != required:
         actual = FORMATS.get(content.kind, content.kind)
         return WRONG_CONTENT(name=name, actual=actual, required=FORMATS[required])

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from services.errors import Conflict, Message, NotFound
+from services.files.display_names import REPLACEMENT, display_name
 from services.models import Actor, InboxFile
 from services.settings import Settings
 
@@ -30,6 +31,11 @@ FILE_NOT_IN_INBOX = Message(
     "not_found",
     "File not found in the inbox.",
     hint="`GET /api/v1/inbox` lists the available files.",
+)
+SAME_NAME = Message(
+    "wrong_state",
+    "Several files in the inbox are displayed as {name}.",
+    hint="Rename them on the server, so that their names are valid UTF-8.",
 )
 FILE_TOO_NEW = Message(
     "wrong_state",
@@ -86,9 +92,9 @@ class Inbox:
         folder = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         held.callback(os.close, folder)
         for part in parts[:-1]:
-            folder = os.open(part, FOLDER_FLAGS, dir_fd=folder)
+            folder = os.open(_stored_name(folder, part), FOLDER_FLAGS, dir_fd=folder)
             held.callback(os.close, folder)
-        file = os.open(parts[-1], FILE_FLAGS, dir_fd=folder)
+        file = os.open(_stored_name(folder, parts[-1]), FILE_FLAGS, dir_fd=folder)
         held.callback(os.close, file)
         return file
 
@@ -99,7 +105,7 @@ class Inbox:
         return self._root / actor.id if _plain(actor.id) else None
 
     def _files(self, start: Path | None) -> Iterator[InboxFile]:
-        """Regular files with printable names, without hidden ones."""
+        """Regular files, without hidden ones. Their paths are display names."""
         if start is None or self._root is None or start.is_symlink():
             return
         waiting, seen = [(start, 0)], 0
@@ -109,7 +115,7 @@ class Inbox:
                 seen += 1
                 if seen > MAX_LISTED_ENTRIES:
                     return
-                if not _plain(entry.name):
+                if entry.name.startswith("."):
                     continue
                 with contextlib.suppress(OSError):  # deleted meanwhile
                     if entry.is_dir(follow_symlinks=False) and depth < MAX_DEPTH:
@@ -129,7 +135,24 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 def _inbox_file(path: Path, entry: os.DirEntry[str]) -> InboxFile:
     known = entry.stat(follow_symlinks=False)
     modified = datetime.fromtimestamp(known.st_mtime, UTC)
-    return InboxFile(path=path.as_posix(), size=known.st_size, modified=modified)
+    return InboxFile(
+        path="/".join(map(_displayed, path.parts)), size=known.st_size, modified=modified
+    )
+
+
+def _displayed(name: str) -> str:
+    """Return a name with � for what cannot be printed; a registered file must have such a name."""
+    return "".join(char if char.isprintable() else REPLACEMENT for char in display_name(name))
+
+
+def _stored_name(folder: int, name: str) -> str:
+    """Return the name on disk that is displayed as `name`. Raises Conflict if there are several."""
+    if REPLACEMENT not in name:
+        return name
+    stored = [entry for entry in os.listdir(folder) if _displayed(entry) == name]
+    if len(stored) > 1:
+        raise Conflict(SAME_NAME(name=name), field="inbox")
+    return stored[0] if stored else name
 
 
 def _plain(name: str) -> bool:

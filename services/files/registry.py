@@ -51,7 +51,7 @@ NAME_CHARACTERS = Message(
 )
 
 KINDS = {
-    "fasta": "fa fasta fna faa ffn fas fsa frn",
+    "fasta": "fa fasta fna faa ffn fas frn fsa",
     "fastq": "fq fastq",
     "alignment": "bam sam cram",
     "variants": "vcf bcf",
@@ -65,7 +65,7 @@ KINDS = {
     "archive": "zip tar",
 }
 KIND_OF = {suffix: kind for kind, suffixes in KINDS.items() for suffix in suffixes.split()}
-COMPRESSED = {"gz", "bgz", "bz2", "xz", "zst"}
+COMPRESSED = {"gz", "bgz", "bgzf", "bz2", "xz", "zst"}
 
 
 def kind_of(name: str) -> str:

@@ -16,13 +16,14 @@ from services.catalogue.layout import files, manifest_of, params_schema, snakefi
 from services.catalogue.schemas import Broken
 from services.database import Database
 from services.errors import Conflict, Message, NotFound
-from services.models import Actor, Result, Run, State
+from services.models import Actor, Run, State
 from services.params.schema import flatten
 from services.results import provenance
 from services.results.service import (
     CONTENT_GONE,
     WORKFLOW_GONE,
     Bundle,
+    PublishedFile,
     Results,
     folder_of,
     portable_path,
@@ -85,13 +86,13 @@ class Crates:
                 raise NotFound(CONTENT_GONE(path=path)) from None
         return Bundle(f"{folder_of(run)}-crate.zip", len(zipped), zipped)
 
-    def _completed(self, actor: Actor, run_id: str) -> tuple[Run, list[Result]]:
+    def _completed(self, actor: Actor, run_id: str) -> tuple[Run, list[PublishedFile]]:
         run = self._runs.get(actor, run_id)
         if run.state is not State.COMPLETE:
             raise Conflict(NOT_COMPLETE(state=run.state))
-        return run, list(self._results.list(actor, run_id))
+        return run, list(self._results.files(actor, run_id))
 
-    def _parts(self, run: Run, results: list[Result], *, inputs: bool) -> _Parts:
+    def _parts(self, run: Run, results: list[PublishedFile], *, inputs: bool) -> _Parts:
         folder, rundir = snapshot_folder(self._data, run.digest), RunDir.of(self._data, run.id)
         if not folder.is_dir():
             raise NotFound(WORKFLOW_GONE())
@@ -101,10 +102,10 @@ class Crates:
         return _Parts(
             workflow={path: folder / path for path in files(folder)} | config,
             inputs={path: file for path, file in staged.items() if file.is_file()},
-            results={result.path: rundir.root / result.path for result in results},
+            results={published.result.path: published.file for published in results},
         )
 
-    def _describe(self, run: Run, results: list[Result], parts: _Parts) -> bytes:
+    def _describe(self, run: Run, results: list[PublishedFile], parts: _Parts) -> bytes:
         folder, rundir = snapshot_folder(self._data, run.digest), RunDir.of(self._data, run.id)
         try:
             main = str(snakefile(folder).relative_to(folder))
@@ -116,7 +117,7 @@ class Crates:
         data = provenance.RunData(
             run=run,
             jobs=self._jobs.ended(run.id),
-            results=results,
+            results=[published.result for published in results],
             snakefile=main,
             files=sorted(others),
             license=license,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from zipstream import ZipStream
 
@@ -14,6 +15,7 @@ from services.access.actors import scope
 from services.database import Database
 from services.database.jobs import Producer
 from services.errors import Message, NotFound
+from services.files.display_names import display_name, display_names
 from services.models import Actor, Result, Run, State
 from services.rundir import RunDir
 from services.settings import Settings
@@ -46,6 +48,14 @@ class Bundle:
     blocks: Iterable[bytes]  # raises RuntimeError when a file changes while it is read
 
 
+@dataclass(frozen=True)
+class PublishedFile:
+    """A result and the file on disk, whose name may differ from the displayed one."""
+
+    result: Result
+    file: Path
+
+
 class Results:
     """Reads the manifests of completed runs."""
 
@@ -59,22 +69,27 @@ class Results:
 
         Each has the rule and the job that declared it as an output, where there is one.
         """
+        return [published.result for published in self.files(actor, run_id)]
+
+    def files(self, actor: Actor, run_id: str) -> Sequence[PublishedFile]:
+        """Return the results of a run as `list` does, with their files; do not change those."""
         run = self._run(actor, run_id)
-        results = self._manifest(run)
-        producers = self._jobs.producers(run_id) if results else {}
-        return [_with_producer(result, producers) for result in results]
+        files = self._manifest(run)
+        producers = self._jobs.producers(run_id) if files else {}
+        return [replace(entry, result=_with_producer(entry.result, producers)) for entry in files]
 
     def path(self, actor: Actor, run_id: str, path: str) -> Path:
         """Return the file of a result; do not change it. Raises NotFound unless it is listed."""
-        if not any(result.path == path for result in self._manifest(self._run(actor, run_id))):
-            raise NotFound(RESULT_NOT_FOUND(path=path))
-        return RunDir.of(self._data, run_id).root / path
+        for published in self._manifest(self._run(actor, run_id)):
+            if published.result.path == path:
+                return published.file
+        raise NotFound(RESULT_NOT_FOUND(path=path))
 
     def report(self, actor: Actor, run_id: str) -> Result:
         """Return the first result that is a report. Raises NotFound."""
-        for result in self._manifest(self._run(actor, run_id)):
-            if result.kind == "report":
-                return result
+        for published in self._manifest(self._run(actor, run_id)):
+            if published.result.kind == "report":
+                return published.result
         raise NotFound(REPORT_NOT_FOUND())
 
     def bundle(
@@ -87,13 +102,14 @@ class Results:
         runs = [self._run(actor, run_id) for run_id in dict.fromkeys(run_ids)]
         zipped, taken, folders = ZipStream(sized=True), set[str](), set[str]()
         for run in runs:
-            for result in _select(self._manifest(run), paths):
-                name = unique_name(f"{folder_of(run)}/{portable_path(result.path)}", taken)
+            for published in _select(self._manifest(run), paths):
+                path = published.result.path
+                name = unique_name(f"{folder_of(run)}/{portable_path(path)}", taken)
                 folders.add(folder_of(run))
                 try:
-                    zipped.add_path(self._root(run) / result.path, name, recurse=False)
+                    zipped.add_path(published.file, name, recurse=False)
                 except FileNotFoundError:
-                    raise NotFound(CONTENT_GONE(path=result.path)) from None
+                    raise NotFound(CONTENT_GONE(path=path)) from None
         if not folders:
             raise NotFound(NO_RESULTS())
         name = folders.pop() if len(folders) == 1 else f"{len(folders)} runs"
@@ -105,14 +121,22 @@ class Results:
             raise NotFound(RUN_NOT_FOUND())
         return run
 
-    def _root(self, run: Run) -> Path:
-        return RunDir.of(self._data, run.id).root
-
-    def _manifest(self, run: Run) -> Sequence[Result]:
+    def _manifest(self, run: Run) -> Sequence[PublishedFile]:
+        """Return the results of a run, whose paths are display names."""
         if run.state is not State.COMPLETE:
             return []
-        manifest = RunDir.of(self._data, run.id).manifest
-        return [Result.model_validate(entry) for entry in json.loads(manifest.read_bytes())]
+        rundir = RunDir.of(self._data, run.id)
+        entries = {entry["path"]: entry for entry in json.loads(rundir.manifest.read_bytes())}
+        return [
+            PublishedFile(_result(entries[path], name), rundir.root / path)
+            for name, path in display_names(entries).items()
+        ]
+
+
+def _result(entry: Mapping[str, Any], name: str) -> Result:
+    """Return an entry of a manifest under its display name, which is also its default title."""
+    title = name if entry["title"] == entry["path"] else entry["title"]
+    return Result.model_validate({**entry, "path": name, "title": display_name(title)})
 
 
 def _with_producer(result: Result, producers: Mapping[str, Producer]) -> Result:
@@ -123,11 +147,11 @@ def _with_producer(result: Result, producers: Mapping[str, Producer]) -> Result:
     return result
 
 
-def _select(results: Sequence[Result], paths: Sequence[str] | None) -> Sequence[Result]:
+def _select(files: Sequence[PublishedFile], paths: Sequence[str] | None) -> Sequence[PublishedFile]:
     """Return the results at `paths`, or all. Raises NotFound for a path that is not listed."""
     if paths is None:
-        return results
-    by_path = {result.path: result for result in results}
+        return files
+    by_path = {published.result.path: published for published in files}
     for path in paths:
         if path not in by_path:
             raise NotFound(RESULT_NOT_FOUND(path=path))

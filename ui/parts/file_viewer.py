@@ -1,27 +1,40 @@
-"""Previews of results and files on a page."""
+"""Previews of results and files on a page.
+
+Content of a file reaches Streamlit only as bytes, or as text of elements that cannot load anything:
+`st.image` and others take text as a path or a URL. No preview ends in an error of the page.
+"""
 
 from __future__ import annotations
 
-import gzip
+import base64
+import io
 import json
-from collections.abc import Iterator
+import logging
+import math
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
+from xml.parsers import expat
 
-import pandas as pd
 import streamlit as st
+from PIL import Image
 
+from services.errors import Invalid, Message, NotFound, RundeskError
+from services.files import excerpts
 from services.models import Result
-from ui.formatting import amount, plural, printable, size
+from ui.formatting import plain, printable, sentences, size
+from ui.parts import table_viewer
 
-MAX_ROWS = 1000  # of a table that are shown
-MAX_UNSCROLLED_ROWS = 8  # a longer table has a filter and scrolls
-CHUNK_ROWS, MAX_SEARCHED_ROWS = 20_000, 500_000  # of a filtered table
 MAX_TEXT_BYTES = 65536
 MAX_JSON_BYTES = 1_000_000  # larger JSON is shown as text
-MAX_IMAGE_BYTES = 20_000_000  # of an image that the portal sends itself
-MIN_DECIMAL = 1e-4  # smaller numbers are shown in scientific notation
+MAX_JSON_DEPTH = 100  # deeper JSON is shown as text
+MAX_IMAGE_BYTES = 20_000_000  # a larger image is not checked, and not sent by the portal
+MAX_IMAGE_PIXELS = 80_000_000
+MAX_SVG_BYTES = 5_000_000  # of an SVG document that the portal sends itself
+MAX_SAFE_INTEGER = 2**53 - 1  # of JavaScript
+PDF_END_BYTES = 65536  # at the end of a PDF file; its end marker is within these
 IMAGES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg"}
+IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 TEXTS = {
     "alignment",
     "annotation",
@@ -36,6 +49,26 @@ TEXTS = {
 FRAME_HEIGHT_PX = 760
 ASSETS = Path(__file__).parents[1] / "assets" / "viewer"
 
+NO_PREVIEW = Message("unreadable_file", "No preview is available for this type of file.")
+PREVIEW_FAILED = Message(
+    "unreadable_file", "This file cannot be shown.", hint="Download the file to see its content."
+)
+DAMAGED_IMAGE = Message(
+    "unreadable_file",
+    "This image cannot be shown because it is damaged, or not a PNG, JPEG, GIF or WebP file.",
+)
+INVALID_SVG = Message(
+    "unreadable_file", "This image cannot be shown because it is not a valid SVG document."
+)
+IMAGE_TOO_LARGE = Message(
+    "file_too_large", "This image is too large to be shown.", hint="Download the file."
+)
+NOT_A_PDF = Message("unreadable_file", "This file cannot be shown because it is not a PDF file.")
+INCOMPLETE_PDF = Message(
+    "unreadable_file", "This PDF file cannot be shown because its end is missing."
+)
+
+log = logging.getLogger("rundesk.portal")
 _viewer = st.components.v2.component(
     "rundesk_viewer",
     html=(ASSETS / "box.html").read_text(encoding="utf-8"),
@@ -45,176 +78,222 @@ _viewer = st.components.v2.component(
 
 
 def draw(result: Result, path: Path, place: str, url: str = "") -> None:
-    """Show the file at `path`; the suffix of its name and its kind decide how.
+    """Show the file at `path`, or the reason why it cannot be shown; raises nothing.
 
-    `place` makes the keys of the widgets unique. `url` is where the API serves the file for
-    display; reports and PDF files need it, images use it if there is one.
+    The suffix of its name and its kind decide how. `place` makes the keys of the widgets unique.
+    `url` is where the API serves the file for display; reports and PDF files need it, images use it
+    if there is one.
     """
+    try:
+        _draw(result, path, place, url)
+    except (Invalid, NotFound) as error:
+        _explain(error)
+    except Exception:
+        log.exception("The preview of %r failed", result.path)
+        _explain(Invalid(PREVIEW_FAILED()))
+
+
+def _draw(result: Result, path: Path, place: str, url: str) -> None:
     name = PurePosixPath(result.path).name.lower()
     suffix = PurePosixPath(name).suffix
-    if url and suffix in {".pdf", *IMAGES}:
-        data = {"url": url, "title": result.title or result.path, "pdf": suffix == ".pdf"}
-        _viewer(key=f"view-{place}", data=data)
+    unpacked = PurePosixPath(excerpts.unpacked_name(name)).suffix
+    if suffix in IMAGES:
+        _image(result, path, place, url)
+    elif url and suffix == ".pdf":
+        _check_pdf(path)
+        _browser_view(result, place, url)
     elif url and result.kind == "report" and suffix in {".html", ".htm"}:
+        if not excerpts.read_bytes(path, 1):
+            raise Invalid(excerpts.EMPTY())
         st.iframe(url, height=FRAME_HEIGHT_PX, alt=result.title or result.path)
-    elif result.kind == "table" and name.endswith((".tsv", ".csv", ".tsv.gz", ".csv.gz")):
-        _table(path, name, place)
-    elif name.endswith((".vcf", ".vcf.gz")):
-        _variants(path, name, place)
-    elif suffix in IMAGES and result.size <= MAX_IMAGE_BYTES:
-        st.image(path.read_bytes() if suffix != ".svg" else _svg(path), width="content")
-    elif suffix == ".json" and result.size <= MAX_JSON_BYTES:
-        _json(path)
+    elif result.kind == "table" and unpacked in {".tsv", ".csv"}:
+        _table_or_text(path, name, place)
+    elif unpacked == ".vcf":
+        _variants_or_text(path, name, place)
+    elif suffix == ".json":
+        _json_or_text(path, name)
     elif result.kind in TEXTS:
         _text(path, name)
     else:
-        st.caption("No preview is available for this type of file.")
+        raise Invalid(NO_PREVIEW())
 
 
-def _table(path: Path, name: str, place: str, lines: int = 0) -> None:
-    """Show the first rows of a table, or those that match a filter; skip some `lines` before it."""
-    try:
-        frame = next(_chunks(path, name, lines, MAX_ROWS + 1))
-        words = "" if len(frame) <= MAX_UNSCROLLED_ROWS else _filter(place)
-        frame, complete = _matching(words, path, name, lines) if words else (frame, True)
-    except (ValueError, OSError, EOFError, StopIteration):  # errors of the parser are ValueErrors
-        _text(path, name)
-        return
-    frame.columns = [str(column) for column in frame.columns]
-    st.dataframe(
-        frame.head(MAX_ROWS),
-        hide_index=True,
-        height="content" if len(frame) <= MAX_UNSCROLLED_ROWS else 320,
-        row_height=32,
-        placeholder="–",
-        alt=f"Rows of {name}",
-        column_config=_formats(frame),
-    )
-    if words:
-        st.caption(_matches(len(frame), complete))
-    elif len(frame) > MAX_ROWS:
-        st.caption(f"Showing the first {MAX_ROWS:,} rows. Download the file to get all rows.")
+def _explain(error: RundeskError) -> None:
+    st.caption(plain(sentences(error.message, error.hint)))
 
 
-def _matches(count: int, complete: bool) -> str:
-    """Return a sentence on how many rows match; not `complete`: the rest was not searched."""
-    if count > MAX_ROWS:
-        return f"More than {MAX_ROWS:,} matching rows. The first {MAX_ROWS:,} are shown."
-    if complete:
-        return plural(count, "1 matching row.", "{count} matching rows.")
-    return plural(
-        count,
-        "1 matching row in the first {searched} rows.",
-        "{count} matching rows in the first {searched} rows.",
-        searched=f"{MAX_SEARCHED_ROWS:,}",
-    )
+def _browser_view(result: Result, place: str, url: str) -> None:
+    """Show a PDF file or an image that the browser loads from `url`."""
+    pdf = result.path.lower().endswith(".pdf")
+    data = {"url": url, "title": result.title or result.path, "pdf": pdf}
+    _viewer(key=f"view-{place}", data=data)
 
 
-def _filter(place: str) -> str:
-    """Draw the filter of a table; return its text."""
-    words = st.text_input(
-        "Filter rows",
-        key=f"filter-{place}",
-        type="search",
-        max_chars=200,
-        placeholder="Filter rows…",
-        icon=":material/filter_list:",
-        label_visibility="collapsed",
-        width=300,
-    )
-    return (words or "").strip()
+# ---- images and PDF -----------------------------------------------------------------------------
 
 
-def _chunks(path: Path, name: str, lines: int, size: int) -> Iterator[pd.DataFrame]:
-    """Yield the rows of a table, `size` at a time."""
-    compression: Literal["gzip"] | None = "gzip" if name.endswith(".gz") else None
-    with pd.read_csv(
-        path,
-        sep="," if ".csv" in name else "\t",
-        compression=compression,
-        skiprows=lines,
-        chunksize=size,
-        low_memory=False,
-    ) as reader:
-        yield from reader
-
-
-def _matching(words: str, path: Path, name: str, lines: int) -> tuple[pd.DataFrame, bool]:
-    """Return the rows with these words in a cell, and False if the rest was not searched.
-
-    The search stops after MAX_ROWS matching rows or MAX_SEARCHED_ROWS rows.
-    """
-    matching: list[pd.DataFrame] = []
-    for number, chunk in enumerate(_chunks(path, name, lines, CHUNK_ROWS), 1):
-        cells = chunk.astype(str)
-        hits = cells.apply(lambda column: column.str.contains(words, case=False, regex=False))
-        matching.append(chunk[hits.any(axis=1)])
-        if sum(map(len, matching)) > MAX_ROWS:
-            return pd.concat(matching), True
-        if number * CHUNK_ROWS >= MAX_SEARCHED_ROWS:
-            return pd.concat(matching), False
-    return pd.concat(matching), True
-
-
-def _variants(path: Path, name: str, place: str) -> None:
-    """Show the records of a VCF file as a table, and its header in an expander."""
-    header: list[bytes] = []
-    with gzip.open(path) if name.endswith(".gz") else path.open("rb") as file:
-        try:
-            for line in file:
-                if not line.startswith(b"##"):
-                    break
-                header.append(line)
-            else:
-                header = []  # a file of header lines only is shown as text
-        except (OSError, EOFError):
-            header = []
-    if not header:
-        _text(path, name)
-        return
-    _table(path, name, place, len(header))
-    with st.expander(f"Header ({amount(len(header), 'line')})"):
-        text = b"".join(header)[:MAX_TEXT_BYTES].decode("utf-8", "replace")
-        st.code(printable(text), language=None, wrap_lines=True, height=260)
-
-
-def _formats(frame: pd.DataFrame) -> dict[str, Any]:
-    """Return a scientific format for the columns with very small numbers, such as E-values."""
-    tiny = [
-        name
-        for name in frame.select_dtypes("floating").columns
-        if ((frame[name] != 0) & (frame[name].abs() < MIN_DECIMAL)).any()
-    ]
-    return {name: st.column_config.NumberColumn(format="scientific") for name in tiny}
-
-
-def _json(path: Path) -> None:
-    try:
-        content = json.loads(path.read_bytes())
-    except ValueError:
-        _text(path, path.name)
+def _image(result: Result, path: Path, place: str, url: str) -> None:
+    svg = result.path.lower().endswith(".svg")
+    head = excerpts.read_bytes(path, 1)
+    if not head:
+        raise Invalid(excerpts.EMPTY())
+    known = path.stat()
+    if known.st_size <= MAX_IMAGE_BYTES:
+        problem = _image_problem(path, svg, known.st_mtime_ns, known.st_size)
+        if problem is not None:
+            raise Invalid(problem())
+    if url:
+        _browser_view(result, place, url)
+    elif svg:
+        content = _content(path, MAX_SVG_BYTES)
+        # as an image it runs no scripts and loads nothing
+        data = base64.b64encode(content).decode()
+        _browser_view(result, place, f"data:image/svg+xml;base64,{data}")
     else:
-        st.json(content, expanded=2)
+        st.image(io.BytesIO(_content(path, MAX_IMAGE_BYTES)), width="content")
 
 
-def _text(path: Path, name: str) -> None:
+def _content(path: Path, limit: int) -> bytes:
+    content = excerpts.read_bytes(path, limit + 1)
+    if len(content) > limit:
+        raise Invalid(IMAGE_TOO_LARGE())
+    return content
+
+
+@lru_cache(maxsize=256)
+def _image_problem(path: Path, svg: bool, _modified: int, size: int) -> Message | None:
+    """Return why an image cannot be shown, if so."""
+    content = excerpts.read_bytes(path, size)
+    return _svg_problem(content) if svg else _raster_problem(content)
+
+
+def _raster_problem(content: bytes) -> Message | None:
+    try:
+        with Image.open(io.BytesIO(content), formats=IMAGE_FORMATS) as image:
+            if math.prod(image.size) > MAX_IMAGE_PIXELS:
+                return IMAGE_TOO_LARGE
+            image.load()
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        return IMAGE_TOO_LARGE
+    except Exception:  # each format has errors of its own
+        return DAMAGED_IMAGE
+    return None
+
+
+def _svg_problem(content: bytes) -> Message | None:
+    """Return the problem of a text that browsers do not show as SVG; reads no other file."""
+    elements: list[str] = []
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartElementHandler = lambda name, _: elements.append(name)
+    try:
+        parser.Parse(content, True)
+    except (expat.ExpatError, ValueError, LookupError):
+        return INVALID_SVG
+    return None if elements[0] == "http://www.w3.org/2000/svg svg" else INVALID_SVG
+
+
+def _check_pdf(path: Path) -> None:
+    head = excerpts.read_bytes(path, 1024)
+    if not head:
+        raise Invalid(excerpts.EMPTY())
+    if b"%PDF-" not in head:
+        raise Invalid(NOT_A_PDF())
+    if b"%%EOF" not in excerpts.read_end(path, PDF_END_BYTES):
+        raise Invalid(INCOMPLETE_PDF())
+
+
+# ---- text ---------------------------------------------------------------------------------------
+
+
+def _table_or_text(path: Path, name: str, place: str) -> None:
+    try:
+        table_viewer.draw_table(path, name, place)
+    except table_viewer.NotATable:
+        _text(path, name)
+
+
+def _variants_or_text(path: Path, name: str, place: str) -> None:
+    try:
+        table_viewer.draw_variants(path, name, place)
+    except table_viewer.NotATable:
+        _text(path, name)
+
+
+def _json_or_text(path: Path, name: str) -> None:
+    """Show JSON as a tree if that shows every value as it is written, else as text."""
+    content = excerpts.read_bytes(path, MAX_JSON_BYTES + 1)
+    value = _exact_json(content) if len(content) <= MAX_JSON_BYTES else None
+    if isinstance(value, dict | list):
+        st.json(value, expanded=2)
+    else:
+        _text(path, name, language="json")
+
+
+def _exact_json(content: bytes) -> Any:
+    """Return the value of JSON, or None if a tree in the browser would not show it as written.
+
+    That is the case for numbers like 1.0, 1E3 and 12345678901234567890, NaN, the same key twice,
+    and what is no JSON.
+    """
+    try:
+        value = json.loads(
+            content,
+            object_pairs_hook=_object,
+            parse_int=_integer,
+            parse_float=_decimal,
+            parse_constant=_refuse,
+        )
+        return value if _depth(value) <= MAX_JSON_DEPTH else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a key occurs twice")
+    return values
+
+
+def _integer(text: str) -> int:
+    if len(text) > 17 or abs(int(text)) > MAX_SAFE_INTEGER or text == "-0":
+        raise ValueError(text[:20])
+    return int(text)
+
+
+def _decimal(text: str) -> float:
+    """Return a number that Python and JavaScript write like `text`."""
+    value = float(text)
+    if repr(value) != text or "e" in text or text.endswith(".0"):
+        raise ValueError(text[:20])
+    return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        level = [
+            child
+            for item in level
+            if isinstance(item, dict | list)
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+    return depth
+
+
+def _text(path: Path, name: str, *, language: str | None = None) -> None:
     """Show the first MAX_TEXT_BYTES of a file."""
-    with gzip.open(path) if name.endswith(".gz") else path.open("rb") as file:
-        try:
-            head = file.read(MAX_TEXT_BYTES + 1)
-        except (OSError, EOFError):
-            head = b"\0"
-    if b"\0" in head:
-        st.caption("This file cannot be read as text.")
-        return
-    tall = head.count(b"\n") > 14 or len(head) > 2000
+    excerpt = excerpts.read_text(path, name, MAX_TEXT_BYTES)
+    text = printable(excerpt.text)
+    tall = text.count("\n") > 14 or len(text) > 2000
     with st.container(height=320 if tall else "content", border=False):
-        text = printable(head[:MAX_TEXT_BYTES].decode("utf-8", "replace")) or " "
-        st.code(text, language=None, wrap_lines=True)
-    if len(head) > MAX_TEXT_BYTES:
+        st.code(text or " ", language=language, wrap_lines=True)
+    if excerpt.cut:
         st.caption(f"Showing the first {size(MAX_TEXT_BYTES)}. Download the file to get all of it.")
-
-
-def _svg(path: Path) -> str:
-    """Return the source of an SVG file; as an image it runs no scripts and loads nothing."""
-    return path.read_text("utf-8", "replace")
+    if excerpt.replaced:
+        st.caption(table_viewer.REPLACED)

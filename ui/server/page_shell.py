@@ -19,6 +19,7 @@ from ui.server.sign_in import SignIn, redirect_to_sign_in
 
 ASSETS = Path(__file__).parents[1] / "assets"
 STYLE, SCRIPTS = "style.css", ("typed.js", "fields.js", "tables.js")
+START_PAGE = "runs"
 Gate = Callable[[Request], Awaitable[Response | None]]
 
 
@@ -48,12 +49,23 @@ class Shell:
             nonlocal replaced
             if message["type"] == "http.response.start" and _is_page(message):
                 replaced = True
-                other = await self._gate(Request(scope)) if self._gate else None
+                other = _to_start_page(scope)
+                if other is None and self._gate:
+                    other = await self._gate(Request(scope))
                 await (other or self._reply)(scope, receive, send)
             elif not replaced:
                 await send(message)
 
         await self._app(scope, receive, send_or_replace if scope["type"] == "http" else send)
+
+
+def _to_start_page(scope: Scope) -> Response | None:
+    """Redirect from /runs, the name of the start page, which Streamlit serves only at /."""
+    path, query = str(scope["path"]), scope.get("query_string", b"").decode("latin-1")
+    if path.rstrip("/").rpartition("/")[2] != START_PAGE:
+        return None
+    target = "../" if path.endswith("/") else "./"
+    return Response(status_code=307, headers={"Location": target + (f"?{query}" if query else "")})
 
 
 def middleware() -> list[Middleware]:

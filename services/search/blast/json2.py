@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from services.search.blast.report import REFERENCE, Hit, Hsp, Query, Report
+from services.search.blast.report import Hit, Hsp, Query, Report
 
 Json = dict[str, Any]
 
@@ -51,7 +51,7 @@ def _report(report: Report, query: Query) -> Json:
     return {
         "program": report.program,
         "version": report.version,
-        "reference": REFERENCE,
+        "reference": report.reference,
         "search_target": {"db": report.database},
         "params": report.parameters,
         "results": {"search": search},

@@ -22,6 +22,7 @@ REFERENCE = (
     "Steinegger M, Söding J. MMseqs2 enables sensitive protein sequence searching for the analysis"
     " of massive data sets. Nature Biotechnology 35, 1026–1028 (2017)."
 )
+FORMAT_RELEASE = "2.15.0+"  # of BLAST; its formats are written
 STANDARD = 12  # the first columns of the hits table are those of BLAST's tabular format
 ALIGNED = re.compile(r"Query  +\d+  (\S+)  \d+\n")
 
@@ -149,8 +150,22 @@ class Report:
 
     @property
     def version(self) -> str:
-        """The version in the format of BLAST: name of the program, then release."""
-        return f"{self.program.upper()} MMseqs2-{self.summary['mmseqs_version']}"
+        """The program and the release of BLAST whose formats these are, as NCBI writes both.
+
+        Readers need a release like n.n.n: Bio.SearchIO fails without one. `reference` says which
+        program made the search.
+        """
+        return f"{self.program.upper()} {FORMAT_RELEASE}"
+
+    @property
+    def engine(self) -> str:
+        """The program that made the search, with its release."""
+        return f"MMseqs2-{self.summary['mmseqs_version']}"
+
+    @property
+    def reference(self) -> str:
+        """What BLAST says about itself: here which program made the search, and its reference."""
+        return f"Made by {self.engine}, not by BLAST. {REFERENCE}"
 
     @property
     def scoring(self) -> Scoring:

@@ -26,7 +26,8 @@ def render(report: Report) -> Iterator[str]:
 
 def _head(report: Report, query: Query) -> str:
     count = sum(len(hit.hsps) for hit in query.hits)
-    lines = [report.version, f"Query: {query.title}", f"Database: {report.database}"]
+    program = f"{report.program.upper()} {report.engine}"  # readers need no release of BLAST here
+    lines = [program, f"Query: {query.title}", f"Database: {report.database}"]
     if count:
         lines.append(f"Fields: {FIELDS}")
     return "".join(f"# {line}\n" for line in [*lines, f"{count} hits found"])

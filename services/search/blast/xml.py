@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
-from services.search.blast.report import REFERENCE, Hit, Hsp, Query, Report
+from services.search.blast.report import Hit, Hsp, Query, Report
 
 HEAD = """\
 <?xml version="1.0"?>
@@ -29,7 +29,7 @@ def render(report: Report) -> Iterator[str]:
         {
             "program": report.program,
             "version": report.version,
-            "reference": REFERENCE,
+            "reference": report.reference,
             "db": report.database,
             "query-ID": "Query_1",
             "query-def": first.title if first else "",

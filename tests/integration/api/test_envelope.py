@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import io
 from types import SimpleNamespace
 
@@ -70,6 +71,31 @@ FAILURES = [
     ("GET", "/api/v1/runs?after=x", {}, 400, 40001),
     ("GET", "/healthz?a=1", {}, 400, 40001),
 ]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "GZIP", "gzip, identity"])
+@pytest.mark.parametrize(
+    ("method", "address", "kind"),
+    [
+        ("POST", "/api/v1/runs", "application/json"),
+        ("POST", "/api/v1/files?name=a.txt", "application/octet-stream"),
+        ("POST", "/api/v1/sheets/parse?workflow=demo&parameter=reads", "text/csv"),
+    ],
+)
+def test_compressed_body_is_refused_by_its_coding(client, method, address, kind, coding):
+    headers = {"Content-Encoding": coding, "Content-Type": kind}
+    reply = client.open(address, method=method, headers=headers, data=gzip.compress(b"{}"))
+    field, message = "header.Content-Encoding", "The body must not be compressed"
+    assert refused(reply, 415, 41500)[field] == (
+        f"{message}: Content-Encoding is {coding.lower()}.",
+        "Send the body without Content-Encoding.",
+    )
+    assert codes(reply) == {field: "wrong_content_type"}
+
+
+def test_body_with_the_coding_identity_is_read(client):
+    headers = {"Content-Encoding": "identity", "Content-Type": "application/json"}
+    refused(client.post("/api/v1/runs", headers=headers, data=b"{"), 400, 40002)
 
 
 @pytest.mark.parametrize(("method", "address", "sent", "status", "number"), FAILURES)

@@ -455,6 +455,9 @@ def check_parsed(content: bytes, hits: list[Row]) -> list[Any]:
     records = Blast.parse(BytesIO(content))
     found = [hsp for record in records for hit in record for hsp in hit]
     assert [hsp.annotations["evalue"] for hsp in found] == [float(hit["evalue"]) for hit in hits]
+    results = SearchIO.parse(BytesIO(content), "blast-xml")
+    searched = [hsp.evalue for result in results for hit in result for hsp in hit]
+    assert searched == [float(hit["evalue"]) for hit in hits]
     return found
 
 

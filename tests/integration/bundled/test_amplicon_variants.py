@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pysam
 import pytest
+from pysam import bcftools
 
 from tests.helpers.crate_validator import assert_valid_crate
 from tests.helpers.remote import Done, Remote, finished, problems
@@ -70,6 +71,79 @@ def test_vcf_is_indexed_and_agrees_with_the_reference(folder):
     for record in records:
         assert REFERENCE[record.pos - 1 :].startswith(record.ref)
         assert len(record.alts) == 1
+
+
+def test_vcf_passes_the_semantic_checks_of_bcftools(folder, tmp_path):
+    """bcftools reads every record with its types, and finds nothing to correct."""
+    vcf = str(folder / "variants.vcf.gz")
+    reference = tmp_path / "reference.fa"
+    reference.write_bytes((EXAMPLE / "chr17_4.2kb.fa").read_bytes())
+    pysam.faidx(str(reference))
+    text = bcftools.view("--no-version", vcf)
+    # REF is as in the reference (an error otherwise), indels are on the left, no allele is twice
+    checked = bcftools.norm("--no-version", "-c", "e", "-f", str(reference), vcf)
+    assert records_of(checked) == records_of(text)
+    assert records_of(bcftools.sort(vcf)) == records_of(text)
+    assert records_of(bcftools.norm("--no-version", "-d", "exact", vcf)) == records_of(text)
+    stats = bcftools.stats("-s", "-", vcf)
+    assert "number of records:\t10" in stats
+    assert [line.split("\t")[2] for line in stats.splitlines() if line.startswith("PSC")] == SAMPLES
+    filled = bcftools.query("-f", "%CHROM %POS %QUAL %FILTER[ %GT %DP %AD]\n", vcf)
+    assert len(filled.splitlines()) == 10
+
+
+def test_vcf_declares_every_field_with_its_type_and_number(folder):
+    with pysam.VariantFile(str(folder / "variants.vcf.gz")) as vcf:
+        header = vcf.header
+        for record in vcf:
+            for name, value in record.info.items():
+                assert count_fits(header.info[name], value, record), (name, value)
+            for sample in record.samples.values():
+                for name, value in sample.items():
+                    assert name in header.formats
+                    assert name == "GT" or count_fits(header.formats[name], value, record), name
+                assert max(allele or 0 for allele in sample["GT"]) <= len(record.alts)
+                depths = [depth for depth in sample.get("AD", ()) if depth is not None]
+                if depths and sample.get("DP") is not None:
+                    assert sum(depths) <= sample["DP"]
+
+
+def records_of(vcf: str) -> list[str]:
+    return [line for line in vcf.splitlines() if not line.startswith("#")]
+
+
+def count_fits(declared, value, record: pysam.VariantRecord) -> bool:
+    """Whether a field has as many values as its header declares (VCF 4.2, 1.2.2)."""
+    values = value if isinstance(value, tuple) else (value,)
+    alleles, fixed = len(record.alleles), {"A": -1, "R": 0}
+    if declared.number in fixed:
+        return len(values) == alleles + fixed[declared.number] or values == (None,)
+    if declared.number == "G":
+        return len(values) in (alleles, alleles * (alleles + 1) // 2) or values == (None,)
+    return declared.number == "." or len(values) == max(1, int(declared.number))
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_alignments_agree_with_samtools(folder, sample):
+    path = str(folder / f"{sample}.bam")
+    pysam.quickcheck(path)
+    header = pysam.AlignmentFile(path).header
+    assert header["HD"]["SO"] == "coordinate"
+    assert [group["SM"] for group in header["RG"]] == [sample]
+    assert {line["SN"]: line["LN"] for line in header["SQ"]} == {"17": len(REFERENCE)}
+    stats = dict(
+        line.split("\t")[1:3] for line in pysam.stats(path).splitlines() if line.startswith("SN")
+    )
+    assert stats["is sorted:"] == "1"
+    mapped, unmapped = (
+        sum(int(n) for n in column)
+        for column in zip(
+            *(line.split("\t")[2:4] for line in pysam.idxstats(path).splitlines()), strict=True
+        )
+    )
+    assert mapped + unmapped == int(stats["sequences:"]) + sum(
+        1 for record in pysam.AlignmentFile(path) if record.is_secondary or record.is_supplementary
+    )
 
 
 @pytest.mark.parametrize("sample", SAMPLES)

@@ -12,7 +12,7 @@ import json
 from typing import Any
 
 import pytest
-from Bio import SearchIO
+from Bio import Blast, SearchIO
 from Bio.Blast import NCBIXML
 
 from services.settings import HERE
@@ -98,6 +98,14 @@ def assert_exported(done: Done) -> None:
     ]
     assert sorted(read) == sorted(expected)
     assert read
+    results = SearchIO.parse(io.BytesIO(done.content("results/blast.xml")), "blast-xml")
+    hsps = [hsp for result in results for hit in result for hsp in hit]
+    assert sorted((hsp.query_id, hsp.hit_id, hsp.evalue) for hsp in hsps) == sorted(
+        (query, target, evalue) for query, target, evalue, _, _ in expected
+    )
+    with Blast.parse(io.BytesIO(done.content("results/blast.xml"))) as records:
+        assert records.version == f"{program_of(done).upper()} 2.15.0+"
+        assert sum(len(hit) for record in records for hit in record) == len(expected)
     text = done.content("results/blast.tab").decode()
     rows = [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
     assert sorted(rows) == sorted(list(hit.values())[:12] for hit in hits)

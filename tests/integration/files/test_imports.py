@@ -334,7 +334,6 @@ def test_inbox_lists_what_may_be_registered(services, inbox, tmp_path):
     put(inbox, "d.fastq", age=60)
     put(inbox, ".hidden/e")
     put(inbox, "ann/.part")
-    put(inbox, "ann/odd\nname")
     secret = put(tmp_path, "secret.txt")
     (inbox / "ann" / "link").symlink_to(secret)
     (inbox / "ann" / "out").symlink_to(tmp_path)
@@ -370,6 +369,40 @@ def test_inbox_lists_what_may_be_registered(services, inbox, tmp_path):
         with pytest.raises(NotFound):
             services.imports.create(ANN, ImportRequest(inbox=path))
     services.imports.create(ANN, ImportRequest(inbox="ann/a.fastq"))
+
+
+def test_inbox_files_with_any_names_are_listed_and_registered(services, importer, inbox):
+    names = {  # on disk → displayed
+        "Müll.fastq".encode("latin-1"): "M\ufffdll.fastq",
+        "样品.fastq".encode("gbk"): "\ufffd\ufffd\u01b7.fastq",
+        b"odd\nname.fastq": "odd\ufffdname.fastq",
+        "zero\u200bwidth.fastq".encode(): "zero\ufffdwidth.fastq",
+        "plain ä\u3000.fastq".encode(): "plain ä\ufffd.fastq",
+        b"n" * 249 + b".fastq": "n" * 249 + ".fastq",
+    }
+    folder = os.fsdecode("Läufe".encode("latin-1"))
+    for name in names:
+        put(inbox, f"ann/{folder}/{os.fsdecode(name)}", content=name)
+    paths = {file.path for file in services.inbox.list(ANN)}
+    assert paths == {f"ann/L\ufffdufe/{name}" for name in names.values()}
+    for name, displayed in names.items():
+        path = f"ann/L\ufffdufe/{displayed}"
+        made = services.imports.create(ANN, ImportRequest(inbox=path))
+        over = done(services, importer, made)
+        assert (over.state, over.name) == (State.COMPLETE, displayed)
+        assert services.files.path(ANN, over.file).read_bytes() == name
+
+
+def test_inbox_files_that_are_displayed_alike_are_not_mixed_up(services, inbox):
+    for name in (b"a\xe4.txt", b"a\xf6.txt", b"b\xf6.txt"):
+        put(inbox, os.fsdecode(name), content=name)
+    assert len(services.inbox.list(local_actor())) == 3
+    with pytest.raises(Conflict, match="Several files in the inbox are displayed as a"):
+        services.imports.create(local_actor(), ImportRequest(inbox="a\ufffd.txt"))
+    services.imports.create(local_actor(), ImportRequest(inbox="b\ufffd.txt"))
+    for path in ("c\ufffd.txt", "\ufffd/a", "\ufffd\ufffd/\ufffd"):
+        with pytest.raises(NotFound):
+            services.imports.create(local_actor(), ImportRequest(inbox=path))
 
 
 def test_file_that_was_written_a_moment_ago_is_not_taken_yet(services, inbox):

@@ -140,7 +140,9 @@ def test_removed_database_is_gone_with_what_was_built(desk, searched):
     listed = rundesk.invoke(cli.main, ["databases", "list"], env=settings)
     assert "house-proteins            published" in listed.output
     assert "sequences: protein, 200 sequences, built " in listed.output
-    busy = desk.submit("sequence-search", **{**searched[0].params, "max_hits": 7})
+    busy = desk.submit(
+        "sequence-search", **{**searched[0].params, "max_hits": 7, "exhaustive_up_to": 0}
+    )
     desk.reaches(busy, State.RUNNING)
     with pytest.raises(Conflict):
         desk.services.databases.remove(ME, "house-proteins")

@@ -132,6 +132,18 @@ def test_head_is_shown_of_what_is_text(portal, services, actor, name, content, s
     assert [seen in code for code in codes] == ([True] if seen else [])
 
 
+def test_svg_that_names_a_path_does_not_open_it(portal, services, actor, tmp_path):
+    secret = tmp_path / "secret.svg"
+    secret.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    for number, text in enumerate((str(secret), "http://127.0.0.1:1/x.svg", "<svg")):
+        file = services.files.register(actor, f"{number}.svg", io.BytesIO(text.encode()))
+        session = portal("files", file=file.id)
+        assert not session.exception
+        assert not session.get("image")
+        assert any("is not a valid SVG document" in shown for shown in texts(session))
+        assert "Download" in [node.proto.label for node in session.get("link_button")]
+
+
 def test_hostile_name_is_shown_as_it_is(portal, register):
     file = register(HOSTILE)
     session = portal("files", file=file.id)

@@ -198,7 +198,7 @@ def test_variants_are_a_table_below_their_header(portal, scenes):
 
 
 def test_pdf_is_handed_to_the_browsers_viewer(portal, scenes):
-    run = scenes.complete({"figure.pdf": "%PDF-1.4"})
+    run = scenes.complete({"figure.pdf": "%PDF-1.4\n%%EOF\n"})
     session = portal("run", id=run.id, tab="Results")
     assert not session.exception
     (viewer,) = session.get("bidi_component")
@@ -219,10 +219,53 @@ def test_clicked_result_is_previewed(portal, scenes):
 
 
 def test_malformed_table_is_shown_as_text(portal, scenes):
-    run = scenes.complete({"hits.tsv": 'a\tb\n"c\n'})
+    run = scenes.complete({"hits.tsv": "a\tb\n1\t2\t3\n4\n"})
     session = portal("run", id=run.id, tab="Results")
     assert not session.exception
-    assert session.code[0].value.startswith("a\tb")
+    assert session.code[0].value == "a\tb\n1\t2\t3\n4"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("hits.tsv", "a\0", "contains binary data"),
+        ("figure.png", "", "is empty"),
+        ("figure.svg", "/etc/hostname", "not a valid SVG document"),
+        ("figure.pdf", "%PDF-1.4", "its end is missing"),
+        ("hits.tsv.gz", "plain", "not compressed with gzip"),
+    ],
+)
+def test_preview_that_fails_leaves_the_list_and_the_downloads(
+    portal, scenes, name, content, reason
+):
+    run = scenes.complete({name: content})
+    session = portal("run", id=run.id, tab="Results")
+    assert not session.exception
+    assert any(reason in text for text in texts(session))
+    links = [link.proto.label for link in session.get("link_button")]
+    assert {"Open in a new tab", "Download", "Download all", "RO-Crate"} <= set(links)
+    assert list(table(session, "Download")["File"]) == [f"results/{name}"]
+
+
+def test_result_that_was_deleted_leaves_the_other_results(portal, scenes):
+    run = scenes.complete({"hits.tsv": "a\n1\n", "report.html": "<p>"})
+    results = RunDir.of(scenes.services.settings.data, run.id).results
+    (results / "hits.tsv").unlink()
+    (results / "report.html").unlink()
+    (results / "report.html").mkdir()
+    session = portal("run", id=run.id, tab="Results")
+    assert not session.exception
+    shown = " ".join(texts(session))
+    assert "was removed from storage" in shown
+    assert "not a regular file" in shown
+    assert len(table(session, "Download")) == 2
+
+
+def test_table_with_an_integer_beyond_64_bits_is_shown_exactly(portal, scenes):
+    number = "340282366920938463463374607431768211455"
+    run = scenes.complete({"hits.tsv": f"read\thash\nr1\t{number}\n"})
+    session = portal("run", id=run.id, tab="Results")
+    assert session.dataframe[0].value.values.tolist() == [["r1", number]]
 
 
 def test_parameters_are_shown_by_title_and_files_by_name(portal, scenes):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from ui.formatting import WORD_JOINER
 from ui.parts.readme import as_page
 
 pytestmark = pytest.mark.usefixtures("services")
@@ -30,13 +31,13 @@ def test_readme_loads_nothing_and_keeps_its_code():
     assert r"Costs \$5 or \$6. [logo](http://evil.example/a.png)" in text
     assert "#### Use" in text
     assert "See the config and [the web](https://example.org)." in text
-    assert "`![code]($HOME)`" in text
-    assert "```sh\n# no heading\necho $HOME ![kept](x)\n```" in text
+    assert "`![code]($HOME)`" in text.replace(WORD_JOINER, "")
+    assert "```sh\n# no heading\necho $HOME ![kept](x)\n```" in text.replace(WORD_JOINER, "")
     assert text.endswith("After it: rel\n")
 
 
 def test_readme_with_a_fence_that_never_ends():
-    assert as_page("a\n```\n$x ![y](z)") == "a\n```\n$x ![y](z)"
+    assert as_page("a\n```\n$x ![y](z)").replace(WORD_JOINER, "") == "a\n```\n$x ![y](z)"
 
 
 def test_list_shows_status_and_opens_the_clicked_workflow(portal, scenes):

@@ -11,7 +11,7 @@ import pytest
 from ui.server.page_shell import Shell
 
 
-def sent(settings, kind, status=200):
+def sent(settings, kind, status=200, path="/run", query=b""):
     """Return the headers and the body that the shell sends for a reply of this kind."""
 
     async def inner(scope, receive, send):
@@ -24,7 +24,7 @@ def sent(settings, kind, status=200):
     async def collect(message):
         messages.append(message)
 
-    scope = {"type": "http", "method": "GET", "path": "/run", "headers": []}
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": query, "headers": []}
     asyncio.run(Shell(inner, settings)(scope, None, collect))
     headers = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
     return headers, b"".join(message.get("body", b"") for message in messages).decode()
@@ -58,3 +58,24 @@ def test_other_replies_are_not_changed(settings, kind, status):
     headers, body = sent(settings, kind, status)
     assert body == "inner"
     assert headers == {"content-type": kind}
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "target"),
+    [
+        ("/runs", b"", "./"),
+        ("/runs", b"state=RUNNING&find=%C3%A4", "./?state=RUNNING&find=%C3%A4"),
+        ("/runs/", b"", "../"),
+        ("/portal/runs", b"a=1", "./?a=1"),
+    ],
+)
+def test_name_of_the_start_page_leads_to_it(settings, path, query, target):
+    headers, body = sent(settings, "text/html", path=path, query=query)
+    assert (headers["location"], body) == (target, "")
+
+
+@pytest.mark.parametrize("path", ["/", "/run", "/files", "/runs.js", "/runs/x", "/previousruns"])
+def test_other_pages_are_sent_where_they_are(settings, path):
+    headers, page = sent(settings, "text/html", path=path)
+    assert "location" not in headers
+    assert "<title>Rundesk</title>" in page

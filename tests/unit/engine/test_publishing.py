@@ -57,3 +57,17 @@ def test_publish_outputs_that_point_outside_are_left_out(tmp_path):
     rundir.root.mkdir()
     publish(rundir, ["../secret", str(tmp_path / "secret"), "."], [])
     assert manifest(rundir) == []
+
+
+def test_publish_leaves_out_the_timestamps_of_directory_outputs(tmp_path):
+    names = ("results/dir/x.txt", "results/dir/.snakemake_timestamp", "results/.hidden")
+    rundir = create_run(tmp_path, **dict.fromkeys(names, "1"))
+    publish(rundir, ["results/dir"], [])
+    assert [entry["path"] for entry in manifest(rundir)] == ["results/.hidden", "results/dir/x.txt"]
+
+
+def test_publish_of_directory_outputs_elsewhere_leaves_out_their_timestamps(tmp_path):
+    names = ("out/x.txt", "out/.snakemake_timestamp", "out/in/.snakemake_timestamp")
+    rundir = create_run(tmp_path, **dict.fromkeys(names, "1"))
+    publish(rundir, ["out"], [])
+    assert [entry["path"] for entry in manifest(rundir)] == ["out/x.txt"]

@@ -93,6 +93,23 @@ def test_check_wrong_format_names_the_actual_one(found, content, words):
     assert words in message
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"@r1\nACGT\nACGT\n+\nIIII\nIIII\n",
+        b"@r1 x\r\nACGT\r\nAC\r\nN\r\n+r1 x\r\nIIII\r\nII\r\nI\r\n",
+        b"@r1\nacgt\nRYKM.*\n+\nIIII\nIIIIII\n@r2\nA\n+\nI\n",
+    ],
+)
+def test_check_reads_of_several_lines_are_named(found, content):
+    message = found(samples__0__fastq_1=("x.fastq", content))["samples.0.fastq_1"]
+    assert message == (
+        "x.fastq has reads whose sequences take several lines; each read must have four lines."
+    )
+    other = found(reference=("x.fastq", content))["reference"]
+    assert other == "x.fastq is FASTQ with sequences of several lines, but FASTA is required."
+
+
 @pytest.mark.parametrize("size", [12, 40, -4])
 def test_check_finds_gzip_data_that_end_early(found, size):
     whole = gzip.compress(FASTQ * 500)

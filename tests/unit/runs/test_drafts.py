@@ -11,6 +11,7 @@ import pytest
 
 from services.errors import Forbidden, Invalid, NotFound, TooLarge
 from services.models import Actor, Scope
+from services.params import json_values
 from services.runs import drafts
 from services.runs.drafts import Drafts
 
@@ -151,7 +152,7 @@ def test_save_values_of_json_are_returned_unchanged(service):
 
 
 def test_save_depth_at_the_limit_is_accepted_and_above_refused(service):
-    limit = drafts.MAX_DRAFT_DEPTH
+    limit = json_values.MAX_JSON_DEPTH
     assert service.save(ANN, "demo", nested(limit)).content == nested(limit)
     with pytest.raises(Invalid) as raised:
         service.save(ANN, "demo", nested(limit + 1))

@@ -61,8 +61,9 @@ def _preview(run: Run, result: Result, place: str) -> None:
                 type="tertiary",
                 key=f"download-{place}",
             )
-        path = context.services().results.path(context.actor(), run.id, result.path)
-        file_viewer.draw(result, path, place, _link(run, result, inline=True))
+        with errors.shown_errors():  # what is below the preview is drawn anyway
+            path = context.services().results.path(context.actor(), run.id, result.path)
+            file_viewer.draw(result, path, place, _link(run, result, inline=True))
 
 
 def _files(run: Run, results: Sequence[Result]) -> None:
