@@ -13,7 +13,7 @@ from routes.http.operation import operation
 from services.errors import Invalid, Message, Problem
 from services.models import Actor, FileId, Model, WorkflowName
 from services.params.schema_errors import REQUIRED
-from services.sheets import Sheet
+from services.sheets import Pairs, Sheet
 
 sheets = Blueprint("sheets", __name__, url_prefix="/api/v1/sheets")
 
@@ -60,6 +60,18 @@ class ParseRequest(Model):
     url: str | None = Field(None, description="URL of a table at an allowed host", **URL)
 
 
+class PairRequest(Model):
+    """FASTQ files that are to be paired for a sample sheet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    workflow: WorkflowName = Field(description="Name of a workflow in the catalogue")
+    parameter: str = Field(description=PARAMETER_HELP, **PARAMETER)
+    files: list[FileId] = Field(
+        min_length=1, max_length=5000, description="Ids of registered FASTQ files"
+    )
+
+
 BODY = multipart.FILE_BODY | {
     "application/json": {
         "schema": ParseRequest.model_json_schema(),
@@ -85,8 +97,9 @@ def parse_sheet(actor: Actor, query: ParseQuery) -> Sheet:
 
     The table is the body (raw, or a form with one file), a registered file, or at a URL of an
     allowed host (at most 16 MiB in 20 seconds). For the last two, a JSON body may replace the query
-    parameters. CSV, TSV and XLSX are detected from the content. If no issue is an error, `records`
-    can be submitted as the parameter. Each issue names its row, column and cell. Nothing is stored.
+    parameters. CSV, TSV, XLSX, XLS and ODS are detected from the content. If no issue is an error,
+    `records` can be submitted as the parameter. Each issue names its row, column and cell. Nothing
+    is stored.
     """
     sheets, source = services().sheets, _json_request(query) or _query_request(query)
     target = (actor, cast(str, source.workflow), cast(str, source.parameter))
@@ -115,6 +128,24 @@ def _query_request(query: ParseQuery) -> ParseQuery:
     if missing:
         raise Invalid(problems=[Problem(f"query.{name}", REQUIRED()) for name in missing])
     return query
+
+
+@sheets.post("/pair")
+@operation(
+    errors=(404,),
+    request={"workflow": "reads-qc", "parameter": "samples", "files": [examples.FILE["id"]]},
+    example=examples.PAIRS,
+)
+def pair_files(actor: Actor, body: PairRequest) -> Pairs:
+    """Pair FASTQ files by their names.
+
+    `records` can be submitted as the parameter of the workflow. Names are read as sequencers
+    (Illumina, MGI), companies (Novogene, BGI), archives (SRA, ENA) and trimmers (Trim Galore,
+    Trimmomatic, fastp) write them. Lanes are rows; unless the sheet has a column `lane`, the sample
+    is then named after sample and lane. `issues` says which files were left out, and why. Nothing
+    is stored.
+    """
+    return services().sheets.pair(actor, body.workflow, body.parameter, body.files)
 
 
 def _table() -> BinaryIO:

@@ -201,6 +201,11 @@ SHEET: dict[str, Any] = {
     ],
 }
 
+PAIRS: dict[str, Any] = {
+    "records": [{"sample": "BSA-1", "fastq_1": FILE["id"], "fastq_2": FILE["id"]}],
+    "issues": [],
+}
+
 RESULT = {
     "path": "results/report.html",
     "size": 184320,

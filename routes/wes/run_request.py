@@ -16,6 +16,7 @@ from routes.wes.schemas import TYPE, Json, snakemake_versions
 from services.errors import Invalid, Message, Problem
 from services.models import MAX_PAGE_SIZE
 from services.params import file_values, json_values, model_errors, validation
+from services.params.file_names import accepted_name
 
 DEFAULT_PAGE_SIZE = 50  # items
 INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
@@ -131,7 +132,7 @@ def check_params(schema: Json, given: Json, attached: Container[str]) -> None:
     validation.check(schema, given)
     for value in file_values.file_values(schema, given):
         name = str(PurePosixPath(str(value.value)))
-        if name in attached and value.pattern and not re.search(value.pattern, name):
+        if name in attached and accepted_name(name, value.pattern) is None:
             field = f"workflow_params.{value.dotted_path}"
             raise Invalid(WRONG_KIND_OF_FILE(name=name), field=field)
 

@@ -15,6 +15,9 @@ from services.database.driver_errors import translate_method_errors
 from services.database.paging import NEWEST_FIRST, identifier, milliseconds, page
 from services.models import File, Page
 
+#: Also gives the names of an owner's files without their documents.
+NAME_INDEX = [("owner", 1), ("sha256", 1), ("name", 1)]
+
 
 @translate_method_errors
 class FileStore:
@@ -26,7 +29,7 @@ class FileStore:
     def create_indexes(self) -> None:
         self._files.create_indexes(
             [
-                IndexModel([("owner", 1), ("sha256", 1), ("name", 1)], unique=True),
+                IndexModel(NAME_INDEX, unique=True),
                 IndexModel([("owner", 1), *NEWEST_FIRST]),
                 IndexModel(NEWEST_FIRST),
                 IndexModel("sha256"),
@@ -61,6 +64,11 @@ class FileStore:
         """Yield the files of an owner with any of these names."""
         query = {"owner": owner, "name": {"$in": [str(name) for name in names]}}
         yield from map(_file, self._files.find(query))
+
+    def names(self, owner: str) -> Iterator[str]:
+        """Yield the names of all files of an owner, from an index; some may occur repeatedly."""
+        names = self._files.find({"owner": owner}, {"_id": 0, "name": 1})
+        yield from (document["name"] for document in names.hint(NAME_INDEX))
 
     def by_content(self, sha256: Iterable[str], owner: str) -> Sequence[File]:
         """Return the files of an owner with any of these contents, newest first."""

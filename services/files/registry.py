@@ -17,6 +17,7 @@ from services.database import Database
 from services.errors import Conflict, Invalid, Message, NotFound, TooLarge
 from services.host.disk import disk_full_as_error
 from services.models import Actor, File, Page
+from services.params.names import NameIndex
 from services.settings import MIB, Settings
 
 READ_CHUNK_BYTES = MIB // 4  # what fits into the caches of a core is hashed and written faster
@@ -56,7 +57,7 @@ KINDS = {
     "variants": "vcf bcf",
     "annotation": "gff gff3 gtf bed",
     "spectra": "mzml mzxml mgf raw",
-    "table": "tsv csv xlsx xls tab",
+    "table": "tsv csv xlsx xlsm xls ods tab",
     "report": "html htm pdf",
     "image": "png svg jpg jpeg gif webp",
     "json": "json yaml yml",
@@ -133,7 +134,22 @@ class Files:
         return {file.id: file for file in self._store.by_ids(file_ids, scope(actor))}
 
     def by_names(self, actor: Actor, names: Iterable[str]) -> dict[str, Sequence[File]]:
-        """Return the actor's own files with these names; several may have the same name."""
+        """Return the actor's own files by the names asked for; several may have the same name.
+
+        Where no file has exactly this name, names compare as `services.params.names` says.
+        """
+        asked = {str(name) for name in names}
+        files = self._by_exact_names(actor, asked)
+        if missing := asked - files.keys():
+            known = NameIndex(self._store.names(actor.id))
+            matches = {name: known.best_matches(name) for name in missing}
+            others = self._by_exact_names(actor, {name for of in matches.values() for name in of})
+            for name, equal in matches.items():
+                if same := [file for other in equal for file in others.get(other, ())]:
+                    files[name] = same
+        return files
+
+    def _by_exact_names(self, actor: Actor, names: Iterable[str]) -> dict[str, Sequence[File]]:
         files: dict[str, Sequence[File]] = {}
         for file in self._store.by_names(names, actor.id):
             files[file.name] = [*files.get(file.name, ()), file]

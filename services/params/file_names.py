@@ -9,6 +9,11 @@ from collections.abc import Iterator
 from services.errors import Message, Text
 
 MAX_ENDINGS = 24  # more are not listed
+MAX_SUFFIXES = 4  # of a name, tried in lower case
+#: The suffixes of a name: ".FASTQ.GZ".
+SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}(?=$|\.)")
+#: What precedes the endings in a pattern that accepts any name with one of them.
+ANY_NAME = re.compile(r"\^?(\.|\\S|\[\^\\s\]|\[\\S\\s\])[*+](?=\\\.)")
 #: One part of a pattern: a letter, an escaped dot or the like, [xX], or a group; maybe optional.
 PART = re.compile(r"(?:(\w)|\\([.\-_+])|\[(\w)(\w)\]|\((?:\?:)?([^()]*)\))(\?)?")
 
@@ -34,6 +39,26 @@ def wrong_file_name(file: str, pattern: str, description: str = "") -> Text:
         listed = ", ".join(endings)
         return WRONG_ENDING(file=file, endings=listed, count=len(endings), pattern=pattern)
     return WRONG_FILE_NAME(file=file, pattern=pattern, description=description)
+
+
+def accepted_name(name: str, pattern: str | None) -> str | None:
+    """Return the name of a file as a pattern accepts it, or None where it does not.
+
+    Suffixes match in any case: for ".FASTQ" the accepted name has ".fastq", which is what programs
+    that recognize files by their suffixes expect. No pattern accepts every name.
+    """
+    if not pattern or re.search(pattern, name):
+        return name
+    suffixes = [match.start() for match in SUFFIX.finditer(name)][-MAX_SUFFIXES:]
+    for start in reversed(suffixes):
+        changed = name[:start] + name[start:].lower()
+        if re.search(pattern, changed):
+            return changed
+    for ending in accepted_endings(ANY_NAME.sub("", pattern, count=1)):
+        changed = name[: -len(ending)] + ending
+        if changed.lower() == name.lower() and re.search(pattern, changed):
+            return changed
+    return None
 
 
 def accepted_endings(pattern: str) -> list[str]:

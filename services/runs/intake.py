@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from services.errors import Forbidden, Invalid, Message, NotFound, Problem, Text
 from services.files import Files, contents
 from services.models import Actor, File, Input, RunRequest, Submission, Workflow
 from services.params import file_values, validation
-from services.params.file_names import wrong_file_name
+from services.params.file_names import accepted_name, wrong_file_name
 from services.params.file_values import FileValue
 from services.rundir import safe
 from services.runs import samplesheets
@@ -35,7 +34,6 @@ WORKFLOW_UNAVAILABLE = Message(
 PARAMS_AND_EXAMPLE = Message("conflicting_fields", "Send either params or example, not both.")
 NO_PARAMS = Message("missing", "Required.", hint='Send the parameters, or "example": true.')
 NO_EXAMPLE = Message("not_found", "This workflow has no example.")
-FILE_NOT_FOUND = Message("not_found", "File not found.", hint="Use the id of a registered file.")
 ADMIN_PRIORITY = Message(
     "forbidden",
     "Only an administrator may submit runs with a priority above 0.",
@@ -174,12 +172,13 @@ class Intake:
         for value in values:
             file, field = known.get(str(value.value)), f"params.{value.dotted_path}"
             if file is None:
-                problems.append(Problem(field, FILE_NOT_FOUND()))
-            elif value.pattern and not re.search(value.pattern, file.name):
-                text = wrong_file_name(file.name, value.pattern, value.description)
+                problems.append(Problem(field, samplesheets.FILE_NOT_FOUND()))
+            elif (name := accepted_name(file.name, value.pattern)) is None:
+                text = wrong_file_name(file.name, value.pattern or "", value.description)
                 problems.append(Problem(field, text))
             else:
-                inputs.append(_input(value.dotted_path, file, _staged_path(value, file, taken)))
+                path = _staged_path(value, name, file.id, taken)
+                inputs.append(_input(value.dotted_path, file, path))
         if problems:
             raise Invalid(validation.INVALID_PARAMETERS(), problems=problems)
         return inputs
@@ -240,19 +239,19 @@ def _input(field: str, file: File, path: str) -> Input:
     )
 
 
-def _staged_path(value: FileValue, file: File, taken: dict[str, str]) -> str:
+def _staged_path(value: FileValue, file_name: str, file_id: str, taken: dict[str, str]) -> str:
     """Return a safe path: workflows use names in shell commands and derive sample names from them.
 
     A file that several rows of a sheet or several objects of a list name is staged once.
     """
-    name = safe(file.name)[-MAX_STAGED_NAME:]
+    name = safe(file_name)[-MAX_STAGED_NAME:]
     folder = "/".join(["inputs", *map(safe, value.names)])
     path, number = f"{folder}/{name}", 1
-    while path in taken and not (len(value.names) > 1 and taken[path] == file.id):
+    while path in taken and not (len(value.names) > 1 and taken[path] == file_id):
         number += 1
         stem, dot, rest = name.partition(".")
         path = f"{folder}/{stem}-{number}{dot}{rest}"
-    taken[path] = file.id
+    taken[path] = file_id
     return path
 
 

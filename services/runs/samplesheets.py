@@ -24,6 +24,7 @@ from services.params.file_values import FileValue
 from services.params.schema import is_sheet, sheet_fields, table_fields
 from services.rundir import safe
 from services.settings import MIB
+from services.sheets import Pairs
 from services.sheets.checking import short_name
 from services.sheets.grid import MAX_SHEET_BYTES
 from services.sheets.model import Issue, RowSchema, Sheet
@@ -43,6 +44,8 @@ SHEET_FILE_NOT_FOUND = Message(
     "File not found.",
     hint="Use the id of a registered sheet, or send the rows of the sheet.",
 )
+FILE_NOT_FOUND = Message("not_found", "File not found.", hint="Use the id of a registered file.")
+NO_FASTQ_COLUMN = Message("not_allowed", "The sheet has no column for FASTQ files.")
 TOO_MANY_FILES = Message("limit_reached", "The sheet names more than {limit} files.")
 NO_FILE_OF_THIS_NAME = Message(
     "not_found",
@@ -102,6 +105,23 @@ class SampleSheets:
         _, missing = _find_files(library, records, RowSchema(rows))
         return sorted([*sheets.check(records, rows), *missing], key=lambda issue: issue.row or 0)
 
+    def pair(self, actor: Actor, workflow: str, parameter: str, file_ids: Sequence[str]) -> Pairs:
+        """Pair registered FASTQ files by their names, for a parameter of a workflow.
+
+        Raises NotFound for the workflow and the parameter, Invalid for files that do not exist and
+        where the sheet has no column of FASTQ files.
+        """
+        rows = self._rows(actor, workflow, parameter)
+        if not sheets.pair_columns(RowSchema(rows)):
+            raise Invalid(NO_FASTQ_COLUMN(), field="parameter")
+        known = self._files.by_ids(actor, file_ids)
+        missing = [index for index, file_id in enumerate(file_ids) if file_id not in known]
+        if missing:
+            raise Invalid(
+                problems=[Problem(f"files.{index}", FILE_NOT_FOUND()) for index in missing]
+            )
+        return pair_files([known[file_id] for file_id in dict.fromkeys(file_ids)], rows)
+
     def _rows(self, actor: Actor, workflow: str, parameter: str) -> Schema:
         """Return the row schema of a parameter that is a table. Raises NotFound."""
         schema = self._workflows.get(actor, workflow).params_schema
@@ -110,6 +130,20 @@ class SampleSheets:
             text = SHEET_NOT_FOUND(known=", ".join(known)) if known else NO_SHEETS()
             raise NotFound(text, field="parameter")
         return dict(known[parameter]["rows"])
+
+
+def pair_files(files: Sequence[File], rows: Mapping[str, Any]) -> Pairs:
+    """Pair FASTQ files by their names; the rows have their ids in the columns of files."""
+    ids: dict[str, str] = {}
+    for file in files:
+        ids.setdefault(file.name, file.id)
+    pairs = sheets.pair_rows([file.name for file in files], rows)
+    columns = RowSchema(rows).files
+    records = [
+        {name: ids[value] if name in columns else value for name, value in record.items()}
+        for record in pairs.records
+    ]
+    return Pairs(records=records, issues=pairs.issues)
 
 
 class Library(Protocol):
@@ -335,7 +369,8 @@ def _find_files(
     """Return the ids of the files in cells by index and column, and the issues of other cells."""
     cells = list(_cells(records, rows))
     known = library.by_ids({value for _, _, value in cells})
-    names = {name for _, _, value in cells for name in (value, short_name(value))}
+    others = {value for _, _, value in cells if value not in known}
+    names = {name for value in others for name in (value, short_name(value))}
     named = library.by_names(names)
     ids: dict[tuple[int, str], str] = {}
     issues = []

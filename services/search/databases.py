@@ -186,7 +186,7 @@ class Databases:
 
     def _suffix(self) -> re.Pattern[str]:
         schema = self._workflows.get(PUBLISHED, WORKFLOW).params_schema
-        return re.compile(flatten(schema)["properties"]["database"]["pattern"])
+        return re.compile(flatten(schema)["properties"]["database"]["pattern"], re.IGNORECASE)
 
 
 def _index(path: Path, about: dict[str, Any]) -> DatabaseIndex | None:

@@ -11,7 +11,8 @@ from jsonschema.exceptions import ValidationError
 
 from services.errors import Message, Text
 from services.params import validation
-from services.params.file_names import wrong_file_name
+from services.params.file_names import accepted_name, wrong_file_name
+from services.params.names import folded, normal
 from services.params.schema_errors import (
     REQUIRED,
     REQUIRED_WITH,
@@ -35,6 +36,11 @@ DUPLICATE_KEY = Message(
     "not_unique",
     "“{value}” is already in row {first_row}.",
     hint="The values of {columns} must be unique.",
+)
+SIMILAR_KEY = Message(
+    "not_unique",
+    "“{value}” differs from row {first_row} only in case or width.",
+    hint="Correct one of them if both mean the same.",
 )
 
 
@@ -101,7 +107,7 @@ def _record_problems(
         value, pattern = record.get(name), schema.properties[name].get("pattern")
         if isinstance(value, str) and pattern and not FILE_ID.fullmatch(value):
             file = short_name(value)
-            if not re.search(pattern, file):
+            if accepted_name(file, pattern) is None:
                 text = wrong_file_name(file, pattern, _description(name, schema))
                 yield name, _in_own_words(text, name, schema)
 
@@ -142,20 +148,30 @@ def _description(name: str, schema: RowSchema) -> str:
 def _duplicates(
     records: Sequence[Mapping[str, Any]], schema: RowSchema, numbers: Sequence[int]
 ) -> Iterator[Issue]:
-    """Yield an issue for each row with the key of an earlier row; incomplete keys are ignored."""
+    """Yield an issue for each row with the key of an earlier row; incomplete keys are ignored.
+
+    Keys that differ only in case or width are warnings: they may well be two samples or files.
+    """
     for names in schema.keys:
-        first: dict[tuple[str, ...], int] = {}
+        exact: dict[tuple[str, ...], int] = {}
+        similar: dict[tuple[str, ...], int] = {}
+        columns = " and ".join(f"“{schema.title(name)}”" for name in names)
         for index, record in enumerate(records):
             if any(name not in record for name in names):
                 continue
-            earlier = first.setdefault(tuple(str(record[name]) for name in names), index)
-            if earlier != index:
-                columns = " and ".join(f"“{schema.title(name)}”" for name in names)
-                value = ", ".join(str(record[name])[:MAX_KEY_CHARACTERS] for name in names)
-                yield Issue.of(
-                    DUPLICATE_KEY(value=value, first_row=numbers[earlier], columns=columns),
-                    row=numbers[index],
-                    index=index,
-                    name=names[0],
-                    column=schema.title(names[0]),
-                )
+            values = [str(record[name]) for name in names]
+            equal = exact.setdefault(tuple(map(normal, values)), index)
+            alike = similar.setdefault(tuple(map(folded, values)), index)
+            if alike == index:
+                continue
+            first, duplicate = (equal, True) if equal != index else (alike, False)
+            value = ", ".join(value[:MAX_KEY_CHARACTERS] for value in values)
+            message = DUPLICATE_KEY if duplicate else SIMILAR_KEY
+            yield Issue.of(
+                message(value=value, first_row=numbers[first], columns=columns),
+                row=numbers[index],
+                index=index,
+                name=names[0],
+                column=schema.title(names[0]),
+                severity="error" if duplicate else "warning",
+            )

@@ -5,14 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import warnings
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from services.errors import Invalid, Message, TooLarge
+from services.errors import Invalid, Message, Text, TooLarge
 from services.settings import MIB
-from services.sheets import workbook
-from services.sheets.cells import Formula, Row, unreadable
+from services.sheets import encodings, workbook
+from services.sheets.cells import (
+    Cell,
+    Formula,
+    Grid,
+    Merge,
+    Position,
+    Row,
+    WorkbookSheet,
+    text_cell,
+    unreadable,
+)
 from services.sheets.model import MAX_COLUMNS, MAX_ROWS
 
 MAX_SHEET_BYTES = 16 * MIB  # of a file
@@ -21,26 +31,15 @@ MAX_LINE_CHARACTERS = MIB
 MAX_HEADER_ROW = 100  # number of the last row that may be the header
 DELIMITERS = "\t,;"
 MAX_EMPTY_ROWS = 1000  # consecutive ones; the sheet ends after them
+SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?[^\S\n\r]*(?:\r\n|\n|\r|$)', re.IGNORECASE)
+MAX_SHEETS_NAMED = 5  # in a message
+QUOTED_TEXT = re.compile(r'="([^"]*)"')  # keeps the zeros of ="0012" in a spreadsheet program
 
 SHEET_TOO_LARGE = Message(
     "file_too_large",
     "The sheet is larger than {limit} MiB.",
     hint="A sample sheet has one line for each sample; put data into other files.",
 )
-OLD_WORKBOOK = Message(
-    "wrong_kind_of_file",
-    "The workbook has the old Excel format (xls) or a password.",
-    hint="Save it as an Excel workbook (xlsx) without a password, or as CSV.",
-)
-SAVE_AS_UTF8 = "Save it as “CSV UTF-8”, or as an Excel workbook (xlsx)."
-UTF16_SHEET = Message("wrong_format", "The sheet is encoded in UTF-16.", hint=SAVE_AS_UTF8)
-NUL_CHARACTER = Message(
-    "invalid_characters",
-    "Line {line} contains a NUL character: the sheet is not text.",
-    hint=SAVE_AS_UTF8,
-)
-NOT_UTF8 = Message("wrong_format", "Line {line} is not encoded in UTF-8.", hint=SAVE_AS_UTF8)
-EMPTY_SHEET = Message("missing", "The sheet is empty.")
 BAD_CSV = Message(
     "unreadable_file",
     "The sheet cannot be read as a table: {reason}.",
@@ -53,6 +52,12 @@ TOO_MANY_COLUMNS = Message(
     hint="Put each sample into a row of its own.",
 )
 TOO_MANY_CELLS = Message("wrong_length", "The sheet has more than {limit} cells.")
+SHEET_READ = Message("ok", "The table was read from the sheet “{sheet}” of the workbook.")
+ONE_SHEET_READ = Message(
+    "ok",
+    "The table was read from the sheet “{sheet}” of the workbook, and not from {others}.",
+    hint="If this is the wrong sheet, make the other one the active sheet and save the workbook.",
+)
 TOO_MANY_ROWS = Message("wrong_length", "The sheet has more than {limit} rows.")
 
 
@@ -64,52 +69,101 @@ def content(source: Path | bytes) -> bytes:
     return source if isinstance(source, bytes) else source.read_bytes()
 
 
-def tables(data: bytes) -> list[list[Row] | Invalid]:
-    """Return the rows of a table; for text, once for each delimiter that it may have.
+def tables(data: bytes) -> Iterator[Grid | Invalid]:
+    """Yield the tables that a file may contain, the most likely first.
 
-    An Invalid takes the place of rows that exceed the limits with a delimiter. Raises Invalid when
+    These are the visible sheets of a workbook, or a text in each encoding and with each delimiter
+    that it may have. An Invalid takes the place of rows that exceed the limits. Raises Invalid when
     the data are not a table at all.
     """
-    if data.startswith(b"PK\x03\x04"):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about styles and pictures, which are not read
-            return [_limited(workbook.cells(data))]
-    if data.startswith(b"\xd0\xcf\x11\xe0"):
-        raise unreadable(OLD_WORKBOOK())
-    text = _decoded(data)
-    results: list[list[Row] | Invalid] = []
-    for delimiter in [mark for mark in DELIMITERS if mark in text] or DELIMITERS[:1]:
+    if workbook.is_workbook(data):
+        yield from _sheets(list(workbook.sheets(data)))
+        return
+    for decoded in encodings.decoded(data):
+        text, separator = _without_separator_line(decoded.text)
+        delimiters = [separator] if separator else [mark for mark in DELIMITERS if mark in text]
+        for delimiter in delimiters or DELIMITERS[:1]:
+            try:
+                rows = _limited(_separated(text, delimiter))
+            except Invalid as error:
+                yield error
+                continue
+            yield Grid(rows, notes=decoded.notes, decimal_comma=delimiter == ";")
+
+
+def _sheets(sheets: Sequence[WorkbookSheet]) -> Iterator[Grid | Invalid]:
+    """Yield the sheets of a workbook, the active one first."""
+    for sheet in sorted(sheets, key=lambda sheet: not sheet.active):
+        others = [other.name for other in sheets if other is not sheet and other.filled]
+        notes: tuple[Text, ...] = ()
+        if others:
+            listed = ", ".join(f"“{name}”" for name in others[:MAX_SHEETS_NAMED])
+            notes = (ONE_SHEET_READ(sheet=sheet.name, others=listed),)
+        elif sheet is not sheets[0]:
+            notes = (SHEET_READ(sheet=sheet.name),)
         try:
-            results.append(_limited(_separated(text, delimiter)))
+            rows = _limited(sheet.rows)
+            filled = _fill(rows, sheet.merges)
         except Invalid as error:
-            results.append(error)
-    return results
+            yield error
+        else:
+            yield Grid(rows, notes, sheet.merges, sheet.formulas, filled, in_workbook=True)
 
 
-def _decoded(data: bytes) -> str:
-    """Decode UTF-8 text, with or without a byte order mark. Raises Invalid."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:4]:
-        raise unreadable(UTF16_SHEET())
-    if (position := data.find(b"\0")) >= 0:
-        raise unreadable(NUL_CHARACTER(line=data.count(b"\n", 0, position) + 1))
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise unreadable(NOT_UTF8(line=line)) from None
-    if not text.strip():
-        raise unreadable(EMPTY_SHEET())
-    return text
+def _fill(rows: list[Row], merges: Iterable[Merge]) -> dict[Position, Merge]:
+    """Put the value of merged cells into each of their rows that has other cells.
+
+    Programs store it in the first row only. Of several columns only the first gets the value.
+    Returns the cells that got one. Raises Invalid when the cells are too many.
+    """
+    filled: dict[Position, Merge] = {}
+    visited = 0
+    for merge in merges:
+        row = rows[merge.top] if merge.top < len(rows) else ()
+        value = row[merge.left] if merge.left < len(row) else ""
+        if value == "":
+            continue
+        for number in range(merge.top + 1, min(merge.bottom + 1, len(rows))):
+            visited += 1
+            if visited > MAX_SHEET_CELLS:
+                raise unreadable(TOO_MANY_CELLS(limit=MAX_SHEET_CELLS))
+            cells = list(rows[number])
+            if not any(
+                cell != "" and (number, column) not in filled for column, cell in enumerate(cells)
+            ):
+                continue
+            cells += [""] * (merge.left + 1 - len(cells))
+            if cells[merge.left] == "":
+                cells[merge.left] = value
+                rows[number] = tuple(cells)
+                filled[number, merge.left] = merge
+    return filled
+
+
+def _without_separator_line(text: str) -> tuple[str, str]:
+    """Return a text without a first line such as "sep=;", and the delimiter that this names.
+
+    Excel writes and reads this line but does not show it, so rows are counted from the next one.
+    """
+    match = SEPARATOR_LINE.match(text)
+    return (text[match.end() :], match[1]) if match else (text, "")
 
 
 def _separated(text: str, delimiter: str) -> Iterator[Row]:
     lines = io.StringIO(text, newline="")
     try:
         for row in csv.reader(_short(lines), delimiter=delimiter, strict=True):
-            cells = (cell.strip() for cell in row)
-            yield tuple(Formula(cell) if cell.startswith("=") else cell for cell in cells)
+            yield tuple(_cell(cell) for cell in row)
     except csv.Error as error:
         raise unreadable(BAD_CSV(reason=error)) from None
+
+
+def _cell(text: str) -> Cell:
+    text = text.strip()
+    if text.startswith("="):
+        quoted = QUOTED_TEXT.fullmatch(text)
+        return text_cell(quoted[1]) if quoted else Formula(text)
+    return text_cell(text)
 
 
 def _short(lines: Iterable[str]) -> Iterator[str]:

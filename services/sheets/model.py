@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +12,7 @@ from pydantic import Field
 
 from services.errors import Message, Text
 from services.models import Model
+from services.params.names import folded
 from services.params.schema import is_file
 
 MAX_ROWS = 10_000  # of a sheet
@@ -116,16 +117,49 @@ class RowSchema:
             keys = [keys]
         return list(dict.fromkeys([*single, *(tuple(names) for names in keys)]))
 
+    def find_column(self, header: str) -> tuple[str, int] | None:
+        """Return the property that a header names, and the rank of this name among its headers.
+
+        The name of a property ranks first, then its title, then its aliases in their order.
+        """
+        key = simple(header)
+        if key in self._headers:
+            return self._headers[key]
+        for pattern, name, rank in self._patterns:
+            if pattern.fullmatch(key):
+                return name, rank
+        return None
+
     @cached_property
-    def headers(self) -> dict[str, str]:
-        """The properties by the headers that they may have, as `simple` returns these."""
-        names: dict[str, str] = {}
-        for headers in (_name, _title, _aliases):  # a name takes precedence over an alias
-            for name, schema in self.properties.items():
-                for header in headers(name, schema):
-                    names.setdefault(simple(header), name)
-        names.pop("", None)
-        return names
+    def _headers(self) -> dict[str, tuple[str, int]]:
+        """Properties and ranks by the headers that they may have, as `simple` returns these."""
+        found: dict[str, tuple[str, int]] = {}
+        for name in self.properties:
+            found.setdefault(simple(name), (name, 0))
+        for name, schema in self.properties.items():
+            found.setdefault(simple(str(schema.get("title", ""))), (name, 1))
+        for name, alias, rank in self._aliases:
+            if "*" not in alias:
+                found.setdefault(simple(alias), (name, rank))
+        found.pop("", None)
+        return found
+
+    @cached_property
+    def _patterns(self) -> list[tuple[re.Pattern[str], str, int]]:
+        """The aliases with an asterisk, which stands for any text: factor value[*]."""
+        return [
+            (re.compile(".+".join(map(re.escape, map(simple, alias.split("*"))))), name, rank)
+            for name, alias, rank in self._aliases
+            if "*" in alias and simple(alias)
+        ]
+
+    @cached_property
+    def _aliases(self) -> list[tuple[str, str, int]]:
+        return [
+            (name, str(alias), rank)
+            for name, schema in self.properties.items()
+            for rank, alias in enumerate(schema.get("aliases", []), 2)
+        ]
 
     def title(self, name: str) -> str:
         """Return the title of a column, or else its name."""
@@ -134,8 +168,7 @@ class RowSchema:
 
 def simple(header: str) -> str:
     """Return a header without differences of case, width, blanks and punctuation."""
-    folded = unicodedata.normalize("NFKC", header).casefold()
-    return "".join(letter for letter in folded if letter.isalnum())
+    return "".join(letter for letter in folded(header) if letter.isalnum())
 
 
 def letter(index: int) -> str:
@@ -157,15 +190,3 @@ def cut(issues: Sequence[Issue]) -> list[Issue]:
     errors = any(issue.severity == "error" for issue in rest)
     more = Issue.of(MORE_ISSUES(count=len(rest)), severity="error" if errors else "warning")
     return [*ordered[:MAX_ISSUES], more]
-
-
-def _name(name: str, schema: Mapping[str, Any]) -> list[str]:  # noqa: ARG001 - has the signature of `_title`
-    return [name]
-
-
-def _title(name: str, schema: Mapping[str, Any]) -> list[str]:  # noqa: ARG001
-    return [str(schema.get("title", ""))]
-
-
-def _aliases(name: str, schema: Mapping[str, Any]) -> list[str]:  # noqa: ARG001
-    return [str(alias) for alias in schema.get("aliases", [])]

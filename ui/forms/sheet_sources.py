@@ -12,6 +12,7 @@ import streamlit as st
 from services import sheets
 from services.errors import Invalid, RundeskError
 from services.models import File
+from services.runs.samplesheets import pair_files
 from services.sheets import Issue, RowSchema
 from ui import context
 from ui.formatting import size
@@ -19,7 +20,7 @@ from ui.forms import file_fields
 from ui.forms.sheet_choices import Choices
 
 Record = dict[str, Any]
-TABLES = r"\.(csv|tsv|txt|xlsx)$"
+TABLES = r"\.(csv|tsv|txt|xlsx|xlsm|xls|ods)$"
 MAX_NOTES = 20
 
 IMPORT, PASTE = "Import a table", "Paste from Excel"
@@ -39,7 +40,7 @@ class Table:
 
 def draw(name: str, key: str, table: Table, rows: RowSchema) -> None:
     """Draw the tabs with the other ways to fill the table."""
-    paired = pair_columns(rows)
+    paired = bool(sheets.pair_columns(rows))
     titles = [IMPORT, PASTE, *(["Pair FASTQ files"] if paired else [])]
     if rows.files and not paired:
         titles.append("Upload files")
@@ -131,12 +132,19 @@ def read(table: Table, rows: RowSchema, source: str | io.BytesIO) -> list[Record
     except RundeskError as error:
         table.notes = [_error_text(error)]
         return None
-    shown = {(issue.index, issue.name) for issue in sheets.check(sheet.records, rows.given)}
+    checked = sheets.check(sheet.records, rows.given)
+    shown = {(issue.index, issue.name) for issue in checked if issue.severity == "error"}
     lost = [i for i in sheet.issues if i.index is None or (i.index, i.name) not in shown]
-    # The table itself names files that do not exist, and offers to drop unused columns.
-    noted = [i for i in lost if i.name not in rows.files and i.code != "unknown_field"]
+    # The table itself names files that do not exist, and offers to drop columns that it still has.
+    noted = [i for i in lost if i.index is None or i.name not in rows.files]
+    noted = [i for i in noted if i.code != "unknown_field" or _is_left_out(i, rows)]
     table.notes = [issue_text(issue) for issue in noted][:MAX_NOTES]
     return sheet.records
+
+
+def _is_left_out(issue: Issue, rows: RowSchema) -> bool:
+    """Return whether an issue is about a column that reading has left out."""
+    return rows.closed and issue.severity == "warning"
 
 
 def replace_rows(key: str, table: Table, records: list[Record]) -> None:
@@ -161,7 +169,7 @@ def _files(name: str, key: str, table: Table, rows: RowSchema) -> None:
 
     slot = f"{table.form} {key}-files"
     file_fields.box(f"{key}-files", arrived, label=f"Files for {name}", slot=slot)
-    if not pair_columns(rows):
+    if not sheets.pair_columns(rows):
         return
     offered: list[File] = st.session_state["offered"]
     known = {file.id: f"{file.name}  ·  {size(file.size)}" for file in offered if _fastq(file)}
@@ -191,34 +199,11 @@ def _add_pairs(key: str, table: Table, rows: RowSchema) -> None:
     """Add a row for each sample of the selected files; note files without a mate."""
     offered: list[File] = st.session_state["offered"]
     chosen = [file for file in offered if file.id in st.session_state[f"{key}-pair"]]
-    pairs = sheets.pair(file.name for file in chosen)
-    by_name = {file.name: file.id for file in chosen}
-    columns = pair_columns(rows)
-    added = []
-    for record in pairs.records:
-        row = {columns[name]: value for name, value in record.items() if name in columns}
-        for name in ("fastq_1", "fastq_2"):
-            if name in record and name in columns:
-                row[columns[name]] = by_name[record[name]]
-        added.append(row)
+    pairs = pair_files(chosen, rows.given)
     kept: list[Record] = st.session_state[key]
-    replace_rows(key, table, [*kept, *added])
+    replace_rows(key, table, [*kept, *pairs.records])
     st.session_state[f"{key}-pair"] = []
     table.notes = [issue_text(issue) for issue in pairs.issues]
-
-
-def pair_columns(rows: RowSchema) -> dict[str, str]:
-    """Return field of a pair → column; empty if no column accepts FASTQ files.
-
-    Columns with the names that nf-core uses take precedence over the first suitable ones.
-    """
-    if {"sample", "fastq_1"} <= rows.properties.keys():
-        return {name: name for name in (*sheets.PAIRED, "lane") if name in rows.properties}
-    reads = [name for name in rows.files if sheets.takes_fastq(rows.properties[name])]
-    labels = [name for name in rows.properties if name not in rows.files]
-    if not reads or not labels:
-        return {}
-    return dict(zip(sheets.PAIRED, [labels[0], *reads[:2]], strict=False))
 
 
 def issue_text(issue: Issue) -> str:

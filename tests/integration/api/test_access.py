@@ -84,6 +84,7 @@ ASKED = {
     "runs.validate_run": Asked(SUBMISSION, only_looks=True),
     "runs.preview_run": Asked({"json": {"workflow": "none", "params": {}}}, only_looks=True),
     "sheets.parse_sheet": Asked({"json": {}}, only_looks=True),
+    "sheets.pair_files": Asked({"json": {}}, only_looks=True),
 }
 
 

@@ -37,7 +37,7 @@ from services.models import (
     Workflow,
 )
 from services.settings import HERE
-from services.sheets import Sheet
+from services.sheets import Pairs, Sheet
 from tests.helpers import api_document, fuzzing
 
 SETTINGS = {"stream_time": 0.0}  # of module_services
@@ -176,6 +176,7 @@ KINDS = {
     "list_results": list[Result],
     "list_databases": list[SearchDatabase],
     "parse_sheet": Sheet,
+    "pair_files": Pairs,
     "get_draft": Draft,
     "save_draft": Draft,
     "create_import": Import,
@@ -226,6 +227,7 @@ KNOWN_AT_RUN_TIME = [
     "create_import",
     "save_draft",
     "parse_sheet",
+    "pair_files",
     "list_imports",
 ]
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")

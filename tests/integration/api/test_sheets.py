@@ -107,7 +107,7 @@ def test_parse_reads_a_table_at_an_allowed_host(client, host, unchanged):
 @pytest.mark.parametrize(
     "body",
     [
-        "sample,fastq_1\n".encode("utf-16"),
+        "sample,fastq_1\n".encode("utf-16")[:-1],
         b"sample,fastq_1\n\0",
         b"PK\x03\x04",
         ",".join(map(str, range(100_000))).encode(),
@@ -125,6 +125,51 @@ def test_parse_reports_missing_parts(client, unchanged):
     for query in ("workflow=sampled&parameter=none", "workflow=none&parameter=samples"):
         refused(client.post(f"/api/v1/sheets/parse?{query}", data=TABLE), 404)
     refused(client.post(PARSE, data=b"a" * 17_000_000), 413)
+
+
+def test_parse_notes_what_was_changed_as_warnings(client, unchanged):
+    table = "样品编号;文件;First reads\nS1;x;a.fastq\u200b\n".encode("gb18030")
+    found = data(client.post(PARSE, data=table, content_type="text/csv"))
+    assert found["records"] == [{"sample": "S1", "文件": "x", "fastq_1": "a.fastq"}]
+    assert [(issue["severity"], issue["code"]) for issue in found["issues"]] == [
+        ("warning", "unknown_field"),
+        ("warning", "wrong_format"),
+        ("warning", "invalid_characters"),
+    ]
+
+
+def test_pair_returns_rows_that_can_be_submitted(client, services, actor):
+    names = [f"p_S1_L00{lane}_{read}_001.fastq" for lane in (1, 2) for read in ("R1", "R2", "I1")]
+    ids = {
+        name: services.files.register(actor, name, io.BytesIO(name.encode())).id for name in names
+    }
+    asked = {"workflow": "sampled", "parameter": "samples", "files": list(ids.values())}
+    found = data(client.post("/api/v1/sheets/pair", json=asked))
+    assert found["records"] == [
+        {
+            "sample": f"p_L00{lane}",
+            "fastq_1": ids[f"p_S1_L00{lane}_R1_001.fastq"],
+            "fastq_2": ids[f"p_S1_L00{lane}_R2_001.fastq"],
+        }
+        for lane in (1, 2)
+    ]
+    assert [issue["message"] for issue in found["issues"]] == [
+        "p_S1_L001_I1_001.fastq was left out: it contains index reads.",
+        "p_S1_L002_I1_001.fastq was left out: it contains index reads.",
+        "The 2 lanes of p were added as samples of their own: p_L001, p_L002.",
+    ]
+    run = {"workflow": "sampled", "params": {"samples": found["records"]}}
+    assert client.post("/api/v1/runs/validate", json=run).status_code == 200
+
+
+def test_pair_refuses_unknown_files_and_sheets(client):
+    asked = {"workflow": "sampled", "parameter": "samples", "files": ["0" * 24]}
+    reply = client.post("/api/v1/sheets/pair", json=asked)
+    assert refused(reply, 400) == {
+        "files.0": ("File not found.", "Use the id of a registered file.")
+    }
+    refused(client.post("/api/v1/sheets/pair", json={**asked, "parameter": "none"}), 404)
+    assert "files" in refused(client.post("/api/v1/sheets/pair", json={**asked, "files": []}), 400)
 
 
 def test_submission_with_rows_is_refused_by_cell_and_accepted_by_name(client):

@@ -28,6 +28,7 @@ from tests.helpers.waiting import until
 pytestmark = pytest.mark.workflow
 
 EXAMPLE = HERE / "workflows" / "ms-report" / "example"
+TABLES = HERE / "tests" / "data" / "tables"
 HOSTILE = "<img src=x onerror=alert(1)>"
 TABLE = f"""项目,{HOSTILE}
 样品编号,文件,备注,进样量
@@ -124,6 +125,24 @@ def test_parsing_the_table_reports_the_same_errors_before_a_run(example, client)
     assert [(issue["cell"], issue["message"]) for issue in before["issues"]] == [
         (issue["cell"], issue["message"]) for issue in errors
     ]
+
+
+@pytest.mark.parametrize(
+    ("table", "condition"),
+    [
+        ("merged.xlsx", "对照"),
+        ("old.xls", "对照"),
+        ("formula.xlsx", None),
+        ("样品编号,文件,分组\nS1,a.mzML,对照\n".encode("gb18030"), "对照"),
+        ("样品编号\t文件\t分组\nS1\ta.mzML\t对照\n".encode("utf-16"), "对照"),
+    ],
+)
+def test_parsing_tables_as_people_make_them_has_no_errors(client, table, condition):
+    content = table if isinstance(table, bytes) else (TABLES / table).read_bytes()
+    address = "/api/v1/sheets/parse?workflow=ms-report&parameter=information"
+    sheet = data(client.post(address, data=content, content_type="application/octet-stream"))
+    assert [issue for issue in sheet["issues"] if issue["severity"] == "error"] == []
+    assert sheet["records"][0].get("condition") == condition
 
 
 # ---- the runs --------------------------------------------------------------------------------

@@ -141,7 +141,7 @@ def gunzipped_head(path: Path, records: int) -> str:
         ([row(first="sheet.fastq")], "0.fastq_1", "is a zip archive or an Excel file"),
         ([row(), row(first=SECOND)], "1.sample", ""),
         ([row(second="other_R2.fastq.gz")], "0.fastq_2", "their first reads are named"),
-        ([row(second="short_R2.fastq.gz")], "0.fastq_2", "they hold 2,500 and 100 reads"),
+        ([row(second="short_R2.fastq.gz")], "0.fastq_2", "they contain 2,500 and 100 reads"),
         ([{"sample": "a", "fastq_2": SECOND}], "0.fastq_1", ""),
         ([row(second=FIRST)], "0.fastq_2", "have the same content"),
     ],
@@ -181,3 +181,17 @@ def test_sheet_with_names_of_files_is_understood(remote, uploads):
 def test_crate_of_the_run_is_valid(desk, done):
     entities = assert_valid_crate(desk.services, done.id)
     assert set(done.results) <= entities.keys()
+
+
+def test_lanes_with_suffixes_in_upper_case_are_accepted_as_paired(remote):
+    names = [f"S1_S1_L00{lane}_R1_001.FASTQ.GZ" for lane in (1, 2)]
+    ids = [remote.upload(name, fastq([f"{name}/1"])) for name in names]
+    asked = {"workflow": "reads-qc", "parameter": "samples", "files": ids}
+    reply = remote.client.post("/api/v1/sheets/pair", json=asked)
+    records = reply.get_json()["data"]["records"]
+    assert records == [
+        {"sample": "S1_L001", "fastq_1": ids[0]},
+        {"sample": "S1_L002", "fastq_1": ids[1]},
+    ]
+    body = {"workflow": "reads-qc", "params": {"samples": records}}
+    assert remote.validate(body).status_code == 200

@@ -197,3 +197,11 @@ def test_tblastx_translates_both_when_asked(remote):
     (found,) = [place for pair, place in spans(done).items() if pair[1] == KLEBSIELLA]
     assert_near(found, (474, 1241, 1084, 320))
     assert_exported(done)
+
+
+def test_files_with_suffixes_in_upper_case_are_searched(remote, factors):
+    queries, database = remote.upload("SEQ.FASTA", factors), remote.upload("DB.FA", factors)
+    params = {"queries": queries, "database": database, "chunks": 1}
+    done = finished(remote, {"workflow": "sequence-search", "params": params})
+    hits = {(row["query"], row["target"]) for row in done.table("results/hits.tsv")}
+    assert {(name, name) for name in PROTEINS} <= hits

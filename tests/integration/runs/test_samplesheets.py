@@ -106,6 +106,52 @@ def test_submit_problem_of_a_cell_has_code_and_args_of_its_issue(services):
     assert (args["name"], args["row"], args["column"]) == ("none.fastq", 1, "First reads")
 
 
+@pytest.mark.parametrize(
+    ("registered", "written"),
+    [
+        ("Probe_a\u0308_R1.fastq", "Probe_\u00e4_R1.fastq"),  # from macOS
+        ("SEQ_R1.FASTQ", "seq_r1.fastq"),
+        ("S1(2).fastq", "\uff33\uff11\uff08\uff12\uff09.fastq"),
+        ("a.fastq", "reads/A.fastq"),
+    ],
+)
+def test_submit_name_in_another_form_finds_the_file(services, registered, written):
+    file = put(services, registered)
+    run = submit(services, [{"sample": "a", "fastq_1": written}])
+    assert run.params["samples"] == [{"sample": "a", "fastq_1": file.id}]
+
+
+def test_submit_exact_name_wins_over_one_in_another_case(services):
+    lower, upper = put(services, "a.fastq", b"1"), put(services, "A.fastq", b"2")
+    rows = [{"sample": "s1", "fastq_1": "a.fastq"}, {"sample": "s2", "fastq_1": "A.fastq"}]
+    run = submit(services, rows)
+    assert [row["fastq_1"] for row in run.params["samples"]] == [lower.id, upper.id]
+    put(services, "b.FASTQ", b"3")
+    put(services, "B.fastq", b"4")
+    assert list(refused(services, [{"sample": "s3", "fastq_1": "b.fastq"}]).values()) == [
+        "Row 1, “First reads”: You have 2 files named b.fastq."
+    ]
+
+
+def test_submit_suffix_in_upper_case_is_staged_as_the_pattern_has_it(services):
+    file = put(services, "SEQ.R1.FASTQ")
+    run = submit(services, [{"sample": "a", "fastq_1": file.id}])
+    (entry,) = run.inputs
+    assert (entry.name, entry.path) == ("SEQ.R1.FASTQ", "inputs/samples/fastq_1/SEQ.R1.fastq")
+
+
+def test_pair_registered_files_are_rows_with_their_ids(services):
+    files = [put(services, f"a_R{mate}.fastq", f"{mate}".encode()) for mate in (2, 1)]
+    pairs = services.sheets.pair(ANN, "sampled", "samples", [file.id for file in files])
+    assert pairs.records == [{"sample": "a", "fastq_1": files[1].id, "fastq_2": files[0].id}]
+    assert submit(services, pairs.records).params["samples"] == pairs.records
+    with pytest.raises(Invalid) as caught:
+        services.sheets.pair(ANN, "sampled", "samples", [files[0].id, "0" * 24])
+    assert [problem.field for problem in caught.value.problems] == ["files.1"]
+    with pytest.raises(NotFound):
+        services.sheets.pair(ANN, "sampled", "none", [files[0].id])
+
+
 def test_submit_wrong_types_of_values_are_refused(services):
     assert set(refused(services, [])) == {"params.samples"}
     assert set(refused(services, 7)) == {"params.samples"}
@@ -132,7 +178,7 @@ def test_registered_sheet_is_read_and_is_an_input_too(services):
 @pytest.mark.parametrize(
     ("content", "field", "words"),
     [
-        ("sample\tfastq_1\n".encode("utf-16"), "params.samples", "The sheet is encoded in UTF-16."),
+        (b"sample\tfastq_1\n\xff\n", "params.samples", "Line 2 is not encoded in UTF-8."),
         (b"sample,fastq_1\na,=1\n", "params.samples.0.fastq_1", "Row 2, “fastq_1”: The cell "),
         (
             b"sample,fastq_1\na,a.fastq\n",

@@ -153,6 +153,41 @@ def test_selected_files_are_paired_and_files_without_mate_noted(form, files, ser
     )
 
 
+def test_lanes_and_index_reads_are_paired_as_in_the_api_and_noted(form, services, actor):
+    names = [f"x_S1_L00{lane}_{read}_001.fastq" for lane in (1, 2) for read in ("R1", "R2", "I1")]
+    session, ids = form, []
+    for name in names:
+        file = services.files.register(actor, name, io.BytesIO(name.encode()))
+        ids.append(file.id)
+        session = arrive(session, f"{KEY}-files", (name, file.id))
+    session.multiselect(key=f"{KEY}-pair").set_value(ids)
+    session.button(key=f"{KEY}-add").click().run()
+    assert [(row["sample"], row["fastq_2"]) for row in rows(session)] == [
+        ("x_L001", "x_S1_L001_R2_001.fastq"),
+        ("x_L002", "x_S1_L002_R2_001.fastq"),
+    ]
+    notes = " ".join(warning.value for warning in session.warning).replace("\\", "")
+    assert "x_S1_L001_I1_001.fastq was left out: it contains index reads." in notes
+    assert "The 2 lanes of x were added as samples of their own: x_L001, x_L002." in notes
+
+
+def test_table_of_another_encoding_is_read_and_noted(form, services, actor):
+    table = "样品编号,First reads,strandedness\na,A_R1.FASTQ,对照\n"
+    file = services.files.register(actor, "gbk.csv", io.BytesIO(table.encode("gb18030")))
+    session = arrive(form, f"{KEY}-table", ("gbk", file.id))
+    assert rows(session)[0]["fastq_1"] == "A_R1.FASTQ"
+    notes = " ".join(warning.value for warning in session.warning).replace("\\", "")
+    assert "it was read as GB18030 (GBK)." in notes
+
+
+def test_file_with_a_suffix_in_upper_case_is_offered(portal, files, services, actor):
+    services.files.register(actor, "B.FASTQ", io.BytesIO(b"upper"))
+    session = portal("new", workflow="samples")
+    column = json.loads(grid(session).proto.columns)["fastq_1"]["type_config"]
+    options = {item if isinstance(item, str) else item["value"] for item in column["options"]}
+    assert "B.FASTQ" in options
+
+
 def test_files_with_the_same_name_have_different_labels(portal, files, services, actor, scenes):
     other = services.files.register(actor, "b.fastq", io.BytesIO(b"another"))
     session = portal("new", workflow="samples")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.params.file_names import accepted_endings, wrong_file_name
+from services.params.file_names import accepted_endings, accepted_name, wrong_file_name
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,29 @@ def test_wrong_file_name_other_pattern_has_the_description_as_hint():
     )
     assert text.hint == "Reads of the first lane."
     assert text.args["pattern"] == "^x"
+
+
+READS = r"\.(fastq|fq)(\.gz)?$"
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "accepted"),
+    [
+        ("a.fastq.gz", READS, "a.fastq.gz"),
+        ("SEQ.FASTQ", READS, "SEQ.fastq"),
+        ("Sample.A.FQ.GZ", READS, "Sample.A.fq.gz"),
+        ("a_R1.Fastq.Gz", r"_R[12]\.fastq\.gz$", "a_R1.fastq.gz"),
+        ("a.R1.FASTQ", r"\.R1\.fastq$", "a.R1.fastq"),
+        ("a.MZML", r"\.mzML$", "a.mzML"),
+        ("a.mzml.GZ", r"\.mzML(\.gz)?$", "a.mzML.gz"),
+        ("a.MZML", r"^.*\.mzML$", "a.mzML"),
+        ("A.FASTA", r"^\S+\.f(ast)?a$", "A.fasta"),
+        ("a b.FASTA", r"^\S+\.f(ast)?a$", None),
+        ("A.fastq", r"^[a-z]+\.fastq$", None),  # only suffixes match in any case
+        ("a.bam", READS, None),
+        ("fastq", READS, None),
+        ("anything", None, "anything"),
+    ],
+)
+def test_accepted_name_has_suffixes_in_the_case_of_the_pattern(name, pattern, accepted):
+    assert accepted_name(name, pattern) == accepted

@@ -147,8 +147,8 @@ def test_values_have_the_types_of_their_columns():
 
 
 def test_read_invalid_number_stays_text_and_is_an_issue():
-    sheet = sheets.read(text(["sample", "fastq_1", "depth"], ["a", "a.fastq.gz", "0,5"]), READS)
-    assert sheet.records[0]["depth"] == "0,5"
+    sheet = sheets.read(text(["sample", "fastq_1", "depth"], ["a", "a.fastq.gz", "0.5x"]), READS)
+    assert sheet.records[0]["depth"] == "0.5x"
     assert messages(sheet) == [("C2", "Must be a number.")]
 
 
@@ -210,12 +210,11 @@ def test_check_unprintable_character_is_an_issue():
         (b"", "empty"),
         (b" \n\n", "empty"),
         (b"one\ntwo\n", "no row names the columns"),
-        ("sample\tfastq_1\n".encode("utf-16"), "encoded in UTF-16"),
-        ("sample\tfastq_1\n".encode("utf-16-le"), "encoded in UTF-16"),
-        ("sample\tfastq_1\n样品\tx\n".encode("gb18030"), "Line 2 is not encoded in UTF-8"),
+        ("sample\tfastq_1\n".encode("utf-16")[:-1], "not valid UTF-16"),
+        (b"sample\tfastq_1\n\xcf\xf0\xee\xe5\xea\xf2\tx\n", "Line 2 is not encoded in UTF-8"),
         (b"sample\tfastq_1\na\0\tb\n", "Line 2 contains a NUL"),
         (b'sample,fastq_1\n"a,b\n', "cannot be read as a table"),
-        (b"\xd0\xcf\x11\xe0 old", "old Excel format"),
+        (b"\xd0\xcf\x11\xe0 old", "cannot be read"),
         (b"PK\x03\x04 nothing", "cannot be read"),
         (text(["sample", "fastq_1"], *[["a", "b"]] * 10_001), "more than 10000 rows"),
     ],
@@ -319,40 +318,3 @@ def test_write_then_read_gives_the_same_records(tmp_path, delimiter, name):
     found = sheets.read(tmp_path / name, INFORMATION)
     assert found.records == [{**rows[0], "id": 'q"u,o te'}, rows[1]]
     assert [path.name for path in tmp_path.iterdir()] == [name]
-
-
-@pytest.mark.parametrize(
-    ("names", "record"),
-    [
-        (("a_R1.fastq.gz", "a_R2.fastq.gz"), {"sample": "a"}),
-        (("a_1.fq", "a_2.fq"), {"sample": "a"}),
-        (("a.1.fastq", "a.2.fastq"), {"sample": "a"}),
-        (("a-b.read1.fastq", "a-b.read2.fastq"), {"sample": "a-b"}),
-        (
-            ("a_S12_L002_R1_001.fastq.gz", "a_S12_L002_R2_001.fastq.gz"),
-            {"sample": "a", "lane": "L002"},
-        ),
-    ],
-)
-def test_files_are_paired_by_their_names(names, record):
-    found = sheets.pair(reversed(names))
-    first, second = names
-    assert found.records == [{"fastq_1": first, "fastq_2": second, **record}]
-    assert found.issues == []
-
-
-def test_pair_files_without_mate_are_issues():
-    found = sheets.pair(["a_R1.fastq", "b_R2.fastq", "c.fastq", "notes.txt", "c.fastq"])
-    assert [record["fastq_1"] for record in found.records] == ["a_R1.fastq", "c.fastq"]
-    assert {issue.message: issue.severity for issue in found.issues} == {
-        "a_R1.fastq was added as single reads: there is no file with the second reads.": "warning",
-        "b_R2.fastq was left out: the file with the first reads is missing.": "error",
-        "notes.txt was left out: it is not a FASTQ file.": "error",
-        "c.fastq was left out: c.fastq is the same mate of the sample.": "error",
-    }
-
-
-def test_lanes_of_a_sample_are_rows_of_their_own():
-    names = [f"a_S1_L00{lane}_R{mate}_001.fastq.gz" for lane in (1, 2) for mate in (1, 2)]
-    found = sheets.pair(names).records
-    assert [(row["sample"], row["lane"]) for row in found] == [("a", "L001"), ("a", "L002")]

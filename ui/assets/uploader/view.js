@@ -215,7 +215,7 @@ async function* filesIn(entry, path) {
 
 function fits(pattern, name) {
   try {
-    return new RegExp(pattern, "u").test(name);
+    return new RegExp(pattern, "iu").test(name); // suffixes match in any case
   } catch {
     return true; // not a JavaScript pattern; the server checks the name
   }
