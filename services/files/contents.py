@@ -69,7 +69,6 @@ DIFFERENT_READ_COUNTS = Message(
 ALL_EMPTY = Message(
     "wrong_kind_of_file",
     "{name} is empty, and no other file of this parameter contains data.",
-    one="{name} is empty, but {required} is required.",
 )
 
 FORMATS = {"fastq": "FASTQ", "fasta": "FASTA", "mzml": "mzML"}
@@ -189,7 +188,11 @@ def _empty_problems(
         ]
         if all(content.kind == EMPTY for content in others):
             required = FORMATS[_field(fields, entry.field)["contents"]]
-            text = ALL_EMPTY(name=entry.name, required=required, count=len(others))
+            text = (
+                ALL_EMPTY(name=entry.name)
+                if len(others) > 1
+                else WRONG_CONTENT(name=entry.name, actual=EMPTY, required=required)
+            )
             yield Problem(f"params.{entry.field}", text)
 
 
@@ -281,9 +284,6 @@ def _kind(head: bytes, *, whole: bool = False) -> str:
 
 
 def _markup(text: bytes, more_may_follow: bool) -> str:
-    start = text[:1024].lower()
-    if b"<html" in start or b"<!doctype html" in start:
-        return "a web page"
     if text[:1].isspace() and text.lstrip().startswith(b"<?xml"):
         return "XML with blanks before its declaration"
     roots: list[str] = []
@@ -292,12 +292,18 @@ def _markup(text: bytes, more_may_follow: bool) -> str:
     try:
         parser.Parse(text)
     except expat.ExpatError:
-        if not roots:  # the reader names the reason
-            return "mzml" if MZML.search(text) else "other XML"
-    if not roots:
-        return UNDECIDED if more_may_follow else "mzml" if MZML.search(text) else "other XML"
-    if roots[0] in MZML_ROOTS:
+        more_may_follow = False
+    if not roots and more_may_follow:
+        return UNDECIDED
+    start = text[:1024].lower()
+    if not roots and MZML.search(text):
+        return "mzml"  # of a damaged file or an unusual encoding; the reader names the reason
+    if roots and roots[0] in MZML_ROOTS:
         return "mzml"
+    if b"<html" in start or b"<!doctype html" in start:
+        return "a web page"
+    if not roots:
+        return "other XML"
     return "mzXML" if roots[0] in ("mzXML", "msRun") else "other XML"
 
 

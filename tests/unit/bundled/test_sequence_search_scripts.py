@@ -134,7 +134,6 @@ def test_truncated_gzip_is_named_as_damaged(tmp_path):
         (b"name,sequence\n", r"a\.fa is not a FASTA file: it starts with 'name,sequence'"),
         (b"@read1\nACGT\n+\nIIII\n", r"a\.fa appears to be a FASTQ file\."),
         (b"PK\x03\x04rest", r"a\.fa is not a FASTA file: it is a ZIP archive"),
-        (b">one\nMK\n>\nMK\n", r"Sequence 2 in a\.fa has no identifier"),
     ],
 )
 def test_invalid_fasta_raises_the_reason_in_one_line(tmp_path, content, message):

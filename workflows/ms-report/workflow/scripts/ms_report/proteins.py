@@ -10,7 +10,8 @@ from ms_report.fasta_lines import printable, read_lines
 
 DECOYS = ("decoy_", "xxx_", "###rev###")
 # Proteins have such names too: Rev of HIV-1 is REV_HV1H2. An entry with one of these prefixes is a
-# decoy if its protein is also in the database, under the rest of the name or reversed.
+# decoy if its protein is also in the database, under the rest of the name or reversed. So are all
+# entries of a database without others, unless their names are in upper case like those of UniProt.
 POSSIBLE_DECOYS = ("rev_", "reverse_")
 LETTERS = frozenset("ACDEFGHIKLMNPQRSTVWYBJOUXZ")
 NUCLEOTIDES = frozenset("ACGTUN")
@@ -82,6 +83,8 @@ def prepare(source: str | Path, name: str, target: str | Path) -> int:
             file.write(f">{accession} {description}\n{sequence}\n")
     if not seen:
         raise InputProblem(f"{name} contains no proteins.")
+    if possible.keys() == seen and not all(map(str.isupper, possible)):
+        raise _contains_decoys(name, next(iter(possible)))
     for accession, sequence in possible.items():
         if accession.partition("_")[2] in seen or hash(sequence[::-1]) in sequences:
             raise _contains_decoys(name, accession)
