@@ -141,7 +141,7 @@ def gunzipped_head(path: Path, records: int) -> str:
         ([row(first="sheet.fastq")], "0.fastq_1", "is a zip archive or an Excel file"),
         ([row(), row(first=SECOND)], "1.sample", ""),
         ([row(second="other_R2.fastq.gz")], "0.fastq_2", "their first reads are named"),
-        ([row(second="short_R2.fastq.gz")], "0.fastq_2", "they hold 2,500 and 100 reads"),
+        ([row(second="short_R2.fastq.gz")], "0.fastq_2", "they contain 2,500 and 100 reads"),
         ([{"sample": "a", "fastq_2": SECOND}], "0.fastq_1", ""),
         ([row(second=FIRST)], "0.fastq_2", "have the same content"),
     ],

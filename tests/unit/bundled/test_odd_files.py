@@ -1,7 +1,7 @@
 """Every odd file of tests/data/odd through every reader of its format: all agree.
 
-The check before a run and the readers of all workflows accept the files in `accepted`, and refuse the
-files in `refused` with a reason.
+The check before a run and the readers of all workflows accept the files in `accepted`, and refuse
+those in `refused` with a reason.
 """
 
 from __future__ import annotations

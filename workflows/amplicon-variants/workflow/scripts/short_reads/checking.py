@@ -16,8 +16,10 @@ from short_reads import qualities
 from short_reads.lines import NOT_ASCII, TidyLines
 from short_reads.names import common_name
 
-LETTERS_BATCH_READS = 2000  # reads whose letters are collected together
+BATCH_READS = 2000  # reads that are examined together
 COMPRESSION_LEVEL = 1
+
+Pair = tuple[dnaio.SequenceRecord, ...]  # one read, or the two of a pair
 
 
 class ReadsProblem(Exception):
@@ -60,11 +62,10 @@ def survey_reads(files: Sequence[str]) -> Survey:
     survey = Survey(letters=[set() for _ in files])
     names = [Path(file).name for file in files]
     tidy: list[TidyLines] = []
-    batches: list[list[str]] = [[] for _ in files]
+    batch: list[Pair] = []
     for reads in zip_longest(*(records(file, tidy) for file in files)):
-        missing = [read is None for read in reads]
-        if any(missing):
-            short = names[missing.index(True)]
+        if reads[0] is None or reads[-1] is None:
+            short = names[0 if reads[0] is None else -1]
             raise ReadsProblem(
                 f"{' and '.join(names)} are not a pair: {short} has fewer reads "
                 f"({survey.reads:,}) than the other file."
@@ -77,34 +78,37 @@ def survey_reads(files: Sequence[str]) -> Survey:
                 )
             survey.renamed = True
         survey.reads += 1
-        lengths = [len(read) for read in reads]
-        survey.bases += sum(lengths)
-        survey.without_bases += not any(lengths)
-        survey.longest = max(survey.longest, *lengths)
-        for batch, read, name in zip(batches, reads, names, strict=True):
-            if NOT_ASCII in read.sequence:
-                raise ReadsProblem(
-                    f"{name} is not valid FASTQ: the bases of read {survey.reads:,} contain "
-                    "characters that are not ASCII."
-                )
-            survey.not_ascii = survey.not_ascii or NOT_ASCII in read.name
-            batch.append(read.qualities)
-        if len(batches[0]) >= LETTERS_BATCH_READS:
-            collect_letters(survey, batches, names)
-    collect_letters(survey, batches, names)
+        batch.append(reads)
+        if len(batch) >= BATCH_READS:
+            add_batch(survey, batch, names, tidy)
+            batch.clear()
+    add_batch(survey, batch, names, tidy)
     survey.rewritten = any(lines.changed for lines in tidy)
     return survey
 
 
-def collect_letters(survey: Survey, batches: list[list[str]], names: Sequence[str]) -> None:
-    """Add the quality letters of a batch of reads, and empty the batch. Raises ReadsProblem."""
-    for letters, batch, name in zip(survey.letters, batches, names, strict=True):
-        letters.update("".join(batch))
-        batch.clear()
+def add_batch(
+    survey: Survey, batch: Sequence[Pair], names: Sequence[str], tidy: Sequence[TidyLines]
+) -> None:
+    """Add the lengths and letters of some reads to the survey. Raises ReadsProblem."""
+    not_ascii = any(lines.not_ascii for lines in tidy)
+    lengths = [sum(map(len, reads)) for reads in batch]
+    survey.bases += sum(lengths)
+    survey.without_bases += lengths.count(0)
+    for letters, reads, name in zip(survey.letters, zip(*batch, strict=True), names, strict=False):
+        survey.longest = max(survey.longest, *map(len, reads), 0)
+        letters.update("".join([read.qualities for read in reads]))
         for letter in sorted(letters):
             if not qualities.LOWEST <= letter <= qualities.HIGHEST:
                 raise ReadsProblem(
                     f"{name} is not valid FASTQ: the qualities contain the character {letter!r}."
+                )
+        if not_ascii:
+            survey.not_ascii = survey.not_ascii or any(NOT_ASCII in read.name for read in reads)
+            if wrong := next((read for read in reads if NOT_ASCII in read.sequence), None):
+                raise ReadsProblem(
+                    f"{name} is not valid FASTQ: the bases of read {quoted(wrong.id)} contain "
+                    "characters that are not ASCII."
                 )
 
 

@@ -21,6 +21,7 @@ class TidyLines(io.RawIOBase):
         super().__init__()
         self.source = source
         self.changed = False
+        self.not_ascii = False
         self.started = False
         self.ended = False
         self.carriage_return = b""  # at the end of the last chunk
@@ -63,7 +64,7 @@ class TidyLines(io.RawIOBase):
             self.changed = True
             block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if not block.isascii() and self.started:
-            self.changed = True
+            self.changed = self.not_ascii = True
             block = block.translate(TO_ASCII)
         return block
 
