@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
+from xml.parsers import expat
 
 from services.errors import Invalid, Message, Problem, Text
 from services.models import Input
@@ -22,7 +23,8 @@ from services.params.schema import flatten, sheet_fields
 from services.params.validation import INVALID_PARAMETERS
 from services.settings import MIB
 
-HEAD_BYTES = 64 * 1024  # unpacked; enough to recognize every format
+HEAD_BYTES = 64 * 1024  # unpacked; enough to recognize most files
+MAX_HEAD_BYTES = 16 * MIB  # unpacked; for a long first read, comment or XML prolog
 TAIL_BYTES = 4 * 1024  # unpacked; the end tag of a complete mzML file is within these
 MAX_READ_BYTES = 128 * MIB  # packed; of all files of one submission, about two seconds
 MAX_UNPACKED_BYTES = 2048 * MIB  # of one file
@@ -69,6 +71,11 @@ DIFFERENT_READ_COUNTS = Message(
     hint=ONE_SAMPLE_PER_ROW,
 )
 
+ALL_EMPTY = Message(
+    "wrong_kind_of_file",
+    "{name} is empty, and no other file of this parameter contains data.",
+)
+
 FORMATS = {"fastq": "FASTQ", "fasta": "FASTA", "mzml": "mzML"}
 OTHER_SIGNATURES = {
     b"PK\x03\x04": "a zip archive or an Excel file",
@@ -93,12 +100,23 @@ OTHER_SIGNATURES = {
     b"LOCUS ": "GenBank",
 }
 MULTILINE = "FASTQ with sequences of several lines"
+EMPTY = "empty"
+UNDECIDED = ""  # more bytes are needed
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+LINES_PER_READ = 4
 FASTQ = re.compile(rb"@[^\n]*\n[^\n]*\n\+")
 #: Two or more lines of letters; the tools of the workflows read records of four lines only
 MULTILINE_FASTQ = re.compile(rb"@[^\n]*\n(?:[A-Za-z.*~-]+\r?\n){2,}\+")
 READ_NAME = re.compile(rb"@(\S*)")
 MZML = re.compile(rb"<(indexedmzML|mzML)\b")
-MATE_SUFFIX = re.compile(r"[/.][12]$")
+MZML_ROOTS = ("mzML", "indexedmzML")
+# The mate number or letter at the end of a read name: /1, .1, _1, :1, -1, 1, _R1, /F. CASAVA writes
+# more behind the number; its blank before the number is sometimes replaced by an underscore. The
+# workflows for reads compare names in the same way.
+MATE = re.compile(
+    r"(?P<stem>.+?)(?P<separator>[/._:-]?[Rr]?)(?P<mate>[123])(?::[YN]:\d+:\S*)?"
+    r"|(?P<letter_stem>.+)(?P<letter_separator>[/._:-])(?P<letter>[FRfr])"
+)
 
 
 @dataclass(frozen=True)
@@ -109,11 +127,15 @@ class Content:
     packed: bool  # with gzip
     read: str  # name of the first read of FASTQ
     whole: bool = True  # False: its gzip data or its format ends too early
-    lines: int | None = None  # None: not read to the end
+    reads: int | None = None  # of FASTQ with four lines per read; None: not read to the end
 
 
 class _End(NamedTuple):
-    """Result of reading a file to its end; `lines` is None when the file was too long for that."""
+    """Result of reading a file to its end; `lines` is None when the file was too long for that.
+
+    Blank lines before the first and after the last other line are not counted, nor blanks in the
+    tail.
+    """
 
     lines: int | None
     tail: bytes
@@ -129,6 +151,7 @@ def check(schema: Mapping[str, Any], inputs: Sequence[Input], blob: Callable[[st
     fields = flatten(dict(schema))["properties"]
     problems = []
     contents: dict[str, Content] = {}
+    empty: list[Input] = []
     for entry in inputs:
         required = _field(fields, entry.field).get("contents")
         if required not in FORMATS:
@@ -139,8 +162,11 @@ def check(schema: Mapping[str, Any], inputs: Sequence[Input], blob: Callable[[st
             continue  # deleted a moment ago: the submission itself reports that
         left -= entry.size if entry.size <= left else 0
         contents[entry.field] = content
-        if text := _mismatch(entry.name, content, required):
+        if content.kind == EMPTY and _collection(entry.field):
+            empty.append(entry)
+        elif text := _mismatch(entry.name, content, required):
             problems.append(Problem(f"params.{entry.field}", text))
+    problems += _empty_problems(empty, contents, fields)
     wrong = {problem.field for problem in problems}
     good = {
         entry.field: entry
@@ -150,6 +176,32 @@ def check(schema: Mapping[str, Any], inputs: Sequence[Input], blob: Callable[[st
     problems += _mate_problems(schema, good, contents)
     if problems:
         raise Invalid(INVALID_PARAMETERS(), problems=problems)
+
+
+def _collection(field: str) -> str:
+    """The list or sheet that a file is in; empty for a parameter of one file."""
+    name, _, rest = field.partition(".")
+    return name if rest else ""
+
+
+def _empty_problems(
+    empty: Sequence[Input], contents: Mapping[str, Content], fields: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Problems of empty files. One among others, such as a negative control, is not a problem."""
+    for entry in empty:
+        others = [
+            content
+            for field, content in contents.items()
+            if _collection(field) == _collection(entry.field)
+        ]
+        if all(content.kind == EMPTY for content in others):
+            required = FORMATS[_field(fields, entry.field)["contents"]]
+            text = (
+                ALL_EMPTY(name=entry.name)
+                if len(others) > 1
+                else WRONG_CONTENT(name=entry.name, actual=EMPTY, required=required)
+            )
+            yield Problem(f"params.{entry.field}", text)
 
 
 def is_needed(schema: Mapping[str, Any]) -> bool:
@@ -176,18 +228,22 @@ def inspect(path: Path, sha256: str, *, to_the_end: bool) -> Content:  # noqa: A
             packed = stream.read(2) == b"\x1f\x8b"
         with _open_unpacked(path, packed) as stream:
             head = stream.read(HEAD_BYTES)
-        kind = _kind(head)
+            kind = _kind(head)
+            while kind == UNDECIDED:
+                more = stream.read(len(head)) if len(head) < MAX_HEAD_BYTES else b""
+                head += more
+                kind = _kind(head, whole=not more)
         end = _end(path, packed) if to_the_end else None
     except (gzip.BadGzipFile, EOFError, zlib.error):
         return Content("damaged", packed, "", whole=False)
-    first = READ_NAME.match(head) if kind == "fastq" else None
+    first = READ_NAME.match(_text(head)) if kind == "fastq" else None
     complete = not end or end.lines is None or kind != "mzml" or b"mzML>" in end.tail
     return Content(
         kind,
         packed,
         first[1].decode("utf-8", "replace") if first else "",
         complete,
-        end.lines if end else None,
+        None if not end or end.lines is None else (end.lines + 1) // LINES_PER_READ,
     )
 
 
@@ -195,47 +251,93 @@ def _open_unpacked(path: Path, packed: bool) -> BinaryIO:
     return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
 
 
-def _kind(head: bytes) -> str:
-    """A key of FORMATS, or a description of what else a file with these first bytes is."""
+def _text(head: bytes) -> bytes:
+    """The first bytes without byte order mark, blanks and comments, and with line feeds only."""
+    text = head.removeprefix(BYTE_ORDER_MARK).lstrip()
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    while text.startswith(b";"):  # a comment of FASTA
+        comment, end, rest = text.partition(b"\n")
+        if not end:
+            return comment
+        text = rest.lstrip().removeprefix(BYTE_ORDER_MARK)
+    return text
+
+
+def _kind(head: bytes, *, whole: bool = False) -> str:
+    """A key of FORMATS, or a description of what else a file with these first bytes is.
+
+    UNDECIDED if more bytes are needed, unless this is the `whole` file or all that is read.
+    """
+    more_may_follow = not whole and len(head) >= HEAD_BYTES
     for signature, words in OTHER_SIGNATURES.items():
         if head.startswith(signature):
             return words
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    text = _text(head)
     if not text:
-        return "empty"
+        return UNDECIDED if more_may_follow else EMPTY
+    if text.startswith(b";") and more_may_follow:
+        return UNDECIDED
     if text.startswith(b">"):
         return "fasta"
     if FASTQ.match(text):
         return "fastq"
     if MULTILINE_FASTQ.match(text):
         return MULTILINE
+    if text.startswith(b"@") and text.count(b"\n") < 2 and more_may_follow:
+        return UNDECIDED
     if text.startswith(b"<"):
-        return _markup(text)
+        return _markup(head.removeprefix(BYTE_ORDER_MARK), more_may_follow)
     if b"\0" in head:
         return "binary data"
     return "JSON" if text[:1] in b"{[" else "a table or other text"
 
 
-def _markup(text: bytes) -> str:
-    if MZML.search(text):
-        return "mzml"
-    if b"<mzXML" in text:
-        return "mzXML"
+def _markup(text: bytes, more_may_follow: bool) -> str:
+    if text[:1].isspace() and text.lstrip().startswith(b"<?xml"):
+        return "XML with blanks before its declaration"
+    roots: list[str] = []
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = lambda name, _: roots.append(name)
+    try:
+        parser.Parse(text)
+    except expat.ExpatError:
+        more_may_follow = False
+    if not roots and more_may_follow:
+        return UNDECIDED
     start = text[:1024].lower()
-    return "a web page" if b"<html" in start or b"<!doctype html" in start else "other XML"
+    if not roots and MZML.search(text):
+        return "mzml"  # of a damaged file or an unusual encoding; the reader names the reason
+    if roots and roots[0] in MZML_ROOTS:
+        return "mzml"
+    if b"<html" in start or b"<!doctype html" in start:
+        return "a web page"
+    if not roots:
+        return "other XML"
+    return "mzXML" if roots[0] in ("mzXML", "msRun") else "other XML"
 
 
 def _end(path: Path, packed: bool) -> _End:
     """Read a file to its end. Raises BadGzipFile, EOFError or zlib.error when it is damaged."""
-    lines, size, tail = 0, 0, b""
+    ends, blank, size = 0, 0, 0  # `blank`: line ends after the last character
+    tail = carriage_return = b""
     with _open_unpacked(path, packed) as stream:
         while block := stream.read(MIB):
-            lines += block.count(b"\n")
             size += len(block)
-            tail = (tail + block)[-TAIL_BYTES:]
+            block = carriage_return + block
+            carriage_return = b"\r" if block.endswith(b"\r") else b""
+            block = block.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            if not tail:
+                block = block.removeprefix(BYTE_ORDER_MARK).lstrip()
+            body = block.rstrip(b"\n")
+            if body:
+                ends += blank + body.count(b"\n")
+                tail = (tail + b"\n" * min(blank, TAIL_BYTES) + body)[-TAIL_BYTES:]
+                blank = 0
+            blank += len(block) - len(body)
             if size > MAX_UNPACKED_BYTES:
                 return _End(None, b"")
-    return _End(lines + (bool(tail) and not tail.endswith(b"\n")), tail)
+    return _End(ends + bool(tail), tail)
 
 
 def _mismatch(name: str, content: Content, required: str) -> Text | None:
@@ -279,15 +381,33 @@ def _rows(name: str, contents: Mapping[str, Content]) -> Iterator[int]:
 def _mate_mismatch(inputs: tuple[Input, Input], contents: tuple[Content, Content]) -> Text | None:
     """Why two files cannot contain the reads of the same pairs; None when they can."""
     names = {"first": inputs[0].name, "second": inputs[1].name}
-    if inputs[0].sha256 == inputs[1].sha256:
+    if inputs[0].sha256 == inputs[1].sha256 and contents[0].kind != EMPTY:
         return SAME_CONTENT(**names)
-    first, second = (MATE_SUFFIX.sub("", content.read) for content in contents)
-    if first != second:
+    first, second = (content.read for content in contents)
+    if EMPTY not in (contents[0].kind, contents[1].kind) and common_name(first, second) is None:
         return DIFFERENT_READ_NAMES(**names, first_read=first[:80], second_read=second[:80])
-    counts = [content.lines // 4 for content in contents if content.lines is not None]
+    counts = [content.reads for content in contents if content.reads is not None]
     if len(set(counts)) > 1:
         return DIFFERENT_READ_COUNTS(**names, first_count=counts[0], second_count=counts[1])
     return None
+
+
+def common_name(first: str, second: str) -> str | None:
+    """Return the name of a pair from the names of its reads; None if they are not mates."""
+    if first == second:
+        return first
+    marks = MATE.fullmatch(first), MATE.fullmatch(second)
+    if not marks[0] or not marks[1]:
+        return None
+    (stem, *mark), (other_stem, *other_mark) = (_name_parts(match) for match in marks if match)
+    return stem if (stem, mark[0]) == (other_stem, other_mark[0]) and mark != other_mark else None
+
+
+def _name_parts(match: re.Match[str]) -> tuple[str, str, str]:
+    """The name without its mate, the separator and the mate."""
+    if match["mate"]:
+        return match["stem"], match["separator"], match["mate"]
+    return match["letter_stem"], match["letter_separator"], match["letter"].upper()
 
 
 def _field(fields: Mapping[str, Any], path: str) -> Mapping[str, Any]:

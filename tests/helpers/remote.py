@@ -34,7 +34,12 @@ class Remote:
         return reply.get_json()["data"]
 
     def upload(self, name: str, content: bytes) -> str:
-        reply = self.client.post(f"{API}/files", query_string={"name": name}, data=content)
+        reply = self.client.post(
+            f"{API}/files",
+            query_string={"name": name},
+            data=content,
+            content_type="application/octet-stream",  # an empty file needs it
+        )
         assert reply.status_code == 201, reply.text
         return reply.get_json()["data"]["id"]
 

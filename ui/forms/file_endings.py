@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-#: Patterns such as `\.(fa|fasta)(\.gz)?$`: endings, then perhaps an optional second ending.
-ENDINGS = re.compile(r"\\\.(\w+|\([\w|]+\))(\(\\\.(\w+)\)\?)?\$")
+#: Patterns such as `\.(fa|fasta)(\.b?gz)?$`: endings, then perhaps an optional second ending.
+ENDINGS = re.compile(r"\\\.(\w+|\([\w|]+\))(\(\\\.(b\?)?(\w+)\)\?)?\$")
 #: One letter in either case: `[fF]`.
 EITHER_CASE = re.compile(r"\[(\w)(\w)\]")
 
@@ -19,7 +19,10 @@ def endings(pattern: str | None) -> str:
     if not (match := ENDINGS.fullmatch(plain)):
         return ""
     names = ", ".join(f".{name}" for name in match[1].strip("()").split("|"))
-    return f"{names} (also with .{match[3]})" if match[3] else names
+    if not match[4]:
+        return names
+    packed = f".{match[4]} or .b{match[4]}" if match[3] else f".{match[4]}"
+    return f"{names} (also with {packed})"
 
 
 def _lower(match: re.Match[str]) -> str:

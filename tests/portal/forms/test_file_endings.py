@@ -12,6 +12,7 @@ from ui.forms.file_endings import endings
         (r"\.tsv$", ".tsv"),
         (r"\.(csv|tsv|txt|xlsx)$", ".csv, .tsv, .txt, .xlsx"),
         (r"\.(fastq|fq)(\.gz)?$", ".fastq, .fq (also with .gz)"),
+        (r"\.(fastq|fq)(\.b?gz)?$", ".fastq, .fq (also with .gz or .bgz)"),
         (r"\.[mM][zZ][mM][lL](\.gz)?$", ".mzml (also with .gz)"),
         (r"\.([cC][sS][vV]|[tT][sS][vV])$", ".csv, .tsv"),
         (r"^sample_\d+\.csv$", ""),

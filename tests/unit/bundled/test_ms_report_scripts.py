@@ -13,12 +13,15 @@ import pytest
 import yaml
 from snakemake.utils import validate
 
+from tests.helpers import mzml as mzml_files
+
 WORKFLOW = Path(__file__).parents[3] / "workflows" / "ms-report"
 sys.path.append(str(WORKFLOW / "workflow" / "scripts"))
 
 import pyopenms  # noqa: E402
 from ms_report import figures, identification, mzml, page, proteins, searching  # noqa: E402
 from ms_report.ending import InputProblem  # noqa: E402
+from ms_report.headers import read_headers  # noqa: E402
 from ms_report.identification import Match  # noqa: E402
 from ms_report.information import information  # noqa: E402
 from ms_report.matching import match, run_name  # noqa: E402
@@ -120,8 +123,26 @@ def test_file_names_match_a_run_in_any_notation(written):
 
 
 def test_names_of_several_runs_or_none_match_nothing():
-    assert match(["x.mzML", None, "y"], {"a": "x.mzML", "b": "X.mzML.gz"}) == [None, None, None]
+    runs = {"a": "x.mzML", "b": "x.mzML.gz"}
+    assert match(["x.raw", None, "y", "X"], runs) == [None, None, None, None]
     assert run_name("a.b.mzML") == "a.b"
+
+
+@pytest.mark.parametrize(
+    ("written", "run"),
+    [
+        ("a.mzML", "a"),
+        ("A.mzML", "b"),
+        ("a.mzML.gz", "c"),
+        ("data\\A.mzML", "b"),
+        ("A.raw", "b"),
+        ("a\u200b.mzML", "a"),
+        ("Probe_a\u0308", "d"),
+    ],
+)
+def test_match_prefers_the_run_with_exactly_this_name(written, run):
+    runs = {"a": "a.mzML", "b": "A.mzML", "c": "a.mzML.gz", "d": "Probe_\u00e4.mzML"}
+    assert match([written], runs) == [run]
 
 
 def sheet(*files: str | None) -> dict:
@@ -391,3 +412,46 @@ def test_page_escapes_all_input(tmp_path):
     assert "&lt;/script&gt;&lt;script&gt;alert" in html
     (row,) = overview(document, {"a": measured}, found)
     assert set(row) == set(COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("text", "decoys"),
+    [
+        (">P1 albumin\nMKWVTFISLL\n>REV_HV1H2 Protein Rev\nMAGRSGDSDE\n", False),
+        (">REV_HV1H2 Protein Rev\nMAGRSGDSDE\n", False),
+        (">a\nMKWVTF\n>rev_b\nMAGRSGDSDE\n", False),
+        (">a\nMKWVTF\n>rev_a\nMSHUFFLED\n", True),
+        (">a\nMKWVTF\n>REV_b\nFTVWKM\n", True),
+        (">a\nMKWVTF\n>DECOY_b\nMAGR\n", True),
+    ],
+)
+def test_database_contains_decoys_only_with_their_proteins(tmp_path, text, decoys):
+    source = tmp_path / "d.fasta"
+    source.write_text(text)
+    if decoys:
+        with pytest.raises(InputProblem, match="already contains decoys"):
+            proteins.prepare(source, "d.fasta", tmp_path / "out.fasta")
+    else:
+        assert proteins.prepare(source, "d.fasta", tmp_path / "out.fasta") == text.count(">")
+
+
+def test_read_headers_finds_levels_times_and_light_in_groups(tmp_path):
+    path = tmp_path / "a.mzML"
+    spectra = [
+        mzml_files.Spectrum(time=1.5),
+        mzml_files.Spectrum(time=90.0, unit=mzml_files.SECONDS, level=None),
+        mzml_files.Spectrum(time=None, level=None, kind=mzml_files.MSN),
+        mzml_files.light(2.0, group="uv"),
+        mzml_files.Spectrum(level=None, kind=("MS:1000294", "mass spectrum")),
+    ]
+    path.write_bytes(mzml_files.File(spectra, groups={"uv": mzml_files.PDA}).bytes())
+    headers = read_headers(path)
+    assert [header.level for header in headers] == [1, 1, 2, 0, 0]
+    assert [header.time for header in headers] == [90, 90, None, 120, 0]
+    assert [header.is_light for header in headers] == [False, False, False, True, False]
+
+
+def test_metrics_of_a_run_that_cannot_be_measured_have_its_problem():
+    figures = metrics(Recording(chromatograms=2), "srm.mzML", 10, "srm.mzML has no spectra.")
+    assert figures["notes"] == ["srm.mzML has no spectra."]
+    assert (figures["spectra"], figures["total_ion_current"]) == (0, None)

@@ -134,7 +134,6 @@ def test_truncated_gzip_is_named_as_damaged(tmp_path):
         (b"name,sequence\n", r"a\.fa is not a FASTA file: it starts with 'name,sequence'"),
         (b"@read1\nACGT\n+\nIIII\n", r"a\.fa appears to be a FASTQ file\."),
         (b"PK\x03\x04rest", r"a\.fa is not a FASTA file: it is a ZIP archive"),
-        (b">one\nMK\n>\nMK\n", r"Sequence 2 in a\.fa has no identifier"),
     ],
 )
 def test_invalid_fasta_raises_the_reason_in_one_line(tmp_path, content, message):
@@ -570,3 +569,25 @@ def test_manifest_names_files_that_exist():
         path = manifest["example"]["params"][name]
         assert (WORKFLOW / path).is_file()
         assert re.search(PROPERTIES[name]["pattern"], Path(path).name)
+
+
+def test_sequences_that_cannot_be_searched_are_left_out_and_counted(tmp_path):
+    source = tmp_path / "a.fa"
+    source.write_text(">good\nMKV\n>digit\nMK1\n>\nMKL\n>empty\n>also\nMKLE\n")
+    database = read_database(source, PROTEIN, tmp_path / "c", tmp_path / "n", "18")
+    assert (database.sequences, database.left_out) == (2, 3)
+    assert database.reasons == [
+        "Sequence 'digit' contains '1': not allowed in protein sequences.",
+        "Sequence 3 has no identifier after '>'.",
+        "Sequence 'empty' is empty.",
+    ]
+    names = [line.split("\t")[1] for line in (tmp_path / "n").read_text().splitlines()]
+    assert names == ["good", "also"]
+
+
+def test_file_without_any_searchable_sequence_names_the_reason(tmp_path):
+    source = tmp_path / "a.fa"
+    source.write_text(">digit\nMK1\n")
+    words = r"No sequence in a\.fa can be searched\. Sequence 'digit' contains '1'"
+    with pytest.raises(InputProblem, match=words):
+        read_database(source, PROTEIN, tmp_path / "c", tmp_path / "n", "18")

@@ -18,7 +18,7 @@ SCRIPTS = WORKFLOWS / "reads-qc" / "workflow" / "scripts"
 TWINS = WORKFLOWS / "amplicon-variants" / "workflow" / "scripts"
 sys.path.append(str(SCRIPTS))
 
-from short_reads.checking import ReadsProblem, count_reads  # noqa: E402
+from short_reads.checking import ReadsProblem, count_reads, prepare_reads  # noqa: E402
 from short_reads.multiqc import (  # noqa: E402
     Tool,
     make_frame_safe,
@@ -26,6 +26,8 @@ from short_reads.multiqc import (  # noqa: E402
     table_section,
     with_version,
 )
+from short_reads.qualities import encoding_of, to_phred33  # noqa: E402
+from short_reads.reporting import NoSampleLeft, read_checks  # noqa: E402
 from short_reads.samples import SheetProblem, matching, read_samples  # noqa: E402
 from short_reads.trimming import trimming_options  # noqa: E402
 
@@ -151,7 +153,6 @@ def test_count_reads_counts_reads_or_pairs(write):
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({"1.fastq": ""}, "1.fastq contains no reads."),
         (
             {"1.fastq": ">a\nACGT\n"},
             "1.fastq is a FASTA file; a FASTQ file with base qualities is required.",
@@ -173,6 +174,76 @@ def test_count_reads_of_invalid_files_raises_the_reason(write, files, words):
     with pytest.raises(ReadsProblem) as caught:
         count_reads(paths)
     assert words in str(caught.value)
+
+
+def targets(tmp_path):
+    return [str(tmp_path / "out_R1.fastq"), str(tmp_path / "out_R2.fastq")]
+
+
+def test_prepare_reads_links_files_that_need_no_change(write, tmp_path):
+    source = write("1.fastq.gz", FASTQ)
+    result = prepare_reads([source], targets(tmp_path))
+    assert result == {"reads": 2, "bases": 6, "notes": [], "problem": ""}
+    assert (tmp_path / "out_R1.fastq").resolve() == Path(source)
+    assert (tmp_path / "out_R2.fastq").read_bytes() == b""
+
+
+def test_prepare_reads_gives_both_mates_one_name_and_keeps_the_rest(write, tmp_path):
+    first = write("1.fastq", "@a/1 lane 3\r\nACGT\r\n+\r\nIIII\r\n")
+    second = write("2.fastq", "@a/2 lane 3\nTTTT\n+\nIIII")
+    prepare_reads([first, second], targets(tmp_path))
+    texts = [gzip.decompress(Path(path).read_bytes()) for path in targets(tmp_path)]
+    assert texts == [b"@a lane 3\nACGT\n+\nIIII\n", b"@a lane 3\nTTTT\n+\nIIII\n"]
+
+
+def test_prepare_reads_of_an_empty_file_has_a_note_and_no_problem(write, tmp_path):
+    result = prepare_reads([write("neg.fastq", "")], targets(tmp_path))
+    assert result == {
+        "reads": 0,
+        "bases": 0,
+        "notes": ["neg.fastq contains no reads."],
+        "problem": "",
+    }
+
+
+def test_prepare_reads_converts_phred_64(write, tmp_path):
+    source = write("1.fastq", "@a\nACGT\n+\nhhBB\n")
+    result = prepare_reads([source], targets(tmp_path))
+    assert result["notes"] == ["The qualities were converted from Phred+64 to Phred+33."]
+    text = gzip.decompress((tmp_path / "out_R1.fastq").read_bytes())
+    assert text == b"@a\nACGT\n+\nII##\n"
+
+
+@pytest.mark.parametrize(
+    ("letters", "longest", "encoding"),
+    [
+        ("Bh", 60, "Phred+64"),
+        ("@~", 60, "Phred+64"),
+        (";h", 60, "Solexa+64"),
+        ("IJ", 60, "Phred+33"),
+        ("#S", 60, "Phred+33"),
+        ("~", 60, "Phred+33"),
+        ("Bh", 5000, "Phred+33"),
+        ("", 0, "Phred+33"),
+    ],
+)
+def test_encoding_of_letters_is_recognized(letters, longest, encoding):
+    assert encoding_of(set(letters), longest) == encoding
+
+
+def test_solexa_scores_become_phred_scores():
+    table = to_phred33("Solexa+64")
+    assert ";@Jh".translate(table) == '"$+I'
+
+
+def test_read_checks_without_any_read_names_every_sample(tmp_path):
+    for name, problem in (("a", "a.fastq is not a FASTQ file."), ("b", "")):
+        check = {"reads": 0, "bases": 0, "notes": ["No reads."] * (not problem), "problem": problem}
+        (tmp_path / name).write_text(json.dumps(check))
+    paths = [str(tmp_path / name) for name in ("a", "b")]
+    words = "No sample has reads. Sample a: a.fastq is not a FASTQ file. Sample b: No reads."
+    with pytest.raises(NoSampleLeft, match=re.escape(words)):
+        read_checks(["a", "b"], paths)
 
 
 def test_count_reads_finds_gzip_that_ends_early(write, tmp_path):
@@ -256,6 +327,7 @@ def test_samples_without_reads_are_left_out_of_the_quality_after_trimming(summar
             trimmed=["trimmed/a.json", "trimmed/b.1.json"],
         ),
     )
+    assert "raw/b.1.json" not in summarize.report_files(job, ["b.1"], ["b.1"])
     files = summarize.report_files(job, ["b.1"])
     assert "trimmed/a.json" in files
     assert "raw/b.1.json" in files

@@ -143,7 +143,7 @@ def test_check_finds_mzml_that_is_cut_or_no_xml(found):
 @pytest.mark.parametrize(
     ("second", "words"),
     [
-        (b"@other/2\nACGT\n+\nIIII\n", "their first reads are named read and other."),
+        (b"@other/2\nACGT\n+\nIIII\n", "their first reads are named read/1 and other/2."),
         (b"@read/2\nTTTT\n+\nIIII\n@more\nA\n+\nI\n", "they contain 1 and 2 reads."),
         (FASTQ, "have the same content."),
     ],
@@ -152,6 +152,37 @@ def test_check_files_that_are_not_mates_are_refused(found, second, words):
     messages = found(samples__0__fastq_1=("1.fq", FASTQ), samples__0__fastq_2=("2.fq", second))
     assert list(messages) == ["samples.0.fastq_2"]
     assert words in messages["samples.0.fastq_2"]
+
+
+def test_check_empty_file_among_others_is_accepted(found):
+    assert not found(
+        samples__0__fastq_1=("a.fastq", FASTQ),
+        samples__1__fastq_1=("neg.fastq.gz", gzip.compress(b"")),
+        samples__2__fastq_1=("neg_1.fastq", b""),
+        samples__2__fastq_2=("neg_2.fastq", b""),
+    )
+
+
+def test_check_files_that_are_all_empty_are_refused(found):
+    messages = found(spectra__0=("a.mzML", b""), spectra__1=("b.mzML", b"\n"))
+    words = "is empty, and no other file of this parameter contains data."
+    assert messages == {"spectra.0": f"a.mzML {words}", "spectra.1": f"b.mzML {words}"}
+
+
+def test_check_mates_of_which_one_is_empty_are_refused(found):
+    messages = found(
+        samples__0__fastq_1=("1.fq", FASTQ),
+        samples__0__fastq_2=("2.fq", b""),
+        samples__1__fastq_1=("3.fq", b"@x\nA\n+\nI\n"),
+    )
+    assert "they contain 1 and 0 reads." in messages["samples.0.fastq_2"]
+
+
+def test_check_counts_reads_whatever_the_line_ends_are(found):
+    pair = FASTQ + b"@next/1\n\n+\n\n"
+    mates = pair.replace(b"/1", b"/2")
+    for first, second in ((pair, mates.replace(b"\n", b"\r")), (pair + b"\n" * 9, mates[:-1])):
+        assert not found(samples__0__fastq_1=("1.fq", first), samples__0__fastq_2=("2.fq", second))
 
 
 def test_check_reads_only_the_beginning_of_files_above_the_limit(found, monkeypatch):

@@ -12,6 +12,7 @@ from services.params.file_names import accepted_endings, accepted_name, wrong_fi
     [
         (r"\.fastq$", [".fastq"]),
         (r"\.(fastq|fq)(\.gz)?$", [".fastq.gz", ".fastq", ".fq.gz", ".fq"]),
+        (r"\.fq(\.b?gz)?$", [".fq.bgz", ".fq.gz", ".fq"]),
         (r"\.f(?:ast)?q$", [".fastq", ".fq"]),
         (r"\.[mM][zZ][mM][lL](\.gz)?$", [".mzml.gz", ".mzml"]),
         (r"\.([xX][lL][sS][xX]|tsv)$", [".xlsx", ".tsv"]),

@@ -2,7 +2,13 @@ rule check_reads:
     input:
         reads=reads_of,
     output:
-        "work/checked/{sample}.json",
+        checked="work/checked/{sample}.json",
+        reads=temp(
+            [
+                "work/reads/{sample}_R1.fastq",
+                "work/reads/{sample}_R2.fastq",
+            ]
+        ),
     log:
         "logs/check/{sample}.log",
     conda:
@@ -30,8 +36,7 @@ rule prepare_reference:
 
 rule trim_single:
     input:
-        reads=reads_of,
-        checked="work/checked/{sample}.json",
+        reads=checked_reads_of,
     output:
         reads=temp("work/trimmed/{sample}_R1.fastq.gz"),
         json="work/trimming/{sample}.json",
@@ -51,8 +56,7 @@ rule trim_single:
 
 rule trim_paired:
     input:
-        reads=reads_of,
-        checked="work/checked/{sample}.json",
+        reads=checked_reads_of,
     output:
         reads_1=temp("work/trimmed/{sample}_R1.fastq.gz"),
         reads_2=temp("work/trimmed/{sample}_R2.fastq.gz"),

@@ -24,6 +24,14 @@ def reads_of(wildcards):
     return list(SAMPLES[wildcards.sample].files)
 
 
+def checked_reads_of(wildcards):
+    """Return the reads as `check_reads` provides them; gzipped or not, whatever their name."""
+    return [
+        f"work/reads/{wildcards.sample}_R{number}.fastq"
+        for number in range(1, len(reads_of(wildcards)) + 1)
+    ]
+
+
 def trimmed_reads_of(wildcards):
     return [
         f"work/trimmed/{wildcards.sample}_R{number}.fastq.gz"

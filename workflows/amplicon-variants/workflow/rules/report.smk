@@ -1,5 +1,6 @@
 rule summarize:
     input:
+        checked=expand("work/checked/{sample}.json", sample=SAMPLES),
         trimming=expand("work/trimming/{sample}.json", sample=SAMPLES),
         flagstat=expand("work/statistics/{sample}.flagstat", sample=SAMPLES),
         coverage=expand("work/statistics/{sample}.coverage", sample=SAMPLES),

@@ -16,7 +16,8 @@ def call(job, folder):
     given, reference = job.params, job.input.reference
     limits = ["-q", given.min_mapping_quality, "-Q", given.min_base_quality, "-d", given.max_depth]
     low = ["-s", "LowQual", "-e", f"QUAL<{given.min_variant_quality}"]
-    few = ["-s", "LowDepth", "-m", "+", "-e", f"INFO/DP<{given.min_variant_depth}"]
+    # INFO/DP counts a base twice where the mates of a pair overlap; FORMAT/DP counts it once.
+    few = ["-s", "LowDepth", "-m", "+", "-e", f"SUM(FORMAT/DP)<{given.min_variant_depth}"]
     pile = ["-f", reference, "-a", FIELDS, *limits]
     step(bcftools.mpileup, list(job.input.bams), piled, pile)
     step(bcftools.call, [piled], called, ["-m", "-v", "--ploidy", given.ploidy])

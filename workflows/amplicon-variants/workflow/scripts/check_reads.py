@@ -1,20 +1,18 @@
-"""Check the FASTQ files of one sample completely before they are used."""
+"""Check the FASTQ files of one sample completely and provide them for the other steps."""
 
 import json
 
-from short_reads.checking import ReadsProblem, count_reads
-from short_reads.jobs import fail
+from short_reads.checking import prepare_reads
 
 
 def main(job):
     with open(job.log[0], "w", encoding="utf-8") as log:
-        try:
-            counts = count_reads(list(job.input.reads))
-        except ReadsProblem as problem:
-            fail(f"Sample {job.wildcards.sample}: {problem}", log)
-        with open(job.output[0], "w", encoding="utf-8") as output:
-            json.dump(counts, output)
-        log.write(f"{counts['reads']:,} reads or read pairs, {counts['bases']:,} nucleotides\n")
+        checked = prepare_reads(list(job.input.reads), list(job.output.reads))
+        with open(job.output.checked, "w", encoding="utf-8") as output:
+            json.dump(checked, output)
+        log.write(f"{checked['reads']:,} reads or read pairs, {checked['bases']:,} nucleotides\n")
+        for note in filter(None, [checked["problem"], *checked["notes"]]):
+            log.write(f"Sample {job.wildcards.sample}: {note}\n")
 
 
 if "snakemake" in globals():

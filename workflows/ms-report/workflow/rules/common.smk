@@ -44,7 +44,7 @@ def run_keys(paths):
     """Return the mzML files by a short unique key that is safe in paths."""
     keys = {}
     for number, path in enumerate(paths, start=1):
-        stem = re.sub(r"\.mzml(\.gz)?$", "", Path(path).name, flags=re.IGNORECASE)
+        stem = re.sub(r"\.mzml(\.b?gz)?$", "", Path(path).name, flags=re.IGNORECASE)
         key = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")[:60] or f"run_{number}"
         if key.lower() in {known.lower() for known in keys}:
             key = f"{key}_{number}"

@@ -20,6 +20,7 @@ rule search:
         metrics="work/metrics/{run}.json",
     output:
         identifications="results/identifications/{run}.idXML",
+        problem="work/search/{run}.json",
     log:
         "logs/search/{run}.log",
     conda:
@@ -39,6 +40,7 @@ rule identify:
     input:
         fasta="work/database.fasta",
         identifications=expand("results/identifications/{run}.idXML", run=RUNS),
+        problems=expand("work/search/{run}.json", run=RUNS),
     output:
         psms="results/psms.tsv",
         proteins="results/proteins.tsv",

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ms_report import identification
-from ms_report.ending import redirect_stdout
+from ms_report.ending import fail, redirect_stdout
 from ms_report.proteins import entries
 from ms_report.tables import write_table
 
@@ -14,6 +14,12 @@ def main(job):
     params = job.params
     with open(job.log[0], "w", buffering=1, encoding="utf-8") as log:
         redirect_stdout(log)
+        problems = {
+            run: json.loads(Path(path).read_text(encoding="utf-8"))
+            for run, path in zip(params.runs, job.input.problems, strict=True)
+        }
+        if all(problems.values()):
+            fail(" ".join(problems.values()), log)
         by_run = {
             run: identification.matches(
                 path, run, params.run_names[run], params.psm_fdr, params.enzyme
@@ -33,7 +39,10 @@ def main(job):
         document = {
             "database": params.fasta_name,
             "database_proteins": len(database),
-            "runs": {run: identification.summary(matches) for run, matches in by_run.items()},
+            "runs": {
+                run: {**identification.summary(matches), "problem": problems[run]}
+                for run, matches in by_run.items()
+            },
             "psms": len(accepted),
             "peptides": len({match.peptide for match in accepted}),
             "proteins": [asdict(protein) for protein in proteins],

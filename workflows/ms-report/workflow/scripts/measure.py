@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ms_report import mzml
-from ms_report.ending import InputProblem, fail
+from ms_report.ending import InputProblem
 from ms_report.metrics import chromatogram, metrics, survey_of
 from ms_report.tables import write_table
 
@@ -12,8 +12,8 @@ from ms_report.tables import write_table
 def chromatogram_rows(scans):
     for scan in scans:
         yield {
-            "time_min": scan.time / 60,
-            "ms_level": scan.level,
+            "time_min": None if scan.time is None else scan.time / 60,
+            "ms_level": scan.level or None,
             "total_ion_current": scan.total,
             "base_peak_intensity": scan.base,
             "base_peak_mz": scan.base_mz,
@@ -33,11 +33,12 @@ COLUMNS = [
 def main(job):
     name, path = job.params.name, Path(job.input.mzml)
     with open(job.log[0], "w", encoding="utf-8") as log:
+        problem = ""
         try:
             recording = mzml.read(path, name)
-        except InputProblem as problem:
-            fail(problem, log)
-        figures = metrics(recording, name, path.stat().st_size)
+        except InputProblem as error:  # the other runs are reported
+            recording, problem = mzml.Recording(), str(error)
+        figures = metrics(recording, name, path.stat().st_size, problem)
         figures["chromatogram"] = chromatogram(survey_of(recording.scans), job.params.points)
         Path(job.output.metrics).write_text(json.dumps(figures), encoding="utf-8")
         write_table(job.output.chromatogram, COLUMNS, chromatogram_rows(recording.scans))

@@ -3,13 +3,19 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ms_report.ending import InputProblem, fail
 from ms_report.page import build_page
 from ms_report.reading import read_inputs
 
 
 def main(job):
+    try:
+        inputs = read_inputs(job.input)
+    except InputProblem as problem:
+        with open(job.log[0], "w", encoding="utf-8") as log:
+            fail(problem, log)
     page = build_page(
-        *read_inputs(job.input),
+        *inputs,
         title=job.params.title,
         settings=dict(job.params.settings),
         made=datetime.now(UTC),

@@ -9,19 +9,21 @@ def main(job):
     os.environ["OMP_NUM_THREADS"] = str(job.threads)  # read by OpenMS on import
     import pyopenms
     from ms_report import searching
-    from ms_report.ending import InputProblem, fail, redirect_stdout
+    from ms_report.ending import InputProblem, redirect_stdout
 
     levels = json.loads(Path(job.input.metrics).read_text(encoding="utf-8"))["levels"]
     mzml, fasta, name = Path(job.input.mzml), Path(job.input.fasta), job.params.name
     with open(job.log[0], "w", buffering=1, encoding="utf-8") as log:
         redirect_stdout(log)
-        proteins, peptides = [], pyopenms.PeptideIdentificationList()
+        problem, proteins, peptides = "", [], pyopenms.PeptideIdentificationList()
         if "2" in levels:
             try:
                 proteins, peptides = searching.search(mzml, name, fasta, job.params.settings)
-            except InputProblem as problem:
-                fail(problem, log)
+            except InputProblem as error:  # the other runs are reported
+                problem = str(error)
+                log.write(f"{problem}\n")
         pyopenms.IdXMLFile().store(str(job.output.identifications), proteins, peptides)
+        Path(job.output.problem).write_text(json.dumps(problem), encoding="utf-8")
         log.write(f"{name}: {levels.get('2', 0)} MS2 spectra, {peptides.size()} with candidates\n")
 
 

@@ -4,13 +4,18 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
+from ms_report.ending import InputProblem, fail
 from ms_report.overview import COLUMNS, overview, summary
 from ms_report.reading import read_inputs
 from ms_report.tables import write_table
 
 
 def main(job):
-    information, metrics, identification = read_inputs(job.input)
+    try:
+        information, metrics, identification = read_inputs(job.input)
+    except InputProblem as problem:
+        with open(job.log[0], "w", encoding="utf-8") as log:
+            fail(problem, log)
     write_table(
         job.output.metrics, COLUMNS, overview(information, metrics, identification or {"runs": {}})
     )

@@ -2,7 +2,13 @@ rule check_reads:
     input:
         reads=reads_of,
     output:
-        "work/checked/{sample}.json",
+        checked="work/checked/{sample}.json",
+        reads=temp(
+            [
+                "work/reads/{sample}_R1.fastq",
+                "work/reads/{sample}_R2.fastq",
+            ]
+        ),
     log:
         "logs/check/{sample}.log",
     conda:
@@ -13,8 +19,7 @@ rule check_reads:
 
 rule quality_of_raw_reads:
     input:
-        reads=reads_of,
-        checked="work/checked/{sample}.json",
+        reads=checked_reads_of,
     output:
         json="work/quality/raw/{sample}.json",
         html="results/quality/{sample}.raw.html",
@@ -32,8 +37,7 @@ rule quality_of_raw_reads:
 
 rule trim_single:
     input:
-        reads=reads_of,
-        checked="work/checked/{sample}.json",
+        reads=checked_reads_of,
     output:
         reads="results/trimmed/{sample}_R1.fastq.gz",
         json="work/trimming/{sample}.json",
@@ -53,8 +57,7 @@ rule trim_single:
 
 rule trim_paired:
     input:
-        reads=reads_of,
-        checked="work/checked/{sample}.json",
+        reads=checked_reads_of,
     output:
         reads_1="results/trimmed/{sample}_R1.fastq.gz",
         reads_2="results/trimmed/{sample}_R2.fastq.gz",

@@ -1,5 +1,6 @@
 rule summarize:
     input:
+        checked=expand("work/checked/{sample}.json", sample=SAMPLES),
         raw=expand("work/quality/raw/{sample}.json", sample=SAMPLES),
         trimmed=expand("work/quality/trimmed/{sample}.json", sample=SAMPLES),
         trimming=expand("work/trimming/{sample}.json", sample=SAMPLES),

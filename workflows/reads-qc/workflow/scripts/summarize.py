@@ -2,9 +2,12 @@
 
 import csv
 import json
+from html import escape
 from pathlib import Path
 
+from short_reads.jobs import fail
 from short_reads.multiqc import table_section
+from short_reads.reporting import NoSampleLeft, note_of, notes_text, read_checks
 
 COLUMNS = {
     "reads_in": ("Reads in", "Reads or read pairs before trimming", "{:,.0f}"),
@@ -27,6 +30,7 @@ COLUMNS = {
         "Percentage of bases with quality ≥ 20 after trimming",
         "{:,.1f}",
     ),
+    "note": ("Note", "Problems and changes of the input", "{}"),
 }
 
 
@@ -34,7 +38,7 @@ def percent(part, whole):
     return round(100 * part / whole, 2) if whole else 0.0
 
 
-def summary_of(trimming, raw, trimmed):
+def summary_of(trimming, raw, trimmed, note=""):
     """Return the summary of one sample from the reports of Cutadapt and Sequali.
 
     `reads_in` and `reads_out` count pairs once; all other values include both reads of a pair.
@@ -55,6 +59,7 @@ def summary_of(trimming, raw, trimmed):
         "gc_percent": share(trimmed, "total_gc_bases"),
         "q20_in_percent": share(raw, "q20_bases"),
         "q20_out_percent": share(trimmed, "q20_bases"),
+        "note": note,
     }
 
 
@@ -72,19 +77,30 @@ def mean_length(quality):
     return round(total(quality, "total_bases") / reads, 1) if reads else 0.0
 
 
-def report_files(job, empty):
-    """Return the files for MultiQC, whose Sequali module fails on samples without reads."""
+def report_files(job, empty, empty_before=()):
+    """Return the files for MultiQC, whose Sequali module fails on samples without bases.
+
+    `empty` are the samples without bases after trimming, `empty_before` those before it.
+    """
     own = [job.output.section, *job.params.sections]
+    raw = [file for file in job.input.raw if Path(file).stem not in empty_before]
     trimmed = [file for file in job.input.trimmed if Path(file).stem not in empty]
-    return [*own, *job.input.raw, *job.input.trimming, *trimmed]
+    return [*own, *raw, *job.input.trimming, *trimmed]
 
 
 def main(job):
+    try:
+        checks = read_checks(job.params.samples, job.input.checked)
+    except NoSampleLeft as problem:
+        with open(job.log[0], "w", encoding="utf-8") as log:
+            fail(problem, log)
     folders = zip(
         job.params.samples, job.input.trimming, job.input.raw, job.input.trimmed, strict=True
     )
     rows = {
-        sample: summary_of(*(json.loads(Path(file).read_text()) for file in files))
+        sample: summary_of(
+            *(json.loads(Path(file).read_text()) for file in files), note_of(checks[sample])
+        )
         for sample, *files in folders
     }
     with open(job.output.table, "w", encoding="utf-8", newline="") as file:
@@ -95,14 +111,16 @@ def main(job):
         name: {"title": title, "description": words, "format": form}
         for name, (title, words, form) in COLUMNS.items()
     }
-    empty = [sample for sample, row in rows.items() if not row["reads_out"]]
+    empty = [sample for sample, row in rows.items() if not row["bases_out"]]
+    empty_before = [sample for sample, row in rows.items() if not row["bases_in"]]
     description = "Reads before (in) and after (out) trimming. For paired samples, reads are pairs."
     if empty:
         description += f" No reads remain for {', '.join(empty)}."
+    description += escape(notes_text(checks))
     title = "Reads before and after trimming"
     section = table_section("reads-summary", title, description, headers, rows)
     Path(job.output.section).write_text(section, encoding="utf-8")
-    files = "".join(f"{file}\n" for file in report_files(job, empty))
+    files = "".join(f"{file}\n" for file in report_files(job, empty, empty_before))
     Path(job.output.files).write_text(files, encoding="utf-8")
     Path(job.log[0]).write_text(f"Summarized {len(rows)} samples.\n")
 

@@ -93,7 +93,7 @@ def mmseqs_release():
 def code_digest():
     """Return a digest of the code that reads databases, so that a change invalidates the cache."""
     digest = hashlib.sha256()
-    for name in ("fasta", "mmseqs", "prepare"):
+    for name in ("fasta", "fasta_lines", "mmseqs", "prepare"):
         path = Path(workflow.basedir) / "scripts" / "sequence_search" / f"{name}.py"
         digest.update(path.read_bytes())
     return digest.hexdigest()

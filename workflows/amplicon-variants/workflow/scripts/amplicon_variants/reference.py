@@ -1,11 +1,12 @@
 """Checks and normalization of the reference: uncompressed, upper case, U replaced by T."""
 
-import gzip
 import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
+
+from amplicon_variants.fasta_lines import printable, read_lines
 
 LINE = 60  # letters
 LETTERS = re.compile(r"[ACGTUNRYSWKMBDHV]+")
@@ -26,8 +27,6 @@ def write_reference(source: str, target: TextIO) -> dict[str, int]:
             lengths[name] = len(letters)
             target.write(f">{name}\n")
             target.writelines(f"{letters[at : at + LINE]}\n" for at in range(0, len(letters), LINE))
-    except UnicodeDecodeError:
-        raise ReferenceProblem(f"{file} is not a FASTA file.") from None
     except (EOFError, OSError, zlib.error):
         raise ReferenceProblem(
             f"{file} is damaged: its gzip data are truncated or corrupt. Upload it again."
@@ -55,22 +54,16 @@ def check(file: str, name: str, letters: str, known: dict[str, int]) -> None:
 
 def sequences(source: str) -> Iterator[tuple[str, str]]:
     """Yield the name and the letters of each sequence, with U replaced by T."""
-    with open_text(source) as stream:
-        name, parts = None, []
-        for line in stream:
-            if line.startswith(">"):
-                if name is not None:
-                    yield name, "".join(parts)
-                name, parts = (line[1:].split() or [""])[0], []
-            elif name is None and line.strip():
-                raise ReferenceProblem(f"{Path(source).name} is not a FASTA file.")
-            else:
-                parts.append("".join(line.split()).upper().replace("U", "T"))
-        if name is not None:
-            yield name, "".join(parts)
-
-
-def open_text(source: str) -> TextIO:
-    with open(source, "rb") as stream:
-        packed = stream.read(2) == b"\x1f\x8b"
-    return gzip.open(source, "rt", encoding="utf-8") if packed else open(source, encoding="utf-8")
+    name: str | None = None
+    parts: list[str] = []
+    for _, line in read_lines(source):
+        if line.startswith(">"):
+            if name is not None:
+                yield name, "".join(parts)
+            name, parts = (printable(line[1:]).split() or [""])[0], []
+        elif name is None:
+            raise ReferenceProblem(f"{Path(source).name} is not a FASTA file.")
+        else:
+            parts.append("".join(line.split()).upper().replace("U", "T"))
+    if name is not None:
+        yield name, "".join(parts)

@@ -43,7 +43,7 @@ class Variant:
     alternative: str
     quality: float
     filters: tuple[str, ...]
-    depth: int
+    depth: int  # of all samples; bases that both mates of a pair cover are counted once
     calls: dict[str, Call]
 
     @property
@@ -72,7 +72,7 @@ def read_variants(vcf: str) -> Iterator[Variant]:
                 alternative=record.alts[0],
                 quality=round(record.qual or 0.0, 1),
                 filters=tuple(record.filter.keys()),
-                depth=record.info.get("DP", 0),
+                depth=sum(sample.get("DP") or 0 for sample in record.samples.values()),
                 calls={name: call_of(record.samples[name]) for name in record.samples},
             )
 

@@ -31,7 +31,7 @@ class Match:
     run: str
     file: str
     spectrum: str
-    time_min: float
+    time_min: float | None  # None if the file has no scan times
     precursor_mz: float
     charge: int
     peptide: str
@@ -74,7 +74,7 @@ def matches(path: str | Path, run: str, file: str, fdr: float, enzyme: str) -> l
         for hit in identification.getHits()[:1]:
             if hit.getScore() <= fdr and hit.getMetaValue("target_decoy") != "decoy":
                 accepted.append(_match(identification, hit, run, file, digestion))
-    return sorted(accepted, key=lambda match: match.time_min)
+    return sorted(accepted, key=lambda match: match.time_min or 0.0)
 
 
 def _match(identification, hit, run: str, file: str, digestion) -> Match:
@@ -83,7 +83,7 @@ def _match(identification, hit, run: str, file: str, digestion) -> Match:
         run=run,
         file=file,
         spectrum=str(identification.getMetaValue("spectrum_reference")),
-        time_min=identification.getRT() / 60,
+        time_min=identification.getRT() / 60 if identification.getRT() >= 0 else None,
         precursor_mz=identification.getMZ(),
         charge=hit.getCharge(),
         peptide=sequence.toUnmodifiedString(),
@@ -214,6 +214,6 @@ def summary(accepted: Sequence[Match]) -> dict[str, Any]:
         "peptides": len({match.peptide for match in accepted}),
         "median_error_ppm": median(m.error_ppm for m in accepted) if accepted else None,
         "fully_cleaved": whole / len(accepted) if accepted else None,
-        "times_min": [match.time_min for match in accepted],
+        "times_min": [match.time_min for match in accepted if match.time_min is not None],
         "errors_ppm": [match.error_ppm for match in accepted],
     }

@@ -1,16 +1,26 @@
 """Reading of mzML in one pass over the spectra, regardless of the size of the file."""
 
 import gzip
+import math
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 
+import numpy
 import pyopenms
 
 from ms_report.ending import InputProblem
+from ms_report.headers import Header, read_headers, root_of
 
-HEAD_BYTES = 4096  # the root element must start within these
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+HEAD_BYTES = 4096  # enough to name another format
+LIGHT_MODES = {
+    pyopenms.InstrumentSettings.ScanMode.EMR,
+    pyopenms.InstrumentSettings.ScanMode.EMISSION,
+    pyopenms.InstrumentSettings.ScanMode.ABSORPTION,
+}
 INJECTION_TIME = "MS:1000927"  # ion injection time, ms
 POLARITIES = {
     pyopenms.IonSource.Polarity.POSITIVE: "positive",
@@ -26,8 +36,8 @@ MODES = {
 class Scan:
     """Metrics of one spectrum. Times are in seconds from the start of the run."""
 
-    level: int
-    time: float
+    level: int  # 0 if unknown
+    time: float | None  # None if the file has none
     peaks: int
     total: float  # sum of intensities
     base: float  # highest intensity
@@ -48,6 +58,9 @@ class Recording:
     instrument: str = ""
     started: str = ""  # as in the file, without a time zone; empty if unknown
     chromatograms: int = 0
+    light_spectra: int = 0  # of a UV or PDA detector; not among the scans
+    not_finite: int = 0  # scans with values that are not numbers, which are left out
+    inferred_levels: int = 0  # scans whose MS level is not stated
     scans: list[Scan] = field(default_factory=list)
 
 
@@ -58,7 +71,9 @@ def check(path: str | Path, name: str) -> None:
         raise InputProblem(f"{name} is empty.")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"<" not in head[:64]:
         raise InputProblem(f"{name} is not an mzML file: {_guess(head)}")
-    if b"<mzML" not in head and b"<indexedmzML" not in head:
+    if head.lstrip(BYTE_ORDER_MARK) != head.lstrip(BYTE_ORDER_MARK).lstrip() and b"<?xml" in head:
+        raise InputProblem(f"{name} is not valid XML: blanks come before its XML declaration.")
+    if root_of(path) not in ("mzML", "indexedmzML"):
         raise InputProblem(f"{name} is an XML file but not mzML: its root element is not mzML.")
 
 
@@ -67,9 +82,40 @@ def read(path: str | Path, name: str) -> Recording:
     check(path, name)
     reader = _Reader()
     run_openms(name, lambda: pyopenms.MzMLFile().transform(str(path), reader, True, False))
-    if not reader.recording.scans:
+    recording = reader.recording
+    if not reader.spectra:
+        if recording.chromatograms:
+            raise InputProblem(f"{name} contains only chromatograms, no spectra.")
         raise InputProblem(f"{name} contains no spectra.")
-    return reader.recording
+    _sort_out(recording, reader.spectra, read_headers(path))
+    if not recording.scans:
+        raise InputProblem(f"{name} contains only spectra of a UV or PDA detector.")
+    return recording
+
+
+def _sort_out(
+    recording: Recording, spectra: list[tuple[Scan, bool, bool]], headers: list[Header] | None
+) -> None:
+    """Add the mass spectra to the recording, with what the file states, and count the others.
+
+    `headers` are used if they are those of all spectra.
+    """
+    known = headers if headers and len(headers) == len(spectra) else []
+    for (scan, light, finite), header in zip_longest(spectra, known):
+        if light or (header and header.is_light):
+            recording.light_spectra += 1
+            continue
+        recording.not_finite += not finite
+        if header:
+            recording.inferred_levels += header.stated_level is None
+            time = None if header.time is None else finite_time(header.time)
+            scan = replace(scan, level=header.level, time=time)
+        recording.scans.append(scan)
+
+
+def finite_time(seconds: float) -> float | None:
+    """Return a time; None for the values of OpenMS and converters that mean no time."""
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
 def run_openms(name: str, work: Callable[[], object]) -> None:
@@ -85,6 +131,7 @@ class _Reader:
 
     def __init__(self):
         self.recording = Recording()
+        self.spectra: list[tuple[Scan, bool, bool]] = []  # scan, of light, only finite values
 
     def setExpectedSize(self, *_):
         """Required by OpenMS; not used."""
@@ -97,16 +144,19 @@ class _Reader:
         self.recording.chromatograms += 1
 
     def consumeSpectrum(self, spectrum):
-        self.recording.scans.append(_scan(spectrum))
+        mz, intensity = spectrum.get_peaks()
+        finite = numpy.isfinite(mz) & numpy.isfinite(intensity)
+        scan = _scan(spectrum, mz[finite], intensity[finite])
+        light = spectrum.getInstrumentSettings().getScanMode() in LIGHT_MODES
+        self.spectra.append((scan, light, bool(finite.all())))
 
 
-def _scan(spectrum) -> Scan:
-    mz, intensity = spectrum.get_peaks()
+def _scan(spectrum, mz, intensity) -> Scan:
     precursors = spectrum.getPrecursors()
     best = int(intensity.argmax()) if len(intensity) else None
     return Scan(
         level=spectrum.getMSLevel(),
-        time=spectrum.getRT(),
+        time=finite_time(spectrum.getRT()),
         peaks=len(mz),
         total=float(intensity.sum(dtype=float)),
         base=0.0 if best is None else float(intensity[best]),

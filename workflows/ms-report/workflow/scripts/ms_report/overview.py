@@ -19,6 +19,7 @@ COLUMNS = [
     *["charge_unknown", "interval_s", "longest_gap_s", "cycle_s", "ms2_per_ms1"],
     *["ms1_injection_ms", "ms2_injection_ms", "signal_jumps", "signal_falls"],
     *["psms", "peptides", "identified_percent", "median_error_ppm", "fully_cleaved_percent"],
+    *["uv_spectra", "problem"],
 ]
 
 
@@ -38,7 +39,17 @@ def overview(
             **_acquisition(figures),
             **_signal(figures),
             **_identified(figures, identification["runs"].get(run)),
+            "uv_spectra": figures["light_spectra"],
+            "problem": _problem(figures, identification["runs"].get(run)),
         }
+
+
+def _problem(figures: Document, matches: Document | None) -> str:
+    return figures["problem"] or (matches or {}).get("problem", "")
+
+
+def _minutes(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds / 60
 
 
 def _acquisition(figures: Document) -> dict[str, Any]:
@@ -47,8 +58,8 @@ def _acquisition(figures: Document) -> dict[str, Any]:
     return {
         "instrument": figures["instrument"],
         "started": figures["started"],
-        "first_min": figures["first_s"] / 60,
-        "last_min": figures["last_s"] / 60,
+        "first_min": _minutes(figures["first_s"]),
+        "last_min": _minutes(figures["last_s"]),
         "spectra": figures["spectra"],
         "ms1_spectra": levels.get("1", 0),
         "ms2_spectra": levels.get("2", 0),
@@ -78,7 +89,7 @@ def _signal(figures: Document) -> dict[str, Any]:
         "total_ion_current": figures["total_ion_current"],
         "base_peak_intensity": base["intensity"],
         "base_peak_mz": base["mz"],
-        "base_peak_min": base["time_s"] / 60,
+        "base_peak_min": _minutes(base["time_s"]),
         **{f"charge_{z}": charges.get(str(z), 0) if fragmented else None for z in (1, 2, 3)},
         "charge_4_and_more": higher if fragmented else None,
         "charge_unknown": charges.get("unknown", 0) if fragmented else None,
@@ -129,6 +140,11 @@ def summary(
         "errors": sum(issue["severity"] == "error" for issue in issues),
         "warnings": sum(issue["severity"] == "warning" for issue in issues),
         "spectra": {figures["file"]: figures["levels"] for figures in metrics.values()},
+        "problems": {
+            measured["file"]: measured["problem"]
+            for measured in metrics.values()
+            if measured["problem"]
+        },
     }
     if identification:
         best = identification["proteins"][:1]

@@ -102,13 +102,20 @@ def cards(
         {
             **measured,
             "key": key,
+            "has_chromatogram": bool(measured["chromatogram"]),
             "samples": samples.get(key, []),
             "wait_min": waits.get(key),
             "matches": matches.get(key),
+            "notes": _notes(measured, matches.get(key)),
             "errors": figures.histogram(matches[key]["errors_ppm"]) if key in matches else None,
         }
         for key, measured in metrics.items()
     ]
+
+
+def _notes(measured: Document, matches: Document | None) -> list[str]:
+    problem = (matches or {}).get("problem")
+    return [*measured["notes"], *([problem] if problem else [])]
 
 
 def chart_data(metrics: Mapping[str, Document], identification: Document | None) -> dict[str, Any]:

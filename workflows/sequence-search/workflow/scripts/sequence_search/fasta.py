@@ -6,7 +6,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+
+from sequence_search.fasta_lines import printable, read_lines
 
 PROTEIN = "protein"
 NUCLEOTIDE = "nucleotide"
@@ -31,6 +32,10 @@ FOREIGN_FORMATS = {
 
 class InputProblem(ValueError):
     """The input cannot be searched. The message names the file and the reason."""
+
+
+class SequenceProblem(InputProblem):
+    """One sequence cannot be searched; the others can. The message names the sequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +65,15 @@ def read_records(path: str | Path) -> Iterator[Record]:
     reject_foreign_format(path, label)
     empty = True
     try:
-        with open_text(path) as lines:
-            for record in parse(lines, label):
-                empty = False
-                yield record
+        for record in parse((line for _, line in read_lines(path)), label):
+            empty = False
+            yield record
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputProblem(
             f"{label} is damaged: its gzip data are truncated or corrupt. Upload it again."
         ) from error
     if empty:
         raise InputProblem(f"{label} contains no sequences.")
-
-
-def open_text(path: str | Path) -> TextIO:
-    with open(path, "rb") as file:
-        gzipped = file.read(2) == b"\x1f\x8b"
-    opener = gzip.open if gzipped else open
-    return opener(path, "rt", encoding="utf-8", errors="replace")
 
 
 def reject_foreign_format(path: str | Path, label: str) -> None:
@@ -88,34 +85,24 @@ def reject_foreign_format(path: str | Path, label: str) -> None:
 
 
 def parse(lines: Iterable[str], label: str) -> Iterator[Record]:
-    """Yield the entries in `lines`, without blank lines and old-style `;` comments."""
-    header, parts, number = None, [], 0
-    for raw in lines:
-        line = raw.strip().lstrip("\ufeff")
-        if not line or line.startswith(";"):
-            continue
+    """Yield the entries in `lines` as `read_lines` yields them. A missing name stays empty."""
+    header, parts = None, []
+    for line in lines:
         if line.startswith(">"):
             if header is not None:
-                yield make_record(header, parts, number, label)
-            header, parts, number = line[1:], [], number + 1
+                yield make_record(header, parts)
+            header, parts = line[1:], []
         elif header is None:
             raise InputProblem(not_fasta(line, label))
         else:
             parts.append(line)
     if header is not None:
-        yield make_record(header, parts, number, label)
+        yield make_record(header, parts)
 
 
-def make_record(header: str, parts: list[str], number: int, label: str) -> Record:
-    words = printable(header).split()
-    if not words:
-        raise InputProblem(f"Sequence {number} in {label} has no identifier after '>'.")
-    return Record(words[0], " ".join(words[1:]), "".join(parts))
-
-
-def printable(text: str) -> str:
-    """Return `text` with control characters (tabs, Ctrl-A of NCBI) replaced by blanks."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+def make_record(header: str, parts: list[str]) -> Record:
+    name, _, description = " ".join(printable(header).split()).partition(" ")
+    return Record(name, description, "".join(parts))
 
 
 def not_fasta(line: str, label: str) -> str:
@@ -147,7 +134,7 @@ def clean(record: Record, kind: str, label: str) -> Cleaned:
     """Return the sequence in upper case and without gaps.
 
     U is replaced by T in nucleotides, `*` by X in proteins; `*` at the end of a protein is its stop
-    codon and removed. Raises InputProblem for any other character.
+    codon and removed. Raises SequenceProblem for any other character.
     """
     letters = record.sequence.translate(GAPS).upper()
     gaps = len(record.sequence) - len(letters)
@@ -164,13 +151,13 @@ def clean(record: Record, kind: str, label: str) -> Cleaned:
 
 def reject_letters(name: str, letters: str, kind: str, label: str) -> None:
     if not letters:
-        raise InputProblem(f"Sequence {shorten(name)!r} in {label} is empty.")
+        raise SequenceProblem(f"Sequence {shorten(name)!r} in {label} is empty.")
     strange = sorted(set(letters) - set(ALPHABETS[kind]))
     if not strange:
         return
     shown = ", ".join(repr(letter) for letter in strange[:5])
     more = " and others" if len(strange) > 5 else ""
-    raise InputProblem(
+    raise SequenceProblem(
         f"Sequence {shorten(name)!r} in {label} contains {shown}{more}: not allowed in "
         f"{kind} sequences."
     )

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from sequence_search import fasta
-from sequence_search.fasta import NUCLEOTIDE, PROTEIN, InputProblem, Record
+from sequence_search.fasta import NUCLEOTIDE, PROTEIN, InputProblem, Record, SequenceProblem
 from sequence_search.plan import (
     PROGRAMS,
     Plan,
@@ -21,6 +21,12 @@ from sequence_search.plan import (
 # In nucleotide searches, MMseqs2 splits longer sequences into pieces of this length. Its default of
 # 10,000 would break most alignments of genomes.
 MAX_NUCLEOTIDES = 1_000_000
+
+# MMseqs2 does not search longer protein queries: its ungapped prefilter crashes, and its k-mer
+# prefilter finds nothing.
+MAX_PROTEIN_QUERY = 65_536
+
+SHOWN_LEFT_OUT = 5  # reasons of sequences that are left out
 
 # Each part builds the k-mer table of the database (seconds, 0.9 GB), too much for fewer queries.
 MIN_PART_QUERIES = 10
@@ -38,7 +44,16 @@ class Intake:
     with_stops: int = 0
     too_short: int = 0
     too_long: int = 0
+    left_out: int = 0
+    reasons: list[str] = field(default_factory=list)  # of the first sequences that are left out
+    letters_seen: set[str] = field(default_factory=set)
     seen: dict[str, int] = field(default_factory=dict)
+
+    def leave_out(self, problem: SequenceProblem) -> None:
+        """Count a sequence that cannot be searched, and keep the reason of the first ones."""
+        self.left_out += 1
+        if len(self.reasons) < SHOWN_LEFT_OUT:
+            self.reasons.append(str(problem).replace(f" in {self.label}", "", 1))
 
     def side(self) -> Side:
         return Side(self.label, self.kind, self.sequences, self.letters)
@@ -60,6 +75,9 @@ class Database:
     with_gaps: int
     with_stops: int
     too_long: int
+    left_out: int
+    reasons: list[str]
+    only_codes: bool  # proteins, but all letters are IUPAC codes of nucleotides too
     mmseqs_version: str
 
     def write(self, path: str | Path) -> None:
@@ -80,6 +98,8 @@ class Database:
             self.with_gaps,
             self.with_stops,
             too_long=self.too_long,
+            left_out=self.left_out,
+            reasons=self.reasons,
         )
 
 
@@ -110,6 +130,9 @@ def read_database(
         with_gaps=intake.with_gaps,
         with_stops=intake.with_stops,
         too_long=intake.too_long,
+        left_out=intake.left_out,
+        reasons=intake.reasons,
+        only_codes=has_only_codes(intake),
         mmseqs_version=mmseqs_version,
     )
 
@@ -133,10 +156,14 @@ def prepare(
     query_intake = Intake(Path(queries).name, PROGRAMS[program].query_type)
     database_intake = database.intake(label)
     used = parts_for(sum(1 for _ in fasta.read_records(queries)), len(chunks))
-    write_normalized(queries, query_intake, "q", chunks[:used], query_names, shortest)
+    longest = MAX_PROTEIN_QUERY if query_intake.kind == PROTEIN else None
+    write_normalized(queries, query_intake, "q", chunks[:used], query_names, shortest, longest)
     for unused in chunks[used:]:
         unused.touch()
     notes = type_notes(program, query_type, database.detected)
+    if requested == "auto":
+        notes += code_notes(query_intake.label, has_only_codes(query_intake))
+        notes += code_notes(label, database.only_codes)
     notes += intake_notes(query_intake, program, shortest) + intake_notes(database_intake, program)
     return Plan(
         program,
@@ -160,16 +187,24 @@ def write_normalized(
     parts: list[Path],
     names: Path,
     shortest: int = 0,
+    longest: int | None = None,
 ) -> None:
-    """Distribute the sequences of `source` over `parts`, and list their names in a table."""
+    """Distribute the sequences of `source` over `parts`, and list their names in a table.
+
+    Sequences that cannot be searched are left out. Raises InputProblem if no sequence is left.
+    """
     with ExitStack() as stack:
         files = [stack.enter_context(open(part, "w")) for part in parts]
         table = stack.enter_context(open(names, "w", encoding="utf-8"))
         next_part = fewest_letters_first(len(parts))
-        for record, sequence in accepted(source, intake, shortest):
+        for record, sequence in accepted(source, intake, shortest, longest):
             key = f"{prefix}{intake.sequences:09d}"
             files[next_part(len(sequence))].write(f">{key}\n{fasta.wrapped(sequence)}\n")
             table.write(f"{key}\t{record.name}\t{len(sequence)}\t{record.description}\n")
+    if not intake.sequences:
+        raise InputProblem(
+            f"No sequence in {intake.label} can be searched. {' '.join(intake.reasons)}"
+        )
 
 
 def fewest_letters_first(parts: int) -> Callable[[int], int]:
@@ -184,10 +219,20 @@ def fewest_letters_first(parts: int) -> Callable[[int], int]:
     return assign
 
 
-def accepted(source: str | Path, intake: Intake, shortest: int = 0) -> Iterator[tuple[Record, str]]:
+def accepted(
+    source: str | Path, intake: Intake, shortest: int = 0, longest: int | None = None
+) -> Iterator[tuple[Record, str]]:
     """Yield the records of `source` with their normalized sequences, and count them in `intake`."""
-    for record in fasta.read_records(source):
-        cleaned = fasta.clean(record, intake.kind, intake.label)
+    for number, record in enumerate(fasta.read_records(source), start=1):
+        try:
+            reject_nameless(record, number, intake.label)
+            cleaned = fasta.clean(record, intake.kind, intake.label)
+            reject_long(record, len(cleaned.sequence), longest, intake.label)
+        except SequenceProblem as problem:
+            intake.leave_out(problem)
+            continue
+        if len(intake.letters_seen) < len(fasta.AMINO_ACIDS):
+            intake.letters_seen.update(cleaned.sequence)
         intake.sequences += 1
         reject_duplicate(record.name, intake)
         intake.letters += len(cleaned.sequence)
@@ -196,6 +241,33 @@ def accepted(source: str | Path, intake: Intake, shortest: int = 0) -> Iterator[
         intake.too_short += len(cleaned.sequence) < shortest
         intake.too_long += len(cleaned.sequence) > MAX_NUCLEOTIDES
         yield record, cleaned.sequence
+
+
+def reject_nameless(record: Record, number: int, label: str) -> None:
+    if not record.name:
+        raise SequenceProblem(f"Sequence {number:,} in {label} has no identifier after '>'.")
+
+
+def reject_long(record: Record, length: int, longest: int | None, label: str) -> None:
+    if longest is not None and length > longest:
+        raise SequenceProblem(
+            f"Sequence {fasta.shorten(record.name)!r} in {label} has {length:,} letters; MMseqs2 "
+            f"searches protein queries of up to {longest:,}."
+        )
+
+
+def has_only_codes(intake: Intake) -> bool:
+    """Return whether proteins have only letters that are IUPAC codes of nucleotides too."""
+    return intake.kind == PROTEIN and intake.letters_seen <= set(fasta.NUCLEOTIDES)
+
+
+def code_notes(label: str, only_codes: bool) -> list[str]:
+    if not only_codes:
+        return []
+    return [
+        f"All letters in {label} are IUPAC codes of nucleotides, but it was searched as protein. "
+        "Choose a program if these are nucleotides."
+    ]
 
 
 def reject_duplicate(name: str, intake: Intake) -> None:
@@ -210,6 +282,13 @@ def reject_duplicate(name: str, intake: Intake) -> None:
 def intake_notes(intake: Intake, program: str, shortest: int = 0) -> list[str]:
     """Return notes on one input for the readers of the results."""
     notes = []
+    if intake.left_out:
+        more = intake.left_out - len(intake.reasons)
+        notes.append(
+            f"{counted(intake.left_out)} in {intake.label} "
+            f"{'was' if intake.left_out == 1 else 'were'} left out. {' '.join(intake.reasons)}"
+            + (f" {more:,} more were left out for such reasons." if more else "")
+        )
     if intake.with_gaps:
         notes.append(f"Gaps were removed from {counted(intake.with_gaps)} in {intake.label}.")
     if intake.with_stops:
