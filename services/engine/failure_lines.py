@@ -28,9 +28,13 @@ CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff]")
 NO_CONTENT = re.compile(r"^[\s=\-*#~_.+|^│─╭╮╰╯┌┐└┘!>]*$")
 
 #: What names a line as an error at its start, after a time, a program, or a level in brackets.
-PREFIX = r"(?:\[[^\]\n]{1,60}\]\s{0,4}|\([^)\n]{1,30}\)\s{0,4}|[\d\-/.:,TZ+]{5,35}\s{1,4}|[\w./+\-]{1,80}:\s{1,4})"
+PREFIX = (
+    r"(?:\[[^\]\n]{1,60}\]\s{0,4}|\([^)\n]{1,30}\)\s{0,4}"
+    r"|[\d\-/.:,TZ+]{5,35}\s{1,4}|[\w./+\-]{1,80}:\s{1,4})"
+)
 NAMED_ERROR = re.compile(
-    rf"^\W{{0,8}}{PREFIX}{{0,3}}[\W_]{{0,8}}(?:(?:fatal|internal|runtime|input|usage|user|parse|i/o|io)[ _]+)*"
+    rf"^\W{{0,8}}{PREFIX}{{0,3}}[\W_]{{0,8}}"
+    r"(?:(?:fatal|internal|runtime|input|usage|user|parse|i/o|io)[ _]+)*"
     r"(?:error|err|fatal|critical|panic|exception|severe|failure)(?:\s*\[[^\]]*\]|\([^)]*\))?"
     r"(?:\s*[:!\]>]|\s+-+\s|\s+in\s|\s{2,}|\t|\s+\d{3}:|\s+==)"
     r"|\[(?:error|fatal|critical|err|e)\b[^\]]*\]|\[E::|^\W{0,8}\(ERR\)|\bERROR\b|\bFATAL\b"

@@ -303,7 +303,7 @@ def test_every_message_of_a_cause_has_a_code_of_its_group():
     assert {message.code for message in messages} == {"executor_error", "system_error", "canceled"}
 
 
-# ---- the console and the log together --------------------------------------------------------------
+# ---- the console and the log together ----------------------------------------------------------
 
 HEADER = (
     "Building DAG of jobs...\nJob stats:\njob      count\n-----  -------\nx            1\n"
@@ -340,10 +340,10 @@ def message_of(
         ("10%\r50%\rError: disk of sample B\r\n", "", "Error: disk of sample B"),
         ("", "", "its command exited with status 7."),
         (
-            "the index is too old",
+            "the index is stale",
             "",
             "its command exited with status 7. The last line that it printed is: "
-            "the index is too old",
+            "the index is stale",
         ),
         ("Error: glued", "", "Error: glued"),
     ],
@@ -422,7 +422,8 @@ def test_exception_in_a_run_block_is_explained_with_its_line():
 )
 def test_rejected_output_is_named(said, kind, words):
     where = "(rule align, line 11, /d/workflow/Snakefile)"
-    text = f'WorkflowError in rule align in file "/d/Snakefile", line 4:\n{said}\nresults/a.txt {where}'
+    text = f'WorkflowError in rule align in file "/d/Snakefile", line 4:\n{said}'
+    text += f"\nresults/a.txt {where}"
     cause = explain(replace(failure(), records=[FAILED, {"type": "error", "text": text}, AT_LEAST]))
     assert cause is not None
     assert cause.kind is kind
