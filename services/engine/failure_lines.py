@@ -79,6 +79,7 @@ HARMLESS = re.compile(
 #: Remarks that something failed, which do not say why.
 REMARK = re.compile(
     r"^\[main\] (?:Version|CMD|Real time)|^\s*@ |^Set the system property"
+    r"|^\W{0,8}[1-9]\d* (?:\w+ )?errors?\b.{0,20}$"
     r"|^\W{0,8}(?:execution halted|aborted?\b\W{0,8}(?:\(core dumped\))?\W{0,8}$|core dumped"
     r"|terminated\W{0,8}$|killed\W{0,8}$"
     r"|aborting\b.{0,20}$|exiting\b.{0,30}$|quitting\b|segmentation fault\b.{0,20}$|bus error\b"
@@ -98,6 +99,8 @@ REMARK = re.compile(
     r"|finished with errors?\W{0,8}$",
     re.I,
 )
+#: A line that has only the word for an error.
+HEADING = re.compile(r"^\W{0,8}(?:fatal |runtime )?(?:error|exception|failure)\W{0,8}$", re.I)
 #: What a program further down a pipe says when the one before it has failed.
 CONSEQUENCE = re.compile(
     r"broken ?pipe|EPIPE|[\"'`\u2018\u201c(\s](?:-|/dev/stdin|stdin)[\"'`\u2019\u201d)](?:\W|$)"
@@ -276,6 +279,12 @@ def _weigh(lines: Sequence[str]) -> list[Reason]:
             continue
         weight = _weight(line)
         text = line.strip()
+        if weight is Weight.ORDINARY and HARMLESS.search(line):
+            continue  # a summary such as "0 errors" explains nothing
+        if HEADING.match(line):  # an error whose message starts on the next line
+            headed = _continued(lines, index, hidden, heading=True)
+            reasons.append(Reason(headed, weight if headed == text else Weight.ERROR, index))
+            continue
         if weight >= Weight.MENTION:
             text = _continued(lines, index, hidden)
         reasons.append(Reason(text, weight, index))
@@ -298,7 +307,7 @@ def _weight(line: str) -> Weight:
     return Weight.ERROR if named else Weight.MENTION
 
 
-def _continued(lines: Sequence[str], index: int, hidden: set[int]) -> str:
+def _continued(lines: Sequence[str], index: int, hidden: set[int], *, heading: bool = False) -> str:
     """Return a line, with the next ones where it ends with a colon, or a URL it is about."""
     text = lines[index].strip()
     if HTTP_ERROR.match(text):
@@ -306,7 +315,7 @@ def _continued(lines: Sequence[str], index: int, hidden: set[int]) -> str:
         return f"{text} ({urls[-1]})" if urls else text
     number = index
     for _ in range(MAX_MESSAGE_LINES):
-        if not text.endswith((":", "\uff1a")):
+        if not text.endswith((":", "\uff1a")) and not (heading and number == index):
             break
         following = range(number + 1, min(number + 4, len(lines)))
         content = [n for n in following if n not in hidden and not NO_CONTENT.match(lines[n])]
