@@ -202,13 +202,28 @@ class Events:
         return [self._failure(int(fields["jobid"]), record.created, rule, log, command)]
 
     def _error(self, record: LogRecord) -> list[Record]:
-        """Read the failure of a job without all of its outputs, which has no event of its own."""
-        if not (match := snakemake_internals.MISSING_OUTPUT.search(record.getMessage())):
+        """Read a failure because of outputs, which has no event of its own.
+
+        They are missing, or are not what the rule ensures: not empty, or with a checksum.
+        """
+        text = record.getMessage()
+        if match := snakemake_internals.MISSING_OUTPUT.search(text):
+            job: int | None = int(match[1])
+        else:
+            job = self._job_of_rejected_output(text)
+        if job is None:
             return []
-        job = int(match[1])
         known = self._running.get(job, {})
         rule, log, command = known.get("rule", ""), known.get("log", []), known.get("command", "")
         return [self._failure(job, record.created, rule, log, command)]
+
+    def _job_of_rejected_output(self, text: str) -> int | None:
+        """Return the running job whose outputs an error text names; None when there is none."""
+        rule, files = snakemake_internals.rejected_outputs(text)
+        for job, known in self._running.items():
+            if known["rule"] == rule and not files.isdisjoint(known["output"]):
+                return job
+        return None
 
     def _message(self, record: LogRecord) -> list[Record]:
         match = snakemake_internals.JOB_RESTARTED.match(record.getMessage())

@@ -9,12 +9,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.engine import snakemake_internals as snakemake
+from services.engine.failure_lines import (
+    MAX_QUOTE_CHARACTERS,
+    SHELL_REPORT,
+    Reason,
+    clean,
+    find_reason,
+    own_path,
+    shorten,
+)
 from services.errors import Message, Text
 from services.host.disk import no_room
 from services.models import Cause, CauseKind
 
 MAX_CAUSE_LOG_LINES = 40  # lines of a log that are stored with a cause
-MAX_QUOTE_CHARACTERS = 300  # of a line quoted in a message
+LINES_BEFORE_REASON = 10  # in the part of a log whose end does not contain the reason
 
 USE_LESS_MEMORY = "Use smaller inputs, fewer threads or a host with more memory."
 CONTACT_OPERATORS = "Contact the operators of this server, then resume the run."
@@ -85,7 +94,26 @@ JOB_FAILED_WITH_LINE = Message("executor_error", "Rule {rule} failed (job {job})
 JOB_FAILED_WITH_STATUS = Message(
     "executor_error", "Rule {rule} failed (job {job}): its command exited with status {status}."
 )
+JOB_FAILED_WITH_STATUS_AND_LINE = Message(
+    "executor_error",
+    "Rule {rule} failed (job {job}): its command exited with status {status}. The last line that it"
+    " printed is: {line}",
+)
 JOB_FAILED = Message("executor_error", "Rule {rule} failed (job {job}).")
+JOB_OUTPUT_EMPTY = Message(
+    "executor_error",
+    "Rule {rule} failed (job {job}): its output {files} is empty.",
+    hint="The rule requires content in this file, and its command exited without an error; see its"
+    " log.",
+)
+JOB_OUTPUT_DIFFERS = Message(
+    "executor_error",
+    "Rule {rule} failed (job {job}): the checksum of its output {files} differs from that in the"
+    " workflow.",
+)
+JOB_OUTPUT_REJECTED = Message(
+    "executor_error", "Rule {rule} failed (job {job}): its output was rejected: {error}"
+)
 DISK_FULL = Message("executor_error", "The disk is full ({evidence}).", hint=CONTACT_OPERATORS)
 OUT_OF_MEMORY = Message("executor_error", "Snakemake ran out of memory ({evidence}).")
 WORKFLOW_INVALID = Message(
@@ -98,25 +126,35 @@ WORKFLOW_INVALID_AT = Message(
     "Snakemake could not run the workflow ({file}, line {line}): {error}",
     hint=WORKFLOW_INVALID.hint,
 )
+WORKFLOW_EXITED = Message(
+    "executor_error",
+    "The workflow exited with the message: {error}",
+    hint=WORKFLOW_INVALID.hint,
+)
 SNAKEMAKE_FAILED = Message("executor_error", "Snakemake exited with code {code}.")
 SNAKEMAKE_FAILED_WITH_LINE = Message("executor_error", "Snakemake exited with code {code}: {line}")
 
 DISK_FULL_TEXT = re.compile(r"No space left on device|Disk quota exceeded|\bENOSPC\b", re.I)
 OUT_OF_MEMORY_TEXT = re.compile(
     r"MemoryError|Cannot allocate memory|std::bad_alloc|java\.lang\.OutOfMemoryError"
-    r"|\bout of memory\b|oom[-_ ]kill",
+    r"|\bout of memory\b|oom[-_ ]kill|cannot allocate vector of size [^\n]+"
+    r"|insufficient memory for the Java Runtime Environment",
     re.I,
 )
-#: What a shell prints about a child that a signal killed: no more than its exit status says.
-SHELL_REPORT = re.compile(
-    r"^.*\bline \d+: +\d+ (Killed|Terminated|Aborted|Segmentation|Bus).*$", re.M
-)
-ERROR_WORDS = re.compile(
-    r"error|exception|fatal|fail|cannot|can't|could not|unable|not found|no such|invalid|denied"
-    r"|missing|killed|abort",
-    re.I,
-)
-NO_CONTENT = re.compile(r"^[\s=\-*#~_.]*$")
+
+
+#: What some signals mean; they have no better name for a user.
+SIGNAL_MEANINGS = {
+    "SIGSEGV": "segmentation fault",
+    "SIGABRT": "aborted by the program itself",
+    "SIGBUS": "bus error",
+    "SIGFPE": "arithmetic error",
+    "SIGILL": "illegal instruction",
+    "SIGXCPU": "limit of processor time exceeded",
+    "SIGXFSZ": "limit of file size exceeded",
+    "SIGPIPE": "its reader had ended",
+}
+STATUS_MEANINGS = {126: "the command cannot be executed", 127: "the command was not found"}
 
 
 @dataclass(frozen=True)
@@ -194,19 +232,22 @@ def disk_full(text: Text, log: str = "") -> Cause:
 
 
 def last_lines(text: str) -> str:
-    """Return the part of a log that is stored with a cause."""
-    return "\n".join(text.rstrip().splitlines()[-MAX_CAUSE_LOG_LINES:])
+    """Return the part of a log that is stored with a cause, without colours."""
+    return _excerpt(text, None)
+
+
+def _excerpt(text: str, reason: Reason | None) -> str:
+    """Return the last lines of a log; those around the reason when it is further up."""
+    lines = clean(text).rstrip().splitlines()
+    start = max(0, len(lines) - MAX_CAUSE_LOG_LINES)
+    if reason and reason.is_error and reason.index < start:
+        start = max(0, reason.index - LINES_BEFORE_REASON)
+    return "\n".join(lines[start : start + MAX_CAUSE_LOG_LINES])
 
 
 def most_relevant_line(text: str) -> str:
-    """Return the line of a log that most likely explains a failure: the last one with an error."""
-    lines = [line.strip() for line in text.splitlines() if not NO_CONTENT.match(line)]
-    errors = [line for line in lines if ERROR_WORDS.search(line)]
-    chosen = (errors or lines or [""])[-1]
-    if chosen.endswith(":") and (after := lines[lines.index(chosen) + 1 :]):
-        chosen = f"{chosen} {after[0]}"
-    short = len(chosen) <= MAX_QUOTE_CHARACTERS
-    return chosen if short else chosen[:MAX_QUOTE_CHARACTERS] + " …"
+    """Return the line of a log that most likely explains a failure."""
+    return find_reason(text).text
 
 
 def _cause(kind: CauseKind, text: Text, **more: Any) -> Cause:
@@ -225,26 +266,44 @@ def _explain_signal(evidence: Evidence) -> Cause:
 
 def _explain_job(evidence: Evidence, failure: Mapping[str, Any]) -> Cause:
     rule, number = str(failure.get("rule") or "?"), int(failure["job"])
-    log = next((evidence.logs[name] for name in failure["log"] if evidence.logs.get(name)), "")
-    own_log = log or _console_before_error(evidence.console, rule)
-    error = snakemake.QUOTED_COMMAND.sub("Its command ", _error_text(evidence.records, failure))
+    printed = _console_of_job(evidence, rule, number)
+    error = _error_text(evidence.records, failure) or _error_on_console(printed)
+    texts = [text for name in failure["log"] if (text := evidence.logs.get(name))]
+    texts = [clean(text) for text in (*texts, _without_frames(printed, error))]
+    text, reason = _strongest(texts)
+    error = snakemake.QUOTED_COMMAND.sub("Its command ", error)
     job = ", ".join([str(number), *(f"{k}={v}" for k, v in failure["wildcards"].items())])
-    kind, message, values = _job_reason(own_log, error, evidence.oom)
+    kind, message, values = _job_reason("\n".join(texts), reason, error, evidence.oom)
     return _cause(
         kind,
         message(rule=rule, job=job, **values),
         rule=rule,
         job=f"{evidence.attempt}-{number}",
-        log=last_lines(own_log or error or evidence.console),
+        log=_excerpt(text, reason) or last_lines(error or evidence.console),
     )
 
 
-def _job_reason(log: str, error: str, oom: bool) -> tuple[CauseKind, Message, dict[str, str]]:
+def _strongest(texts: Sequence[str]) -> tuple[str, Reason]:
+    """Return the best reason and the text that has it.
+
+    A log goes before the console when both name an error. Without an error it is the reverse,
+    because the last line of a log is usually about its progress.
+    """
+    reasons = [(text, find_reason(text)) for text in texts]
+    errors = [item for item in reasons if item[1].is_error]
+    if errors:
+        return max(errors, key=lambda item: item[1].weight)
+    return max(reversed(reasons), key=lambda item: item[1].weight, default=("", Reason()))
+
+
+def _job_reason(
+    printed: str, reason: Reason, error: str, oom: bool
+) -> tuple[CauseKind, Message, dict[str, str]]:
     """Return kind, message and its values for a failed job.
 
-    `log` was written by the job, `error` is the text of Snakemake about it.
+    `printed` and `reason` come from the job itself, `error` is the text of Snakemake about it.
     """
-    texts = f"{log}\n{error}"
+    texts = f"{printed}\n{error}"
     if match := DISK_FULL_TEXT.search(texts):
         return CauseKind.DISK_FULL, JOB_DISK_FULL, {"evidence": match[0]}
     if match := OUT_OF_MEMORY_TEXT.search(texts):
@@ -253,17 +312,37 @@ def _job_reason(log: str, error: str, oom: bool) -> tuple[CauseKind, Message, di
         if files := _missing_files(error):
             return CauseKind.MISSING_OUTPUT, JOB_OUTPUT_MISSING, {"files": files}
         return CauseKind.MISSING_OUTPUT, JOB_OUTPUTS_MISSING, {}
+    if rejected := snakemake.OUTPUT_REJECTED.match(error):
+        return _rejected_output(rejected[2])
     name = _killing_signal(error)
     if name == "SIGKILL" and oom:
         return CauseKind.OUT_OF_MEMORY, JOB_KILLED_OUT_OF_MEMORY, {"signal": name}
-    if name and not ERROR_WORDS.search(SHELL_REPORT.sub("", log)):
+    if name and not reason.is_error:
         message = JOB_SIGKILLED if name == "SIGKILL" else JOB_KILLED
-        return CauseKind.KILLED, message, {"signal": name}
-    if line := most_relevant_line(log):
-        return CauseKind.RULE_FAILED, JOB_FAILED_WITH_LINE, {"line": line}
-    if match := snakemake.EXIT_STATUS.search(error):
-        return CauseKind.RULE_FAILED, JOB_FAILED_WITH_STATUS, {"status": match[1]}
+        return CauseKind.KILLED, message, {"signal": _described_signal(name)}
+    status = snakemake.EXIT_STATUS.search(error)
+    words = _described_status(status[1]) if status else ""
+    if reason.is_error or (reason.text and not status):
+        return CauseKind.RULE_FAILED, JOB_FAILED_WITH_LINE, {"line": reason.text}
+    if reason.text and not SHELL_REPORT.match(reason.text):
+        values = {"status": words, "line": reason.text}
+        return CauseKind.RULE_FAILED, JOB_FAILED_WITH_STATUS_AND_LINE, values
+    if status:
+        return CauseKind.RULE_FAILED, JOB_FAILED_WITH_STATUS, {"status": words}
     return CauseKind.RULE_FAILED, JOB_FAILED, {}
+
+
+def _rejected_output(text: str) -> tuple[CauseKind, Message, dict[str, str]]:
+    """Return kind, message and its values for outputs that do not have what the rule requires."""
+    first, _, rest = text.partition("\n")
+    found = snakemake.REJECTED_FILE.findall(rest)
+    files = ", ".join(own_path(snakemake.SHADOW.sub("", name)) for name in found)
+    if first.startswith(snakemake.EMPTY_OUTPUT) and files:
+        return CauseKind.MISSING_OUTPUT, JOB_OUTPUT_EMPTY, {"files": files}
+    if first.startswith(snakemake.WRONG_CHECKSUM) and files:
+        return CauseKind.RULE_FAILED, JOB_OUTPUT_DIFFERS, {"files": files}
+    line = shorten(" ".join(text.split()))
+    return CauseKind.RULE_FAILED, JOB_OUTPUT_REJECTED, {"error": line}
 
 
 def _killing_signal(error: str) -> str:
@@ -277,9 +356,14 @@ def _explain_workflow(evidence: Evidence) -> Cause:
 
     It could not read or plan the workflow.
     """
-    errors = [str(r.get("text", "")) for r in evidence.records if r.get("type") == "error"]
+    records = [record for record in evidence.records if record.get("type") == "error"]
+    if words := next((r["text"] for r in records if r.get("exception") == "SystemExit"), ""):
+        exited = WORKFLOW_EXITED(error=shorten(" ".join(clean(str(words)).split())))
+        log = last_lines(evidence.console or str(words))
+        return _cause(CauseKind.WORKFLOW_INVALID, exited, log=log)
+    errors = [clean(str(record.get("text", ""))) for record in records]
     errors = [text for text in errors if text and not text.endswith(snakemake.JOBS_FAILED)]
-    text = errors[0] if errors else evidence.console
+    text = errors[0] if errors else clean(evidence.console)
     log = last_lines(evidence.console or text)
     if match := DISK_FULL_TEXT.search(text):
         return disk_full(DISK_FULL(evidence=match[0]), log)
@@ -290,45 +374,98 @@ def _explain_workflow(evidence: Evidence) -> Cause:
     elif location := snakemake.SYNTAX_ERROR.search(text):
         error = location[3]
     else:
-        line, code = most_relevant_line(evidence.console), evidence.exit_code
+        line, code = find_reason(_without_frames(text, "")).text, evidence.exit_code
         said = SNAKEMAKE_FAILED_WITH_LINE(code=code, line=line)
         return _cause(CauseKind.UNKNOWN, said if line else SNAKEMAKE_FAILED(code=code), log=log)
     if location is None:
         return _cause(CauseKind.WORKFLOW_INVALID, WORKFLOW_INVALID(error=error), log=log)
-    at = WORKFLOW_INVALID_AT(file=_inside(location[1]), line=location[2], error=error)
+    at = WORKFLOW_INVALID_AT(file=own_path(location[1]), line=location[2], error=error)
     return _cause(CauseKind.WORKFLOW_INVALID, at, log=log)
 
 
 def _one_line(text: str) -> str:
     """Return an error text of Snakemake in one line: its class and the lines with content."""
     first, *rest = text.strip().splitlines() or [""]
-    kind = first.split(" in ")[0].split(":")[0].strip()
+    kind = first.split(" in ")[0].split(":")[0].strip().removesuffix(".")
+    if first.startswith("Traceback (most recent call last)"):
+        return find_reason(text).text
+    _, mark, printed = text.partition(snakemake.INSTALLER_OUTPUT)
+    if mark and (reason := find_reason(printed)).is_error:
+        return f"{kind}: {shorten(reason.text)}"
     parts = [first.partition(": ")[2].strip()] if ": " in first else []
-    parts += [line.strip() for line in rest if not line.startswith('  File "') and line != "None"]
+    for line in rest:
+        if line.startswith(snakemake.ERROR_DETAILS):
+            break
+        if not line.startswith('  File "') and line != "None":
+            parts.append(line.strip())
     line = " ".join(part for part in parts if part)[:MAX_QUOTE_CHARACTERS]
     return f"{kind}: {line}" if line else kind
 
 
-def _inside(path: str) -> str:
-    """Return a path as the authors of the workflow know it: relative to its stored copy."""
-    match = re.search(r"/workflows/[0-9a-f]{64}/(.+)$", path)
-    return match[1] if match else path
-
-
 def _error_text(records: Sequence[Mapping[str, Any]], failure: Mapping[str, Any]) -> str:
-    """Return the text of Snakemake about a failed job; error texts do not name the job."""
+    """Return the text of Snakemake about a failed job; most error texts do not name the job."""
     texts = [str(record["text"]) for record in records if record.get("type") == "error"]
     marks = (str(failure.get("command") or "\0"), f"Job {failure['job']}  completed")
-    return next((text for text in texts if any(mark in text for mark in marks)), "")
+    for text in texts:
+        if any(mark in text for mark in marks):
+            return text
+    if failure in records:
+        number = list(records).index(failure)
+        for record in records[number + 1 : number + 2]:  # written with the failure
+            text = str(record.get("text", ""))
+            match = snakemake.OUTPUT_REJECTED.match(text)
+            if match and match[1] == failure.get("rule"):
+                return text
+        if not failure.get("command"):  # a script: its command is not in the failure
+            before = [str(record.get("text", "")) for record in records[:number]]
+            before = [text for text in before if text.startswith(snakemake.RULE_EXCEPTION)]
+            return before[-1] if before else ""
+    return ""
 
 
-def _console_before_error(console: str, rule: str) -> str:
-    """Return what a job without a log file printed, before Snakemake's text about it."""
-    before, match, _ = console.partition(snakemake.ERROR_IN_RULE.format(rule=rule))
-    if not match:
-        return ""
-    lines = [line for line in before.splitlines() if not snakemake.JOB_FRAME.match(line)]
-    return "\n".join(lines[-MAX_CAUSE_LOG_LINES:])
+def _error_on_console(printed: str) -> str:
+    """Return the text of Snakemake about a failed job with a `run:` block, which has no record."""
+    matches = [*snakemake.COMMAND_FAILED.finditer(printed)]
+    return matches[-1][0] if matches else ""
+
+
+def _console_of_job(evidence: Evidence, rule: str, number: int) -> str:
+    """Return what is on the console between the start of a job and its failure.
+
+    Other jobs print to the same console. Without Snakemake's text about the failure nothing on the
+    console is known to be of this job.
+    """
+    console = clean(evidence.console)
+    names = {"rule": re.escape(rule), "job": number}
+    ends = [*re.finditer(snakemake.JOB_ENDED.format(**names), console, re.M)]
+    if ends:
+        console = console[: ends[-1].start()]
+    else:  # also without the number of the job, as in MissingOutputException
+        marks = (
+            snakemake.ERROR_IN_RULE.format(rule=rule),
+            f"Exception in rule {rule} in file",
+            f"Error in rule {rule} in file",
+        )
+        position = min((p for mark in marks if (p := console.find(mark)) >= 0), default=-1)
+        if position < 0:
+            return ""
+        console = console[: console.rfind("\n", 0, position) + 1]
+    starts = [*re.finditer(snakemake.JOB_STARTED.format(**names), console, re.M)]
+    return console[starts[-1].end() :] if starts else console
+
+
+def _without_frames(console: str, error: str) -> str:
+    """Return what jobs printed to the console, without what Snakemake printed around it.
+
+    The text of Snakemake may follow the last words of a job without a newline.
+    """
+    if error and error.startswith(snakemake.RULE_EXCEPTION):
+        console = console.replace(clean(error), "\n")
+    console = snakemake.COMMAND_FAILED.sub("\n", console)
+    console = console.replace(snakemake.RULE_EXCEPTION, "\n" + snakemake.RULE_EXCEPTION)
+    console = snakemake.JOB_TABLE.sub("", console)
+    lines = [line for line in console.splitlines() if not snakemake.JOB_FRAME.match(line)]
+    return "\n".join(lines).strip("\n")
 
 
 def _missing_files(error: str) -> str:
@@ -340,3 +477,15 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def _described_signal(name: str) -> str:
+    """Return a signal with its meaning where its name does not tell it."""
+    meaning = SIGNAL_MEANINGS.get(name)
+    return f"{name}: {meaning}" if meaning else name
+
+
+def _described_status(status: str) -> str:
+    """Return an exit status with its meaning, where the shell gives it one."""
+    meaning = STATUS_MEANINGS.get(int(status))
+    return f"{status} ({meaning})" if meaning else status

@@ -43,6 +43,7 @@ READY = b"ready"
 NO_MESSAGE = b"-"  # stands for the message of a process that ended without sending one
 CACHE = "SNAKEMAKE_OUTPUT_CACHE"  # the environment variable that Snakemake reads
 MAX_MESSAGE_BYTES = 65536  # what a pipe takes in one piece
+MAX_EXIT_CHARACTERS = 20_000  # of the message of `sys.exit` in a Snakefile
 
 
 @dataclass(frozen=True)
@@ -122,11 +123,22 @@ def execute(order: Order, parent: int, console: Console, preparation: Preparatio
             preparation.send(READY)
             snakemake_internals.run_command(command)
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(bool(end.code))
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if not isinstance(end.code, int | None):
+            _report_exit(order, str(end.code))
     except BaseException:
         traceback.print_exc()
     finally:
         _exit(code)
+
+
+def _report_exit(order: Order, words: str) -> None:
+    """Record why a Snakefile called `sys.exit` with a message, which Python prints to stderr."""
+    print(words, file=sys.stderr)
+    record = {"type": "error", "exception": "SystemExit", "text": words[:MAX_EXIT_CHARACTERS]}
+    errors = order.target.rundir.attempt(order.attempt).errors
+    with contextlib.suppress(OSError):  # the disk is full; the message is on the console
+        reporter.append(errors, [record])
 
 
 def _set_up_process(order: Order, parent: int, console: Console) -> None:

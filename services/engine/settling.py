@@ -33,7 +33,7 @@ from services.settings import Settings
 
 log = logging.getLogger("rundesk.settling")
 
-LOG_TAIL_BYTES = 16_384  # of the end of a log that are read
+LOG_TAIL_BYTES = 65_536  # of the end of a log that are read
 
 CAUSE_UNKNOWN = Message(
     "system_error",

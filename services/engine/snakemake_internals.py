@@ -214,12 +214,66 @@ LOCATION = re.compile(r'in file "([^"]+)", line (\d+)')
 SYNTAX_ERROR = re.compile(
     r'File "([^"]+)", line (\d+)\n(?:.*\n){0,3}?((?:Syntax|Indentation)Error: .+)'
 )
-#: Lines that Snakemake prints about a job; they do not say why it failed.
-JOB_FRAME = re.compile(
-    r"^(\[.*\d\d:\d\d:\d\d.*\]|RuleException:|WorkflowError:|CalledProcessError in file.*"
-    r"|Command '.*|Error in rule .*|Exiting because a job execution failed.*|Complete log\(s\).*"
-    r"|Elapsed time: .*|Select jobs to execute.*|Execute \d+ jobs.*|Finished jobid.*"
-    r"|\d+ of \d+ steps .*|Trying to restart job.*|(local)?(rule|checkpoint) \w+:| {4,}.*"
-    r"|At least one job did not complete successfully\.|Removing output files of failed job.*"
-    r"|Terminating processes on user request.*|Shutting down, this might take some time.*)$"
+#: Exceptions about the outputs of a job that has ended; the first line names only the rule.
+OUTPUT_REJECTED = re.compile(r'^\w+ in rule (\w+) in file "[^"\n]+", line \d+:\n(.+)', re.S)
+EMPTY_OUTPUT = "Detected unexpected empty output files."
+WRONG_CHECKSUM = "Output files have checksums that differ from the expected ones"
+#: An output in these texts: alone in its line, perhaps followed by the rule and its location.
+REJECTED_FILE = re.compile(r"^ *(.+?)(?: \((?:rule|checkpoint) \w+, line \d+, [^\n]+\))?$", re.M)
+#: The folder in which a job of a `shadow` rule is executed.
+SHADOW = re.compile(r"^.*\.snakemake/shadow/[^/]+/")
+#: Precedes the error text of a job. A job that ends its output without a newline is glued to it.
+RULE_EXCEPTION = "RuleException:\n"
+#: The text that repeats the command of a failed job.
+COMMAND_FAILED = re.compile(
+    r'RuleException:\nCalledProcessError in file "[^"\n]*", line \d+:\n'
+    r"Command '.*?' (?:returned non-zero exit status \d+|died with [^\n]+?)\.(?=\n|$)",
+    re.S,
 )
+SCRIPT_PREAMBLE_LINES = 3  # added by Snakemake before a script in Python
+#: The start of a job on the console, up to and including its number. `{rule}` and `{job}`.
+JOB_STARTED = (
+    r"^(?:local)?(?:rule|checkpoint) {rule}:\n(?: {{4}}.*\n)*?    jobid: {job}\n"
+    r"(?: {{4}}\w[\w-]*: .*\n)*"
+    r"|^Job {job}: .*\n(?:Reason: .*\n)?"
+)
+#: The details of a failed job on the console.
+JOB_ENDED = r"^Error in (?:rule|checkpoint) {rule}:\n(?:    .*\n)*?    jobid: {job}$"
+#: Lines that Snakemake prints before and about jobs; they do not say why one failed.
+JOB_FRAME = re.compile(
+    r"^(\[\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}\]|RuleException:|WorkflowError:"
+    r"|CalledProcessError in file.*|Command '.*|Error in rule .*"
+    r"|Exiting because a job execution failed.*|Complete log\(s\).*"
+    r"|Elapsed time: .*|Select jobs to execute.*|Execute \d+ jobs.*|Finished jobid.*"
+    r"|\d+ of \d+ steps .*|Trying to restart job.*|(local)?(rule|checkpoint) \w+:"
+    r"| {4}(message|input|output|log|jobid|benchmark|reason|wildcards|threads|priority|resources"
+    r"|shell|conda-env|container|group|cluster_jobid|external_jobid|params): .*| {4}shell:"
+    r"| +\(command exited with non-zero exit code\)|Job \d+: .*|Reason: Missing output .*"
+    r"|At least one job did not complete successfully\.|Removing output files of failed job.*"
+    r"|Terminating processes on user request.*|Shutting down, this might take some time.*"
+    r"|Write-protecting output file .*|Touching output file .*|DAG of jobs will be updated.*"
+    r"|Updating checkpoint dependencies.*|Removing temporary output .*|Waiting at most .* seconds.*"
+    r"|Activating (conda|singularity|apptainer|env).*|Assuming unrestricted shared .*|SNAKEMAKE"
+    r"|host: .*|Building DAG of jobs.*|Using shell: .*|Provided cores: .*|Rules claiming more .*"
+    r"|Output file cache activated.*|Using workflow specific profile .*|None"
+    r"|  (Date|Workflow ID|Platform|Host|User|Snakemake version|Python version|Command|Snakefile"
+    r"|Base directory|Run directory|Working directory|Config file\(s\)|Config MD5): .*"
+    r"|Will exit after finishing currently running jobs.*)$"
+)
+#: The table of the planned jobs, which ends with an empty line.
+JOB_TABLE = re.compile(r"^Job stats:\n(?:.+\n)*", re.M)
+#: Precedes what an installer of software printed, in the text of its failure.
+INSTALLER_OUTPUT = "\nOutput:\n"
+#: Lines that start details of an error which its message does not need.
+ERROR_DETAILS = ("Failed validating ", "Traceback:")
+
+
+def rejected_outputs(text: str) -> tuple[str, set[str]]:
+    """Return the rule and the outputs that an error text is about; ("", set()) for other texts.
+
+    The set may contain other lines of the text.
+    """
+    match = OUTPUT_REJECTED.match(text)
+    if not match:
+        return "", set()
+    return match[1], {SHADOW.sub("", name) for name in REJECTED_FILE.findall(match[2])}

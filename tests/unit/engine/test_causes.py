@@ -290,7 +290,7 @@ def test_lost_attempt_keeps_the_end_of_its_console():
         ("a\nError: b\nc\n", "Error: b"),
         ("a\nb\n\n----\n", "b"),
         ("", ""),
-        ('ValueError in file "x", line 4:\noops\n', 'ValueError in file "x", line 4: oops'),
+        ('ValueError in file "x", line 4:\noops\n', "ValueError: oops (x, line 4)"),
         ("error " + "x" * 1000, "error " + "x" * 294 + " …"),
     ],
 )
@@ -301,3 +301,151 @@ def test_most_relevant_line(text, line):
 def test_every_message_of_a_cause_has_a_code_of_its_group():
     messages = [value for value in vars(causes).values() if isinstance(value, Message)]
     assert {message.code for message in messages} == {"executor_error", "system_error", "canceled"}
+
+
+# ---- the console and the log together ----------------------------------------------------------
+
+HEADER = (
+    "Building DAG of jobs...\nJob stats:\njob      count\n-----  -------\nx            1\n"
+    "total        2\n\nSelect jobs to execute...\nExecute 1 jobs...\n"
+)
+START = (
+    "[Sat Nov 21 20:40:24 2026]\nlocalrule align:\n    output: results/a.txt\n    jobid: 7\n"
+    "    reason: Missing output files: results/a.txt\n    resources: tmpdir=/tmp\n"
+)
+END = (
+    "\n[Sat Nov 21 20:40:24 2026]\nError in rule align:\n    message: None\n    jobid: 7\n"
+    "Write-protecting output file x.\n"
+)
+
+
+def console_of(printed: str, outcome: str = "returned non-zero exit status 7") -> str:
+    return HEADER + START + printed + status(outcome)["text"] + END
+
+
+def message_of(
+    printed: str, log: str = "", outcome: str = "returned non-zero exit status 7"
+) -> str:
+    cause = explain(failure(log, outcome, console=console_of(printed, outcome)))
+    assert cause is not None
+    return cause.message.removeprefix("Rule align failed (job 7, sample=A): ")
+
+
+@pytest.mark.parametrize(
+    ("printed", "log", "message"),
+    [
+        ("FATAL: no column mz\n", "Reading 10 records\n", "FATAL: no column mz"),
+        ("3 of 4 files read\n", "Error: no index\n", "Error: no index"),
+        ("\x1b[31m\x1b[1mError\x1b[0m: wrong mass\n", "", "Error: wrong mass"),
+        ("10%\r50%\rError: disk of sample B\r\n", "", "Error: disk of sample B"),
+        ("", "", "its command exited with status 7."),
+        (
+            "the index is stale",
+            "",
+            "its command exited with status 7. The last line that it printed is: "
+            "the index is stale",
+        ),
+        ("Error: glued", "", "Error: glued"),
+    ],
+)
+def test_reason_is_taken_from_log_and_console(printed, log, message):
+    assert message_of(printed, log) == message
+
+
+def test_output_of_other_jobs_before_the_job_is_left_out():
+    before = "Error in rule trim:\n    jobid: 3\nError: of another job\n"
+    cause = explain(failure(console=HEADER + before + START + status("")["text"] + END))
+    assert cause is not None
+    assert "another" not in cause.message
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message"),
+    [
+        (
+            "died with <Signals.SIGSEGV: 11>",
+            "its command was killed (SIGSEGV: segmentation fault).",
+        ),
+        (
+            "returned non-zero exit status 139",
+            "its command was killed (SIGSEGV: segmentation fault).",
+        ),
+        (
+            "returned non-zero exit status 127",
+            "its command exited with status 127 (the command was not found).",
+        ),
+    ],
+)
+def test_silent_end_is_explained_in_words(outcome, message):
+    assert message_of("", outcome=outcome) == message
+
+
+def test_excerpt_of_the_log_contains_an_error_before_a_long_usage_text():
+    usage = "Usage: tool\n" + "".join(f"  --option-{n} N\n" for n in range(90))
+    cause = explain(failure("tool: unknown option --foo\n" + usage))
+    assert cause is not None
+    assert cause.message.endswith("tool: unknown option --foo")
+    assert "unknown option --foo" in cause.log
+
+
+def test_exception_in_a_run_block_is_explained_with_its_line():
+    printed = (
+        'RuleException:\nJSONDecodeError in file "/d/workflows/' + "0" * 64 + '/workflow/Snakefile"'
+        ', line 6:\nExpecting value: line 1\n  File "/x", line 6, in __rule_x\n'
+        "Exiting because a job execution failed. Look above for error messages\nWorkflowError:\n"
+        "At least one job did not complete successfully.\n"
+    )
+    known = replace(failure(), records=[{**FAILED, "command": ""}, AT_LEAST])
+    cause = explain(replace(known, console=HEADER + START + printed + END))
+    assert cause is not None
+    assert cause.message.endswith(
+        ": JSONDecodeError: Expecting value: line 1 (workflow/Snakefile, line 6)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "words"),
+    [
+        (
+            "Detected unexpected empty output files. Something went wrong in the rule without an "
+            "error being reported:",
+            CauseKind.MISSING_OUTPUT,
+            "its output results/a.txt is empty.",
+        ),
+        (
+            "Output files have checksums that differ from the expected ones defined in the "
+            "workflow:",
+            CauseKind.RULE_FAILED,
+            "the checksum of its output results/a.txt differs from that in the workflow.",
+        ),
+    ],
+)
+def test_rejected_output_is_named(said, kind, words):
+    where = "(rule align, line 11, /d/workflow/Snakefile)"
+    text = f'WorkflowError in rule align in file "/d/Snakefile", line 4:\n{said}'
+    text += f"\nresults/a.txt {where}"
+    cause = explain(replace(failure(), records=[FAILED, {"type": "error", "text": text}, AT_LEAST]))
+    assert cause is not None
+    assert cause.kind is kind
+    assert cause.message == f"Rule align failed (job 7, sample=A): {words}"
+
+
+def test_message_of_sys_exit_in_a_snakefile_is_the_cause():
+    record = {"type": "error", "exception": "SystemExit", "text": "Please give\nthe parameter ok"}
+    cause = explain(Evidence(attempt=1, exit_code=1, records=[record]))
+    assert cause is not None
+    assert cause.kind is CauseKind.WORKFLOW_INVALID
+    assert cause.message == ("The workflow exited with the message: Please give the parameter ok")
+
+
+def test_failed_installation_is_explained_by_the_installer():
+    text = (
+        "CreateCondaEnvironmentException:\nCould not create conda environment from /x/env.yaml:\n"
+        "Command:\nconda env create\nOutput:\nSolving environment: failed\n\n"
+        "PackagesNotFoundError: The following packages are not available from current channels:\n\n"
+        "  - samtoolz=1.19\n"
+    )
+    cause = explain(Evidence(attempt=1, exit_code=1, records=[{"type": "error", "text": text}]))
+    assert cause is not None
+    assert "PackagesNotFoundError" in cause.message
+    assert "samtoolz=1.19" in cause.message

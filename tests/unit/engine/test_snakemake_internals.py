@@ -224,6 +224,18 @@ def test_missing_output_is_reported_as_expected():
     require("(missing locally" in source("snakemake.io"), f"{part} about each file", "causes.py")
 
 
+def test_rejected_outputs_are_read_from_the_text_about_them():
+    text = (
+        'WorkflowError in rule a in file "/x/Snakefile", line 4:\n'
+        f"{internals.EMPTY_OUTPUT} Something went wrong.\n"
+        "/x/.snakemake/shadow/tmp1/results/a.txt (rule a, line 11, /x/Snakefile)"
+    )
+    rule, files = internals.rejected_outputs(text)
+    assert rule == "a"
+    assert "results/a.txt" in files
+    assert internals.rejected_outputs("WorkflowError:\nother") == ("", set())
+
+
 def test_location_of_an_error_is_reported_as_expected():
     exceptions = module_of("snakemake.exceptions", "causes.py")
     text = exceptions.format_error(ValueError("x"), 3, snakefile="/x/Snakefile")
@@ -248,6 +260,9 @@ def test_location_of_an_error_is_reported_as_expected():
         ("snakemake.logging", "{done} of {total} steps ("),
         ("snakemake.workflow", "Elapsed time: {"),
         ("snakemake.jobs", "Removing output files of failed job {"),
+        ("snakemake.dag", internals.EMPTY_OUTPUT.removesuffix(".")),
+        ("snakemake.dag", internals.WRONG_CHECKSUM),
+        ("snakemake.script", "snakemake preamble end"),
     ],
 )
 def test_text_on_the_console_is_printed_by_snakemake(module, text):
