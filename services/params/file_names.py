@@ -36,6 +36,28 @@ def wrong_file_name(file: str, pattern: str, description: str = "") -> Text:
     return WRONG_FILE_NAME(file=file, pattern=pattern, description=description)
 
 
+def is_accepted(name: str, pattern: str | None) -> bool:
+    """Return whether a file name matches a pattern; endings may be in upper or lower case."""
+    return not pattern or re.search(pattern, _in_listed_case(name, pattern)) is not None
+
+
+def with_listed_ending(name: str, pattern: str | None) -> str:
+    """Return an accepted name with its ending as in the pattern: "Q.FASTA" → "Q.fasta".
+
+    Workflows check the names of their files with the same patterns, by case.
+    """
+    return name if not pattern or re.search(pattern, name) else _in_listed_case(name, pattern)
+
+
+def _in_listed_case(name: str, pattern: str) -> str:
+    """Return `name` with the ending that the pattern lists in place of the same in another case."""
+    folded = name.lower()
+    for ending in sorted(accepted_endings(pattern), key=len, reverse=True):
+        if folded.endswith(ending.lower()):
+            return name[: len(name) - len(ending)] + ending
+    return name
+
+
 def accepted_endings(pattern: str) -> list[str]:
     r"""Return the endings that a pattern such as `\\.f(ast)?q(\\.gz)?$` accepts.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from services.errors import Forbidden, Invalid, Message, NotFound, Problem, Text
 from services.files import Files, contents
 from services.models import Actor, File, Input, RunRequest, Submission, Workflow
 from services.params import file_values, validation
-from services.params.file_names import wrong_file_name
+from services.params.file_names import is_accepted, with_listed_ending, wrong_file_name
 from services.params.file_values import FileValue
 from services.rundir import safe
 from services.runs import samplesheets
@@ -173,7 +172,7 @@ class Intake:
             file, field = known.get(str(value.value)), f"params.{value.dotted_path}"
             if file is None:
                 problems.append(Problem(field, FILE_NOT_FOUND()))
-            elif value.pattern and not re.search(value.pattern, file.name):
+            elif value.pattern and not is_accepted(file.name, value.pattern):
                 text = wrong_file_name(file.name, value.pattern, value.description)
                 problems.append(Problem(field, text))
             else:
@@ -243,7 +242,7 @@ def _staged_path(value: FileValue, file: File, taken: dict[str, str]) -> str:
 
     A file that several rows of a sheet or several objects of a list name is staged once.
     """
-    name = safe(file.name)[-MAX_STAGED_NAME:]
+    name = with_listed_ending(safe(file.name)[-MAX_STAGED_NAME:], value.pattern)
     folder = "/".join(["inputs", *map(safe, value.names)])
     path, number = f"{folder}/{name}", 1
     while path in taken and not (len(value.names) > 1 and taken[path] == file.id):

@@ -11,7 +11,7 @@ from jsonschema.exceptions import ValidationError
 
 from services.errors import Message, Text
 from services.params import validation
-from services.params.file_names import wrong_file_name
+from services.params.file_names import is_accepted, wrong_file_name
 from services.params.schema_errors import (
     REQUIRED,
     REQUIRED_WITH,
@@ -101,7 +101,7 @@ def _record_problems(
         value, pattern = record.get(name), schema.properties[name].get("pattern")
         if isinstance(value, str) and pattern and not FILE_ID.fullmatch(value):
             file = short_name(value)
-            if not re.search(pattern, file):
+            if not is_accepted(file, pattern):
                 text = wrong_file_name(file, pattern, _description(name, schema))
                 yield name, _in_own_words(text, name, schema)
 

@@ -36,7 +36,7 @@
 
   function focus(field) {
     field.scrollIntoView({ block: "center" });
-    const target = field.querySelector("input, textarea, button:not([aria-label^=Help])") || field;
+    const target = field.querySelector("input, textarea, canvas[tabindex], button:not([aria-label^=Help])") || field;
     if (target === field) field.tabIndex = -1;
     target.focus({ preventScroll: true });
   }
@@ -56,9 +56,10 @@
   // People do not fill in the hidden field of the form; see typed.js.
   function hideField() {
     const field = document.querySelector(".st-key-shown");
-    if (!field || field.ariaHidden) return;
+    const input = field?.querySelector("input");
+    if (!input || field.ariaHidden) return;
     field.ariaHidden = "true";
-    field.querySelector("input").tabIndex = -1;
+    input.tabIndex = -1;
   }
 
   new MutationObserver((changes) => {

@@ -6,7 +6,6 @@ closed tabs (`assets/uploader`); their content does not pass through the portal.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,9 +15,10 @@ import streamlit as st
 from services.access.signed_links import UPLOADS
 from services.errors import NotFound, RundeskError
 from services.models import File
+from services.params.file_names import is_accepted
 from ui import context, errors
 from ui.formatting import size
-from ui.forms.file_endings import endings
+from ui.forms.file_endings import chooser_filter, endings
 from ui.forms.form_state import restore
 
 MAX_OFFERED_FILES = 200  # the newest ones
@@ -68,6 +68,7 @@ def box(
                 "many": many,
                 "pattern": pattern,
                 "endings": endings(pattern),
+                "accept": chooser_filter(pattern),
                 "taken": handled[-MAX_HANDLED_UPLOADS:],
             },
             on_files_change=lambda: _handle_arrivals(key, on_arrival),
@@ -146,7 +147,7 @@ def _field(pattern: str | None, common: dict[str, Any], *, many: bool) -> None:
 def _choices(pattern: str | None, chosen: Sequence[Any], initial: Any) -> dict[str, str]:
     """Return the files to choose from, newest first: id → name to show."""
     known: list[File] = st.session_state["offered"]
-    names = {file.id: _name(file) for file in known if _fits(file.name, pattern)}
+    names = {file.id: _name(file) for file in known if is_accepted(file.name, pattern)}
     for value in chosen:
         if isinstance(value, str) and value not in names:
             names[value] = _other(value, initial)
@@ -166,7 +167,3 @@ def _other(value: str, initial: Any) -> str:
 
 def _name(file: File) -> str:
     return f"{file.name}  ·  {size(file.size)}"
-
-
-def _fits(name: str, pattern: str | None) -> bool:
-    return not pattern or re.search(pattern, name) is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from services.models import File
+from services.params.file_names import is_accepted
 from services.sheets import RowSchema, text
 from ui import context
 from ui.formatting import printable, size
@@ -42,7 +42,7 @@ class Choices:
         for name, schema in rows.properties.items():
             held = {text(record[name]): "" for record in records if name in record}
             if name in rows.files:
-                fitting = [f for f in files.values() if _fits(f.name, schema.get("pattern"))]
+                fitting = [f for f in files.values() if is_accepted(f.name, schema.get("pattern"))]
                 labels = {names[file.id]: _label(file, names[file.id]) for file in fitting}
                 known[name] = labels | {
                     cell: cell for cell in held if cell not in names and cell not in labels
@@ -65,10 +65,6 @@ class Choices:
             }
             for record in records
         ]
-
-
-def _fits(name: str, pattern: str | None) -> bool:
-    return not pattern or re.search(pattern, name) is not None
 
 
 def _label(file: File, value: str) -> str:

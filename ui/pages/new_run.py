@@ -14,7 +14,7 @@ from services.params import validation
 from services.params.schema import flatten, is_file, is_sheet
 from ui import context, errors
 from ui.formatting import amount, plain, plural, sentences, title
-from ui.forms import drafts, file_fields, form_state, run_fields, schema_form, shown
+from ui.forms import drafts, file_fields, form_state, run_fields, schema_form, sheet_editor, shown
 from ui.forms.form_state import FieldProblem
 from ui.parts import plan, submission, workflow_cards
 from ui.streamlit_internals import Container
@@ -264,7 +264,9 @@ def _show_problems(values: SubmittedForm, summary: Container, notice: Container)
 def _point_to(path: str, form: schema_form.Form) -> None:
     """Make the browser scroll to a field and focus it, once per refused submission."""
     keys = {field: key for key, field in form.keys.items()}
-    key = f"problems-{path}" if path in form.tables else keys.get(path, f"problems-{path}")
+    key = keys.get(path, f"problems-{path}")
+    if path in form.tables:
+        key = f"{sheet_editor.GRID}{key}"
     target = shown.css_class(key) if path else "st-key-summary"
     st.html(f'<span data-problem="{target}" data-refusal="{st.session_state["refusals"]}"></span>')
 
