@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,18 +12,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from services.models import Run, RunFilter
 from services.settings import Settings
 from tests.browser.conftest import Window
+from tests.helpers.flaky_proxy import line_to
 from tests.helpers.processes import Servers
 from tests.helpers.shared_desk import shared
 from tests.helpers.tables import type_into
+from tests.helpers.waiting import until
 
 WORKFLOWS = (Path(__file__).parent / "workflows",)
 BUNDLED = ("amplicon-variants", "ms-report", "reads-qc", "sequence-search")
 VIEWPORTS = ((390, 844), (1280, 800), (1920, 1080))
+SESSION_S = 60  # disconnectedSessionTTL in .streamlit/config.toml
+FIRST = {  # the first field that an empty form lacks, and its label
+    "amplicon-variants": ("grid-field-samples", "Samples"),
+    "ms-report": ("field-information", "Information table"),
+    "reads-qc": ("grid-field-samples", "Samples"),
+    "sequence-search": ("field-queries", "Queries"),
+}
+NAME, SIZE = 1, 5  # columns of 150 pixels in the table of rows
 READS = b"@r\nACGT\n+\nIIII\n"
 DEFAULTS = {
     "count": 3,
@@ -92,22 +104,8 @@ def clear(page: Page, key: str) -> None:
     page.keyboard.press("Delete")
 
 
-def in_view(page: Page, target: Locator) -> bool:
-    """Whether an element is in the viewport, and above the buttons unless it is one of them."""
-    expect(target).to_be_visible()
-    inside: bool = target.evaluate(
-        """element => {
-            const box = element.getBoundingClientRect();
-            const bar = document.querySelector(".st-key-send");
-            const end = bar.contains(element) ? innerHeight : bar.getBoundingClientRect().top;
-            return box.top >= 0 && box.bottom <= end + 1 && box.left >= 0 && box.right <= innerWidth;
-        }"""
-    )
-    return inside
-
-
-def until_true(page: Page, target: Locator) -> None:
-    """Wait until an element is in view: pages scroll to it step by step."""
+def wait_in_view(page: Page, target: Locator) -> None:
+    """Wait until an element is in the viewport, and above the buttons unless it is one of them."""
     expect(target).to_be_visible()
     handle = target.element_handle()
     page.wait_for_function(
@@ -115,7 +113,8 @@ def until_true(page: Page, target: Locator) -> None:
             const box = element.getBoundingClientRect();
             const bar = document.querySelector(".st-key-send");
             const end = bar.contains(element) ? innerHeight : bar.getBoundingClientRect().top;
-            return box.top >= 0 && box.bottom <= end + 1 && box.left >= 0 && box.right <= innerWidth;
+            const wide = box.left >= 0 && box.right <= innerWidth;
+            return wide && box.top >= 0 && box.bottom <= end + 1;
         }""",
         arg=handle,
     )
@@ -220,9 +219,13 @@ CASES = {
     "integer-cleared": Case("field-count", "Count", typed("field-count", "")),
     "integer-right": Case("field-count", "Count", typed("field-count", "7"), {"count": 7}),
     "integer-pasted": Case("field-count", "Count", pasted("field-count", " 7\n"), {"count": 7}),
-    "integer-keyboard": Case("field-count", "Count", pressed("field-count", "ArrowUp"), {"count": 4}),
+    "integer-keyboard": Case(
+        "field-count", "Count", pressed("field-count", "ArrowUp"), {"count": 4}
+    ),
     "number-wrong": Case("field-evalue", "E-value", typed("field-evalue", "0,5")),
-    "number-right": Case("field-evalue", "E-value", typed("field-evalue", "1e-7"), {"evalue": 1e-7}),
+    "number-right": Case(
+        "field-evalue", "E-value", typed("field-evalue", "1e-7"), {"evalue": 1e-7}
+    ),
     "number-keyboard": Case(
         "field-evalue", "E-value", pressed("field-evalue", "ArrowUp"), {"evalue": 1e-4}
     ),
@@ -270,10 +273,10 @@ CASES = {
     "object-pasted": Case(
         "field-extra", "Extra", pasted("field-extra", '{\n "a": 1\n}'), {"extra": {"a": 1}}
     ),
-    "cell-wrong": Case("grid-field-rows", "Rows", cell(1, "NO")),
-    "cell-number-wrong": Case("grid-field-rows", "Rows", cell(2, "99")),
-    "cell-right": Case("grid-field-rows", "Rows", cell(1, "yes"), {"rows": [{"name": "yes"}]}),
-    "cell-number-right": Case("grid-field-rows", "Rows", cell(2, "7"), {"rows": [{"size": 7}]}),
+    "cell-wrong": Case("grid-field-rows", "Rows", cell(NAME, "NO")),
+    "cell-number-wrong": Case("grid-field-rows", "Rows", cell(SIZE, "99")),
+    "cell-right": Case("grid-field-rows", "Rows", cell(NAME, "yes"), {"rows": [{"name": "yes"}]}),
+    "cell-number-right": Case("grid-field-rows", "Rows", cell(SIZE, "7"), {"rows": [{"size": 7}]}),
     "file-wrong": Case("field-reads", "Reads", added("field-reads", "nonsense")),
     "file-named": Case("field-reads", "Reads", added("field-reads", "a_R1")),
     "file-keyboard": Case(
@@ -293,7 +296,11 @@ CASES = {
     ),
     "priority-wrong": Case("run-priority", "Priority", in_options(typed("run-priority", "x"))),
     "priority-right": Case(
-        "run-priority", "Priority", in_options(pressed("run-priority", "ArrowUp")), {}, {"priority": 1}
+        "run-priority",
+        "Priority",
+        in_options(pressed("run-priority", "ArrowUp")),
+        {},
+        {"priority": 1},
     ),
 }
 
@@ -329,8 +336,8 @@ def refused(page: Page, services, actor, key: str, label: str) -> None:
     expect(notice).to_contain_text(re.compile(rf"Fix \d+ problems? before starting: .*{label}"))
     target = field_of(page, key)
     has_focus(page, target)
-    until_true(page, target)
-    until_true(page, notice)
+    wait_in_view(page, target)
+    wait_in_view(page, notice)
     assert services.runs.list(actor, RunFilter()).items == []
 
 
@@ -342,3 +349,288 @@ def with_names(params: Any, files: dict[str, str]) -> Any:
     if isinstance(params, list):
         return [with_names(value, files) for value in params]
     return names.get(params, params) if isinstance(params, str) else params
+
+
+def test_upload_that_has_not_finished_starts_nothing(window: Window, services, actor, tmp_path):
+    page = open_form(window)
+    page.route("**/uploads/**", lambda route: None)  # never answered
+    file = tmp_path / "late.fastq"
+    file.write_bytes(READS)
+    field_of(page, "upload-field-reads").locator("input.files").set_input_files(file)
+    start(page)
+    refused(page, services, actor, "field-reads", "Reads")
+    expect(page.get_by_text("late.fastq is still being uploaded.")).to_be_visible()
+    page.unroute("**/uploads/**")
+
+
+def paste_rows(page: Page, text: str) -> None:
+    page.get_by_role("tab", name="Paste from Excel").click()
+    pasted("field-samples-paste", text)(page)
+
+
+def test_pasted_rows_that_are_not_used_start_nothing(window: Window, services, actor) -> None:
+    window.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = open_form(window)
+    paste_rows(page, "sample\tdepth\na1\t3\n")
+    start(page)
+    refused(page, services, actor, "grid-field-samples", "Samples")
+    expect(page.get_by_text("The pasted rows are not in the table yet.")).to_be_visible()
+    field_of(page, "field-samples-use").locator("button").click()
+    start(page)
+    run = started(page, services, actor)
+    assert run.params["samples"] == [{"sample": "a1", "depth": 3}]
+
+
+def test_rows_pasted_into_the_table_are_submitted_at_once(window: Window, services, actor) -> None:
+    window.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = open_form(window)
+    page.evaluate("text => navigator.clipboard.writeText(text)", "one\t1\ntwo\t2")
+    grid = field_of(page, "grid-field-rows").locator(".dvn-scroller")
+    grid.click(position={"x": 150, "y": 49}, delay=200)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+V")
+    start(page)
+    run = started(page, services, actor)
+    assert run.params["rows"] == [{"name": "one", "size": 1}, {"name": "two", "size": 2}]
+
+
+@pytest.mark.parametrize("size", VIEWPORTS, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("workflow", BUNDLED)
+def test_refusal_of_an_empty_form_is_in_view(
+    chromium: Browser, desk: Servers, services, actor, workflow, size
+):
+    width, height = size
+    page = chromium.new_page(viewport={"width": width, "height": height}, reduced_motion="reduce")
+    page.goto(f"{desk.settings.public_portal_url}/new?workflow={workflow}")
+    button = page.locator(".st-key-start button")
+    expect(button).to_be_enabled()
+    wait_in_view(page, button)
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == 0
+    button.click()
+    key, label = FIRST[workflow]
+    refused(page, services, actor, key, label)
+    wait_in_view(page, button)
+    if folder := os.environ.get("RUNDESK_SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/{workflow}-{width}.png")
+    page.close()
+
+
+HALF_FILLED = "".join(f"s{number}\ta_R1.fastq\t{number + 1}\n" for number in range(12))
+
+
+def fill(page: Page, name: str = "Half filled") -> None:
+    """Fill a form by halves: a sheet of 12 rows, two chosen files, name, tags and more."""
+    typed("run-name", name)(page)
+    typed("run-tags", "pilot", "first")(page)
+    added("field-reads", "R1", "Enter")(page)
+    added("field-tables", "one", "Enter")(page)
+    page.keyboard.press("Escape")
+    typed("field-count", "150")(page)
+    typed("field-extra", "{half")(page)
+    paste_rows(page, f"sample\tfastq_1\tdepth\n{HALF_FILLED}")
+    field_of(page, "field-samples-use").locator("button").click()
+    expect(page.get_by_text("12 rows, no problems found.")).to_be_visible()
+
+
+def expect_filled(page: Page, name: str = "Half filled") -> None:
+    expect(input_of(page, "run-name")).to_have_value(name)
+    for key, values in {
+        "run-tags": ["pilot", "first"],
+        "field-tables": ["one.tsv"],
+    }.items():
+        for value in values:
+            expect(field_of(page, key)).to_contain_text(value)
+    expect(input_of(page, "field-reads")).to_have_value(re.compile("a_R1.fastq"))
+    expect(input_of(page, "field-count")).to_have_value("150")
+    expect(input_of(page, "field-extra")).to_have_value("{half")
+    expect(page.get_by_text("12 rows, no problems found.")).to_be_visible()
+
+
+def expect_restored(page: Page) -> None:
+    expect(page.get_by_text(re.compile(r"Draft of \d\d:\d\d restored\."))).to_be_visible()
+
+
+def saved(services, actor, key: str, value: Any) -> None:
+    """Wait until the draft has this value."""
+    until(
+        lambda: (
+            (draft := services.drafts.get(actor, "kinds")) is not None
+            and draft.content["typed"].get(key) == value
+        )
+    )
+
+
+@pytest.fixture
+def filled(window: Window, files) -> Page:
+    """A form that was filled by halves."""
+    window.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = open_form(window)
+    fill(page)
+    return page
+
+
+def test_reload_restores_the_form_and_start_over_empties_it(filled: Page) -> None:
+    page = filled
+    page.reload()
+    expect_restored(page)
+    expect_filled(page)
+    added("field-label", "typed")(page)  # and the cursor stays in the field
+    page.reload()
+    expect_restored(page)
+    expect(input_of(page, "field-label")).to_have_value("typed")
+    expect_filled(page)
+
+    page.get_by_role("button", name="Start over").click()
+    expect(page.get_by_text("restored.")).to_be_hidden()
+    for key, value in {
+        "run-name": "",
+        "field-label": "",
+        "field-count": "3",
+        "field-extra": "",
+    }.items():
+        expect(input_of(page, key)).to_have_value(value)
+    expect(input_of(page, "field-reads")).to_have_value("")
+    expect(field_of(page, "run-tags")).not_to_contain_text("pilot")
+    expect(page.get_by_text("12 rows")).to_be_hidden()
+    page.reload()
+    expect(input_of(page, "field-count")).to_have_value("3")
+    expect(page.get_by_text("restored.")).to_be_hidden()
+
+
+def test_second_tab_has_the_form(filled: Page, window: Window) -> None:
+    other = window.another()
+    other.goto(filled.url)
+    expect_restored(other)
+    expect_filled(other)
+    expect_filled(filled)
+
+
+def test_back_and_forward_restore_the_form(filled: Page) -> None:
+    page = filled
+    page.get_by_role("link", name="Files", exact=True).first.click()
+    expect(page.get_by_role("heading", name="Files")).to_be_visible()
+    page.go_back()
+    expect_filled(page)
+    page.go_forward()
+    expect(page.get_by_role("heading", name="Files")).to_be_visible()
+    page.go_back()
+    expect_filled(page)
+
+
+def test_back_after_start_has_the_values_of_the_run(filled: Page, services, actor) -> None:
+    page = filled
+    typed("field-count", "5")(page)
+    typed("field-extra", "{}")(page)
+    start(page)
+    started(page, services, actor)
+    page.go_back()
+    expect(input_of(page, "field-count")).to_have_value("5")
+    expect(input_of(page, "run-name")).to_have_value("Half filled")
+    expect(field_of(page, "run-tags")).to_contain_text("first")
+    expect(page.get_by_text("12 rows, no problems found.")).to_be_visible()
+    page.go_forward()
+    expect(page.get_by_role("heading", name="Half filled")).to_be_visible()
+
+
+def test_restart_of_portal_and_api_restores_the_form(
+    filled: Page, window: Window, desk: Servers, services, actor
+) -> None:
+    page = filled
+    added("field-label", "typed")(page)  # and the cursor stays in the field
+    saved(services, actor, "field-label", "typed")
+    for name in ("portal", "api"):
+        desk.stop(name)
+    desk.start("portal", "api")
+    expect_restored(page)
+    expect(input_of(page, "field-label")).to_have_value("typed")
+    expect_filled(page)
+    window.complaints.clear()  # of the connection that was lost
+
+
+@pytest.mark.long
+def test_network_that_is_lost_for_longer_than_a_session_restores_the_form(
+    filled: Page, window: Window, desk: Servers, services, actor
+) -> None:
+    with line_to(desk.settings.portal_port) as line:
+        page = window.page
+        page.goto(f"http://127.0.0.1:{line.port}/new?workflow=kinds")
+        expect_filled(page)
+        added("field-label", "typed")(page)
+        saved(services, actor, "field-label", "typed")
+        line.away = SESSION_S + 10
+        line.cut()
+        page.wait_for_timeout(line.away * 1000)
+        expect_restored(page)
+        expect(input_of(page, "field-label")).to_have_value("typed")
+        expect_filled(page)
+    window.complaints.clear()  # of the connection that was lost
+
+
+def test_damaged_file_of_a_row_is_shown_at_its_row(window: Window, services, actor) -> None:
+    window.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    content = gzip.compress(READS * 2000, mtime=0)
+    services.files.register(actor, "cut_R1.fastq.gz", io.BytesIO(content[: len(content) // 2]))
+    page = open_form(window)
+    paste_rows(page, "sample\tfastq_1\na1\tcut_R1.fastq.gz\n")
+    field_of(page, "field-samples-use").locator("button").click()
+    expect(page.get_by_text("1 row, no problems found.")).to_be_visible()
+    start(page)
+    refused(page, services, actor, "grid-field-samples", "Samples")
+    message = page.get_by_text(re.compile(r"Row 1, Reads 1: .*cut_R1\.fastq\.gz.*(damaged|end)"))
+    expect(message).to_be_visible()
+    expect(page.get_by_text("1 row, 1 problem")).to_be_visible()
+
+
+def test_unknown_columns_of_a_table_are_dropped(window: Window, services, actor, tmp_path) -> None:
+    table = tmp_path / "samples.csv"
+    table.write_text("sample,depth,Project,Owner\na1,3,p,o\na2,4,p,o\n")
+    page = open_form(window)
+    field_of(page, "upload-field-samples-table").locator("input.files").set_input_files(table)
+    line = page.get_by_text("The workflow does not use 2 columns: “Owner”, “Project”.")
+    expect(line).to_be_visible()
+    expect(page.get_by_text("2 rows, 1 problem")).to_be_visible()
+    page.get_by_role("button", name="Drop them").click()
+    expect(line).to_be_hidden()
+    expect(page.get_by_text("2 rows, no problems found.")).to_be_visible()
+    start(page)
+    run = started(page, services, actor)
+    assert run.params["samples"] == [{"sample": "a1", "depth": 3}, {"sample": "a2", "depth": 4}]
+
+
+def test_accepted_endings_are_shown_and_preset_in_the_file_chooser(
+    window: Window, services, actor, tmp_path
+) -> None:
+    page = open_form(window)
+    box = field_of(page, "upload-field-reads")
+    expect(box.get_by_text("Drop a file here: .fastq, .fq (also with .gz)")).to_be_visible()
+    expect(box.locator("input.files")).to_have_attribute("accept", ".gz,.fastq,.fq")
+    for name, content in {"a.txt": b"x", "UPPER.FASTQ": READS}.items():
+        (tmp_path / name).write_bytes(content)
+    box.locator("input.files").set_input_files(tmp_path / "a.txt")
+    text = "Only files that end in .fastq, .fq (also with .gz) are accepted here."
+    expect(box.get_by_text(text)).to_be_visible()
+    box.locator("input.files").set_input_files(tmp_path / "UPPER.FASTQ")
+    expect(input_of(page, "field-reads")).to_have_value(re.compile("UPPER.FASTQ"))
+    start(page)
+    (entry,) = started(page, services, actor).inputs
+    assert entry.name == "UPPER.FASTQ"
+    assert entry.path.endswith("/UPPER.fastq")  # as the schema of the workflow requires
+
+
+@pytest.mark.parametrize("workflow", [*BUNDLED, "kinds"])
+def test_no_regular_expression_is_shown_anywhere_in_a_form(
+    window: Window, services, actor, workflow, tmp_path
+) -> None:
+    page = open_form(window, workflow)
+    for summary in page.locator(".stExpander summary").all():
+        summary.click()
+    wrong = tmp_path / "wrong.docx"
+    wrong.write_bytes(b"x")
+    for box in page.locator("input.files").all():
+        box.set_input_files(wrong)
+    for text in page.locator('[class*="st-key-field-"] .stTextInput input').all():
+        text.fill("?!")
+    start(page)
+    expect(page.locator(".st-key-send-notice")).to_contain_text("before starting")
+    shown = page.locator("body").inner_text()
+    assert not re.search(r"must match|\\\.|\[a-z|\)\$|\^\[", shown, re.IGNORECASE)

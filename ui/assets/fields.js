@@ -36,7 +36,8 @@
 
   function focus(field) {
     field.scrollIntoView({ block: "center" });
-    const target = field.querySelector("input, textarea, canvas[tabindex], button:not([aria-label^=Help])") || field;
+    const find = (selector) => field.querySelector(selector);
+    const target = find("input, textarea, canvas[tabindex]") || find("button:not([aria-label^=Help])") || field;
     if (target === field) field.tabIndex = -1;
     target.focus({ preventScroll: true });
   }

@@ -41,7 +41,9 @@ class SubmittedForm:
 
 
 def page() -> None:
-    chosen, source = st.query_params.get("workflow"), st.query_params.get("from")
+    chosen = st.query_params.get("workflow")
+    # Streamlit sets the query of the next page, `id`, before it leaves this one: Back leads there.
+    source = st.query_params.get("from") or st.query_params.get("id")
     run = _source(source) if source else None
     name = run.workflow if run else chosen
     if name:
@@ -136,7 +138,6 @@ def _form(workflow: Workflow, run: Run | None) -> None:
             st.caption(plain(_changes(workflow, form)), width="stretch")
     if start and (started := _attempt(values, lambda: submission.submit(**values.request()))):
         drafts.discard(workflow.name)
-        st.query_params.from_dict({"from": started.id})  # where the browser's Back leads
         context.go("run", id=started.id)
     if preview:
         _make_preview(values)
