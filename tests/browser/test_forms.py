@@ -381,19 +381,6 @@ def test_pasted_rows_that_are_not_used_start_nothing(window: Window, services, a
     assert run.params["samples"] == [{"sample": "a1", "depth": 3}]
 
 
-def test_rows_pasted_into_the_table_are_submitted_at_once(window: Window, services, actor) -> None:
-    window.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page = open_form(window)
-    page.evaluate("text => navigator.clipboard.writeText(text)", "one\t1\ntwo\t2")
-    grid = field_of(page, "grid-field-rows").locator(".dvn-scroller")
-    grid.click(position={"x": 150, "y": 49}, delay=200)
-    page.keyboard.press("Escape")
-    page.keyboard.press("Control+V")
-    start(page)
-    run = started(page, services, actor)
-    assert run.params["rows"] == [{"name": "one", "size": 1}, {"name": "two", "size": 2}]
-
-
 @pytest.mark.parametrize("size", VIEWPORTS, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("workflow", BUNDLED)
 def test_refusal_of_an_empty_form_is_in_view(

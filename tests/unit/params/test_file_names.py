@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from services.params import file_names
 from services.params.file_names import accepted_endings, wrong_file_name
 
 
@@ -48,3 +49,25 @@ def test_wrong_file_name_other_pattern_has_the_description_as_hint():
     )
     assert text.hint == "Reads of the first lane."
     assert text.args["pattern"] == "^x"
+
+
+FASTA = r"\.(fa|fasta)(\.gz)?$"
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "accepted", "staged"),
+    [
+        ("q.fasta", FASTA, True, "q.fasta"),
+        ("Q.FASTA", FASTA, True, "Q.fasta"),
+        ("Q.FA.Gz", FASTA, True, "Q.fa.gz"),
+        ("q.txt", FASTA, False, "q.txt"),
+        ("Q.MZML", r"\.[mM][zZ][mM][lL]$", True, "Q.MZML"),
+        ("SAMPLE_1.csv", r"^sample_\d\.csv$", False, "SAMPLE_1.csv"),
+        ("any", None, True, "any"),
+    ],
+)
+def test_is_accepted_and_with_listed_ending_ignore_the_case_of_endings(
+    name, pattern, accepted, staged
+):
+    assert file_names.is_accepted(name, pattern) is accepted
+    assert file_names.with_listed_ending(name, pattern) == staged
