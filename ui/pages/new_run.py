@@ -28,6 +28,7 @@ class SubmittedForm:
     """The values of the whole form."""
 
     workflow: str
+    schema: dict[str, Any]
     form: schema_form.Form
     options: dict[str, Any]  # the fields of a RunRequest other than the parameters
 
@@ -121,7 +122,7 @@ def _form(workflow: Workflow, run: Run | None) -> None:
     with st.container(border=True, key="group-run"):
         options = run_fields.draw(run, form, unfold=not {"retries", "priority"}.isdisjoint(names))
     drafts.keep(workflow, run.id if run else "")
-    values = SubmittedForm(workflow.name, form, options)
+    values = SubmittedForm(workflow.name, workflow.params_schema, form, options)
     shown.draw()
     with st.container(key="send"):
         notice = st.container(key="send-notice")
@@ -195,7 +196,7 @@ def _attempt(values: SubmittedForm, call: Callable[[], T]) -> T | None:
     """Return the result of a call with the form; on an error, show it and return None."""
     try:
         if unreadable := [*shown.differences(values.form), *values.form.problems]:
-            raise Invalid(problems=unreadable)
+            raise Invalid(problems=[*unreadable, *_other_problems(values, unreadable)])
         return call()
     except Invalid as error:
         problems = error.problems or (Problem("", error.text),)
@@ -207,6 +208,21 @@ def _attempt(values: SubmittedForm, call: Callable[[], T]) -> T | None:
     except RundeskError as error:
         errors.show(error)
     return None
+
+
+def _other_problems(values: SubmittedForm, known: list[Problem]) -> list[Problem]:
+    """Return what the schema finds in the fields that have no problem yet."""
+    fields = flatten(values.schema, values.form.values)["properties"]
+    params = {
+        name: "rows" if is_sheet(fields.get(name, {})) else value  # the services check rows
+        for name, value in values.form.values.items()
+    }
+    try:
+        validation.check(values.schema, params)
+    except Invalid as error:
+        named = {_field(problem) for problem in known}
+        return [problem for problem in error.problems if _field(problem) not in named]
+    return []
 
 
 def _make_preview(values: SubmittedForm) -> None:
