@@ -227,7 +227,8 @@ def test_sample_sheet_with_two_errors_is_corrected_and_submitted(window, tmp_pat
     expect(page.get_by_text("Row 1, Sample: Use letters, digits, - and _ only.")).to_be_visible()
     expect(page.get_by_text("Row 2, First reads: Required.")).to_be_visible()
     page.locator(".st-key-start button").click()
-    expect(page.get_by_text("Fix 2 problems before starting: Samples.")).to_be_visible()
+    notice = page.locator(".st-key-send-notice")
+    expect(notice).to_have_text("Fix 2 problems before starting: Samples.")
 
     table_of = page.locator(".st-key-group-0 .dvn-scroller")
     type_into(page, table_of, column=1, row=1, text="b")

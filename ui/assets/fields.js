@@ -36,7 +36,8 @@
 
   function focus(field) {
     field.scrollIntoView({ block: "center" });
-    const target = field.querySelector("input, textarea, button:not([aria-label^=Help])") || field;
+    const find = (selector) => field.querySelector(selector);
+    const target = find("input, textarea, canvas[tabindex]") || find("button:not([aria-label^=Help])") || field;
     if (target === field) field.tabIndex = -1;
     target.focus({ preventScroll: true });
   }
@@ -56,9 +57,10 @@
   // People do not fill in the hidden field of the form; see typed.js.
   function hideField() {
     const field = document.querySelector(".st-key-shown");
-    if (!field || field.ariaHidden) return;
+    const input = field?.querySelector("input");
+    if (!input || field.ariaHidden) return;
     field.ariaHidden = "true";
-    field.querySelector("input")?.setAttribute("tabindex", "-1");
+    input.tabIndex = -1;
   }
 
   new MutationObserver((changes) => {

@@ -4,10 +4,13 @@
 (() => {
   const CELL_DELAY_MS = 300; // Streamlit reads an edited cell 150 ms after the edit
   const FIELDS = "input:not([type=checkbox], [type=radio], [type=file]), textarea";
+  const TYPING_PAUSE_MS = 1000; // as TYPING_PAUSE in ui/forms/form_state.py
   const MAX_MOVE_PX = 6; // of the pointer during a click
   const SUBMITS = ".st-key-start, .st-key-preview";
   let edited = -Infinity; // time of the last edit of a table cell
+  let pause = null; // timer of the text area that is typed into
   let down = null; // the button under the pointer when it was pressed, and the position
+  let pressed = null; // the submitting button that was pressed, and what the fields showed then
   let sent = null; // the button whose values were sent and whose click follows
 
   const widget = (element) => element.closest('[data-testid="stElementContainer"]');
@@ -19,9 +22,9 @@
   }
 
   function confirmOption(input) {
-    const options = listOf(input);
+    const options = listOf(input).filter((option) => option.ariaSelected !== "true");
     const find = (text) => options.find((option) => option.textContent === text);
-    if (find(`Add: ${input.value}`)) (find(input.value) || find(`Add: ${input.value}`)).click();
+    (find(input.value.trim()) || find(input.value) || find(`Add: ${input.value}`))?.click();
   }
 
   // Text typed into a selectbox only filters its options; choose the option that it names.
@@ -36,6 +39,16 @@
     if (multiple && event.isTrusted && event.target.value.trim()) confirmOption(event.target); // not from its menu
   }
 
+  // Streamlit reads a text area when it loses the focus or at Ctrl+Enter; text fields have `live`.
+  function sendTextAreaSoon({ target }) {
+    if (!target.matches?.('[class*="st-key-field-"] textarea')) return;
+    clearTimeout(pause);
+    pause = setTimeout(() => {
+      const enter = { key: "Enter", code: "Enter", keyCode: 13, ctrlKey: true, bubbles: true };
+      if (target.isConnected) target.dispatchEvent(new KeyboardEvent("keydown", enter));
+    }, TYPING_PAUSE_MS);
+  }
+
   // What the fields of the form show, by the class of each.
   function shownValues() {
     const shown = {};
@@ -48,6 +61,10 @@
         shown[name] = [...tags.map((tag) => tag.textContent.trim()), input.value];
       } else if (input && field.matches('[data-testid="stElementContainer"]')) shown[name] = input.value;
     }
+    for (const box of document.querySelectorAll("[data-uploading]")) { // see uploader/view.js
+      const field = box.closest('[class*="st-key-upload-"]');
+      if (field) shown[keyClass(field)] = JSON.parse(box.dataset.uploading);
+    }
     return shown;
   }
 
@@ -59,6 +76,16 @@
     value.set.call(input, JSON.stringify(values));
     input.dispatchEvent(new Event("input", { bubbles: true }));
     input.blur();
+  }
+
+  // Fields for choices discard typed text when they lose the focus, before the button is clicked.
+  function pressSubmit(button) {
+    const field = document.activeElement;
+    pressed = { button, values: shownValues() };
+    if (field?.matches('[data-testid="stSelectbox"] input')) {
+      chooseOption(field);
+      pressed.values = shownValues();
+    }
   }
 
   function clickButton(event) {
@@ -75,8 +102,9 @@
     if (!typing && wait <= 0 && !submits) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    if (typing && submits && field.matches('[data-testid="stSelectbox"] input')) chooseOption(field);
-    const values = submits && shownValues(); // before leaving the field can change what it shows
+    if (submits && pressed?.button !== button) pressSubmit(button); // not by a pointer
+    const values = submits && pressed.values;
+    pressed = null;
     edited = -Infinity;
     field?.blur();
     setTimeout(() => {
@@ -104,11 +132,14 @@
   window.addEventListener("pointerdown", ({ clientX: x, clientY: y, target, button: key }) => {
     const button = key === 0 && target.closest?.(".stButton button:not(:disabled)");
     down = button ? { button, x, y } : null;
+    pressed = null;
+    if (button?.closest(SUBMITS)) pressSubmit(button);
   }, true);
   window.addEventListener("pointerup", releasePointer, true);
   window.addEventListener("focusout", leaveField, true);
   window.addEventListener("keydown", (event) => event.key === "Tab" && leaveField(event), true);
   window.addEventListener("click", clickButton, true);
+  window.addEventListener("input", sendTextAreaSoon, true);
   for (const kind of ["keydown", "pointerdown", "paste"]) window.addEventListener(kind, noteCellEdit, true);
   // A reload or another page: what is in the field is sent before the connection ends.
   for (const kind of ["beforeunload", "pagehide"]) {

@@ -1,13 +1,10 @@
-"""The file name endings that the pattern of a file field accepts, for messages to people."""
+"""The file name endings that the pattern of a file field accepts, for people and for browsers."""
 
 from __future__ import annotations
 
-import re
+from pathlib import PurePosixPath
 
-#: Patterns such as `\.(fa|fasta)(\.b?gz)?$`: endings, then perhaps an optional second ending.
-ENDINGS = re.compile(r"\\\.(\w+|\([\w|]+\))(\(\\\.(b\?)?(\w+)\)\?)?\$")
-#: One letter in either case: `[fF]`.
-EITHER_CASE = re.compile(r"\[(\w)(\w)\]")
+from services.params.file_names import accepted_endings
 
 
 def endings(pattern: str | None) -> str:
@@ -15,15 +12,24 @@ def endings(pattern: str | None) -> str:
 
     Empty if there is no pattern or if it is not a plain list of endings.
     """
-    plain = EITHER_CASE.sub(_lower, pattern or "")
-    if not (match := ENDINGS.fullmatch(plain)):
-        return ""
-    names = ", ".join(f".{name}" for name in match[1].strip("()").split("|"))
-    if not match[4]:
-        return names
-    packed = f".{match[4]} or .b{match[4]}" if match[3] else f".{match[4]}"
-    return f"{names} (also with {packed})"
+    accepted = accepted_endings(pattern or "")
+    double = [ending for ending in accepted if _last(ending) != ending]
+    single = [ending for ending in accepted if ending not in double]
+    seconds = sorted({_last(ending) for ending in double}, key=len)  # .gz before .bgz
+    if seconds and set(double) == {first + second for first in single for second in seconds}:
+        return f"{', '.join(single)} (also with {' or '.join(seconds)})"
+    return ", ".join(accepted)
 
 
-def _lower(match: re.Match[str]) -> str:
-    return match[1].lower() if match[1].lower() == match[2].lower() else match[0]
+def chooser_filter(pattern: str | None) -> str:
+    """Return the attribute `accept` of a file input, for example ".fa,.fasta,.gz".
+
+    Browsers compare it with the last ending of a name only, in any case. Empty if all files or
+    unlisted names are accepted.
+    """
+    return ",".join(dict.fromkeys(map(_last, accepted_endings(pattern or ""))))
+
+
+def _last(ending: str) -> str:
+    """Return the last part of an ending: ".fastq.gz" → ".gz"."""
+    return PurePosixPath(f"name{ending}").suffix

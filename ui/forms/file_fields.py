@@ -18,7 +18,7 @@ from services.models import File
 from services.params.file_names import accepted_name
 from ui import context, errors
 from ui.formatting import size
-from ui.forms.file_endings import endings
+from ui.forms.file_endings import chooser_filter, endings
 from ui.forms.form_state import restore
 
 MAX_OFFERED_FILES = 200  # the newest ones
@@ -68,6 +68,7 @@ def box(
                 "many": many,
                 "pattern": pattern,
                 "endings": endings(pattern),
+                "accept": chooser_filter(pattern),
                 "taken": handled[-MAX_HANDLED_UPLOADS:],
             },
             on_files_change=lambda: _handle_arrivals(key, on_arrival),

@@ -13,6 +13,8 @@ import streamlit as st
 
 from services.errors import Problem
 
+TYPING_PAUSE = "1s"  # typed text is sent after it, so that a lost connection loses little
+
 
 @dataclass(frozen=True)
 class FieldProblem:

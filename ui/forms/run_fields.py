@@ -36,6 +36,7 @@ def _name(run: Run | None, form: schema_form.Form) -> str:
         form_state.restore(NAME, run.name if run else ""),
         key=NAME,
         placeholder="Purpose of this run",
+        live=form_state.TYPING_PAUSE,
     )
     _finish("name", "Name", NAME, name, form)
     return name

@@ -289,16 +289,18 @@ def _field(path: str, name: str, schema: Schema, required: bool, initial: Any, f
     if rows is None:
         drawn = widgets.draw(path, schema, initial, common, form.problems)
         value, form.shown[key] = drawn.value, drawn.shown
+        form.add_slot(path, title)
     else:
         form.tables.add(path)
         reported = [known for known in form.reported if _is_below(known, path)]
-        value = sheet_editor.draw(path, schema, rows, initial, common, reported)
+        value = sheet_editor.draw(
+            path, schema, rows, initial, common, reported, lambda: form.add_slot(path, title)
+        )
     keep(key)
     if value not in EMPTY:
         form.values[name] = value
     elif schema.get("default") not in EMPTY and not is_sheet(schema):
         _set_empty(path, name, schema, value, form)
-    form.add_slot(path, title)
 
 
 def _is_below(known: FieldProblem, path: str) -> bool:

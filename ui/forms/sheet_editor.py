@@ -23,7 +23,9 @@ from ui.forms.sheet_choices import Choices
 from ui.forms.sheet_sources import Table, issue_text, read, replace_rows
 
 Record = dict[str, Any]
+GRID = "grid-"  # before the key of a table: the key of its grid with label and problems
 MAX_SHOWN_PROBLEMS = 20
+TABLE_VERSIONS = 1_000_000  # of one table; more than anyone replaces its rows
 NO_ROWS = "No rows yet. Type or paste into the table, or use a tab below."
 NO_ENTRIES = "No rows yet. Type or paste into the table."
 
@@ -34,10 +36,12 @@ def draw(
     rows: RowSchema,
     initial: Any,
     common: dict[str, Any],
-    reported: Sequence[FieldProblem] = (),
+    reported: Sequence[FieldProblem],
+    add_slot: Callable[[], None],
 ) -> list[Record]:
     """Draw the table of a sample sheet or an array of objects; return its rows for submission.
 
+    `add_slot` draws the container for problems of the whole table.
     `reported` are the problems that a submission found in the files of the rows. They are shown
     until the rows change.
     """
@@ -47,9 +51,11 @@ def draw(
         restore(key, None)
         if not isinstance(st.session_state[key], list):
             st.session_state[key] = _initial_rows(table, rows, initial, schema.get("default"))
-    st.markdown(common["label"], help=common["help"])
-    records = _grid(key, table, rows, common["label"])
-    st.session_state[key] = records
+    with st.container(key=f"{GRID}{key}", gap="xsmall"):
+        st.markdown(common["label"], help=common["help"])
+        records = _grid(key, table, rows, common["label"])
+        st.session_state[key] = records
+        add_slot()
     left = [known.problem for known in reported if known.value == records]
     _show_problems(path, key, table, rows, records, schema, left)
     if is_sheet(dict(schema)):
@@ -62,7 +68,9 @@ def _table(key: str) -> Table:
     form = st.session_state.get("form", "")
     table: Table | None = st.session_state.get(f"{key}:table")
     if table is None or table.form != form:
-        table = st.session_state[f"{key}:table"] = Table(form)
+        # The browser keeps the edits of earlier grids, so no other table has had this version.
+        version = st.session_state["tables"] = st.session_state.get("tables", 0) + TABLE_VERSIONS
+        table = st.session_state[f"{key}:table"] = Table(form, version)
     return table
 
 

@@ -16,7 +16,7 @@ from services.runs.samplesheets import pair_files
 from services.sheets import Issue, RowSchema
 from ui import context
 from ui.formatting import size
-from ui.forms import file_fields
+from ui.forms import file_fields, form_state
 from ui.forms.sheet_choices import Choices
 
 Record = dict[str, Any]
@@ -24,6 +24,8 @@ TABLES = r"\.(csv|tsv|txt|xlsx|xlsm|xls|ods)$"
 MAX_NOTES = 20
 
 IMPORT, PASTE = "Import a table", "Paste from Excel"
+PASTED = "-paste"  # after the key of a table: the key of the field for pasted rows
+UPLOADED = ("", "-table", "-files")  # after the key of a field: the keys of its upload boxes
 
 
 @dataclass
@@ -85,12 +87,15 @@ def _template(name: str, rows: RowSchema) -> None:
 
 
 def _paste(key: str, table: Table, rows: RowSchema) -> None:
+    pasted = f"{key}{PASTED}"
     st.text_area(
         "Rows copied from a spreadsheet, with or without the header row",
-        key=f"{key}-paste",
+        value=form_state.restore(pasted, ""),
+        key=pasted,
         height=120,
         placeholder="\t".join(rows.properties),
     )
+    form_state.keep(pasted)
     st.button(
         "Use these rows",
         key=f"{key}-use",
@@ -102,7 +107,7 @@ def _paste(key: str, table: Table, rows: RowSchema) -> None:
 
 def _use_pasted(key: str, table: Table, rows: RowSchema) -> None:
     """Put pasted rows into the table; without a header row, columns are in the schema's order."""
-    text: str = st.session_state[f"{key}-paste"].strip("\r\n")
+    text: str = st.session_state[f"{key}{PASTED}"].strip("\r\n")
     if not text.strip():
         return
     delimiter = "\t" if "\t" in text else ","
@@ -116,7 +121,7 @@ def _use_pasted(key: str, table: Table, rows: RowSchema) -> None:
     records = read(table, rows, io.BytesIO(text.encode()))
     if records is not None:
         replace_rows(key, table, records)
-        st.session_state[f"{key}-paste"] = ""
+        st.session_state[f"{key}{PASTED}"] = ""
 
 
 def _import(key: str, table: Table, rows: RowSchema, file: str) -> None:
@@ -173,7 +178,7 @@ def _files(name: str, key: str, table: Table, rows: RowSchema) -> None:
         return
     offered: list[File] = st.session_state["offered"]
     known = {file.id: f"{file.name}  ·  {size(file.size)}" for file in offered if _fastq(file)}
-    chosen = st.session_state.setdefault(f"{key}-pair", [])
+    chosen = form_state.restore(f"{key}-pair", [])
     st.session_state[f"{key}-pair"] = [file for file in chosen if file in known]
     st.multiselect(
         "FASTQ files to pair by name",
@@ -182,6 +187,7 @@ def _files(name: str, key: str, table: Table, rows: RowSchema) -> None:
         key=f"{key}-pair",
         placeholder="Select FASTQ files" if known else "No FASTQ files yet",
     )
+    form_state.keep(f"{key}-pair")
     st.button(
         "Add one row per pair",
         key=f"{key}-add",

@@ -12,8 +12,9 @@ from typing import Any
 
 import streamlit as st
 
-from services.errors import Message, Problem
+from services.errors import Message, Problem, Text
 from ui.forms.schema_form import Form
+from ui.forms.sheet_sources import PASTED, UPLOADED
 
 KEY = "shown"  # of the hidden field in which the browser sends what it shows
 
@@ -21,6 +22,17 @@ NOT_RECEIVED = Message(
     "not_received",
     "The page shows {shown}, but the server received {received}.",
     hint="Check the value, then try again.",
+)
+PASTED_ROWS = Message(
+    "not_received",
+    "The pasted rows are not in the table yet.",
+    hint="Press “Use these rows”, or empty the field with the pasted rows.",
+)
+UPLOADING = Message(
+    "not_received",
+    "{files} are still being uploaded.",
+    one="{files} is still being uploaded.",
+    hint="Wait until the upload has finished, or remove it.",
 )
 
 
@@ -30,15 +42,36 @@ def draw() -> None:
 
 
 def differences(form: Form) -> list[Problem]:
-    """Return a problem for each field whose value on the page differs from the received one."""
+    """Return a problem for each field whose value on the page differs from the received one.
+
+    Pasted rows that are not in their table and files that are still being uploaded differ, too.
+    """
     sent = _sent()
     problems = []
     for key, path in form.keys.items():
-        name = css_class(key)
-        if key in form.shown and name in sent and not _same(sent[name], form.shown[key]):
-            text = NOT_RECEIVED(shown=_quoted(sent[name]), received=_quoted(form.shown[key]))
+        if text := _pending(key, sent) or _difference(key, form, sent):
             problems.append(Problem(path if key.startswith("run-") else f"params.{path}", text))
     return problems
+
+
+def _pending(key: str, sent: dict[str, Any]) -> Text | None:
+    """Return what a user has put on the page for a field that is not its value yet."""
+    files = [
+        file for box in UPLOADED for file in _texts(sent.get(css_class(f"upload-{key}{box}"), []))
+    ]
+    if files:
+        return UPLOADING(files=", ".join(files), count=len(files))
+    pasted = f"{key}{PASTED}"
+    if _texts([st.session_state.get(pasted, ""), sent.get(css_class(pasted), "")]):
+        return PASTED_ROWS()
+    return None
+
+
+def _difference(key: str, form: Form, sent: dict[str, Any]) -> Text | None:
+    name = css_class(key)
+    if key not in form.shown or name not in sent or _same(sent[name], form.shown[key]):
+        return None
+    return NOT_RECEIVED(shown=_quoted(sent[name]), received=_quoted(form.shown[key]))
 
 
 def css_class(key: str) -> str:

@@ -13,7 +13,7 @@ from services.errors import Message, Problem
 from services.params.schema import is_file
 from ui.formatting import plain
 from ui.forms import file_fields, numbers
-from ui.forms.form_state import restore
+from ui.forms.form_state import TYPING_PAUSE, restore
 
 Schema = dict[str, Any]
 
@@ -61,7 +61,9 @@ def draw(
     if kind in ("array", "object"):
         return _json(path, initial, common, problems)
     text = st.text_input(
-        value=restore(common["key"], "" if initial is None else str(initial)), **common
+        value=restore(common["key"], "" if initial is None else str(initial)),
+        live=TYPING_PAUSE,
+        **common,
     )
     return Drawn(text, text)
 
@@ -69,7 +71,9 @@ def draw(
 def number(initial: Any, kind: str, step: str, common: dict[str, Any]) -> Drawn:
     """Draw a field for a number, which is typed as text; the arrow keys change it by a `step`."""
     with st.container(key=f"number-{step}-{common['key']}"):
-        text = st.text_input(value=restore(common["key"], numbers.as_text(initial)), **common)
+        text = st.text_input(
+            value=restore(common["key"], numbers.as_text(initial)), live=TYPING_PAUSE, **common
+        )
     return Drawn(numbers.parse(text, kind), text)
 
 

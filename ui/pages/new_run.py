@@ -14,7 +14,7 @@ from services.params import validation
 from services.params.schema import flatten, is_file, is_sheet
 from ui import context, errors
 from ui.formatting import amount, plain, plural, sentences, title
-from ui.forms import drafts, file_fields, form_state, run_fields, schema_form, shown
+from ui.forms import drafts, file_fields, form_state, run_fields, schema_form, sheet_editor, shown
 from ui.forms.form_state import FieldProblem
 from ui.parts import plan, submission, workflow_cards
 from ui.streamlit_internals import Container
@@ -28,6 +28,7 @@ class SubmittedForm:
     """The values of the whole form."""
 
     workflow: str
+    schema: dict[str, Any]
     form: schema_form.Form
     options: dict[str, Any]  # the fields of a RunRequest other than the parameters
 
@@ -41,7 +42,9 @@ class SubmittedForm:
 
 
 def page() -> None:
-    chosen, source = st.query_params.get("workflow"), st.query_params.get("from")
+    chosen = st.query_params.get("workflow")
+    # Streamlit sets the query of the next page, `id`, before it leaves this one: Back leads there.
+    source = st.query_params.get("from") or st.query_params.get("id")
     run = _source(source) if source else None
     name = run.workflow if run else chosen
     if name:
@@ -119,7 +122,7 @@ def _form(workflow: Workflow, run: Run | None) -> None:
     with st.container(border=True, key="group-run"):
         options = run_fields.draw(run, form, unfold=not {"retries", "priority"}.isdisjoint(names))
     drafts.keep(workflow, run.id if run else "")
-    values = SubmittedForm(workflow.name, form, options)
+    values = SubmittedForm(workflow.name, workflow.params_schema, form, options)
     shown.draw()
     with st.container(key="send"):
         notice = st.container(key="send-notice")
@@ -136,7 +139,6 @@ def _form(workflow: Workflow, run: Run | None) -> None:
             st.caption(plain(_changes(workflow, form)), width="stretch")
     if start and (started := _attempt(values, lambda: submission.submit(**values.request()))):
         drafts.discard(workflow.name)
-        st.query_params.from_dict({"from": started.id})  # where the browser's Back leads
         context.go("run", id=started.id)
     if preview:
         _make_preview(values)
@@ -194,7 +196,7 @@ def _attempt(values: SubmittedForm, call: Callable[[], T]) -> T | None:
     """Return the result of a call with the form; on an error, show it and return None."""
     try:
         if unreadable := [*shown.differences(values.form), *values.form.problems]:
-            raise Invalid(problems=unreadable)
+            raise Invalid(problems=[*unreadable, *_other_problems(values, unreadable)])
         return call()
     except Invalid as error:
         problems = error.problems or (Problem("", error.text),)
@@ -206,6 +208,21 @@ def _attempt(values: SubmittedForm, call: Callable[[], T]) -> T | None:
     except RundeskError as error:
         errors.show(error)
     return None
+
+
+def _other_problems(values: SubmittedForm, known: list[Problem]) -> list[Problem]:
+    """Return what the schema finds in the fields that have no problem yet."""
+    fields = flatten(values.schema, values.form.values)["properties"]
+    params = {
+        name: "rows" if is_sheet(fields.get(name, {})) else value  # the services check rows
+        for name, value in values.form.values.items()
+    }
+    try:
+        validation.check(values.schema, params)
+    except Invalid as error:
+        named = {_field(problem) for problem in known}
+        return [problem for problem in error.problems if _field(problem) not in named]
+    return []
 
 
 def _make_preview(values: SubmittedForm) -> None:
@@ -264,7 +281,9 @@ def _show_problems(values: SubmittedForm, summary: Container, notice: Container)
 def _point_to(path: str, form: schema_form.Form) -> None:
     """Make the browser scroll to a field and focus it, once per refused submission."""
     keys = {field: key for key, field in form.keys.items()}
-    key = f"problems-{path}" if path in form.tables else keys.get(path, f"problems-{path}")
+    key = keys.get(path, f"problems-{path}")
+    if path in form.tables:
+        key = f"{sheet_editor.GRID}{key}"
     target = shown.css_class(key) if path else "st-key-summary"
     st.html(f'<span data-problem="{target}" data-refusal="{st.session_state["refusals"]}"></span>')
 

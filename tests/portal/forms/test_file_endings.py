@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ui.forms.file_endings import endings
+from ui.forms.file_endings import chooser_filter, endings
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,9 @@ from ui.forms.file_endings import endings
 )
 def test_endings_are_those_of_a_plain_list_and_else_empty(pattern, text):
     assert endings(pattern) == text
+
+
+def test_chooser_filter_has_the_last_part_of_each_ending():
+    assert chooser_filter(r"\.(csv|tsv)$") == ".csv,.tsv"
+    assert set(chooser_filter(r"\.(fastq|fq)(\.gz)?$").split(",")) == {".fastq", ".fq", ".gz"}
+    assert chooser_filter(r"^sample_\d+\.csv$") == chooser_filter(None) == ""

@@ -41,9 +41,11 @@ class View {
       this.one("outcome").textContent = this.#arrived === 1 ? "Uploaded." : `${this.#arrived} files uploaded.`;
     }
     this.one("box").setAttribute("aria-label", `Upload: ${this.data.label}`);
-    this.one("hint").textContent = this.data.many ? "Drop files here" : "Drop a file here";
+    const accepted = this.data.endings ? `: ${this.data.endings}` : "";
+    this.one("hint").textContent = `${this.data.many ? "Drop files here" : "Drop a file here"}${accepted}`;
     this.one("choose").textContent = this.data.many ? "Upload files" : "Upload a file";
     this.one("files").multiple = this.data.many;
+    this.one("files").accept = this.data.accept;
     this.one("folder").hidden = !this.data.many;
     this.#draw();
   }
@@ -84,7 +86,7 @@ class View {
     this.#arrived = 0;
     this.one("outcome").textContent = "";
     let problem = "";
-    if (pattern && !fits(pattern, name)) problem = wrongName(this.data.endings);
+    if (pattern && !fits(pattern, name, this.data.endings)) problem = wrongName(this.data.endings);
     if (file.size > largest) problem = `The file is larger than the limit of ${bytes(largest)}.`;
     if (!many) uploads.of(slot).filter((task) => task.state === "failed").forEach((task) => uploads.remove(task));
     uploads.add(slot, file, name, problem);
@@ -189,6 +191,10 @@ class View {
 
   // Report the uploaded files to the portal: at the end, and every few seconds before that.
   #report(tasks) {
+    const names = tasks.filter((task) => task.state !== "failed").map((task) => task.name);
+    const host = this.root.host ?? this.root;
+    if (names.length) host.dataset.uploading = JSON.stringify(names); // read by typed.js
+    else delete host.dataset.uploading;
     const done = tasks.filter((task) => task.state === "done").map((task) => ({ key: task.id, file: task.fileId }));
     const text = JSON.stringify(done);
     if (text === "[]" || text === this.#sent) return;
@@ -213,7 +219,7 @@ async function* filesIn(entry, path) {
   }
 }
 
-function fits(pattern, name) {
+function fits(pattern, name, endings) {
   try {
     return new RegExp(pattern, "iu").test(name); // suffixes match in any case
   } catch {
