@@ -20,8 +20,16 @@ class Health(Model):
     """The desk works."""
 
     status: Literal["ok"] = "ok"
-    database: Literal["ok"] = "ok"
+    database: Literal["ok"] | None = Field("ok", description="null: the database was not checked")
     version: str = Field(description="Version of Rundesk")
+
+
+class HealthQuery(Model):
+    """What a health check includes."""
+
+    database: bool = Field(
+        True, description="Also check the database; `false` checks only that the API responds"
+    )
 
 
 class Me(Model):
@@ -34,11 +42,13 @@ class Me(Model):
 
 @system.get("/healthz")
 @operation(errors=(503,), example=examples.HEALTH)
-def get_health() -> Health:
+def get_health(query: HealthQuery) -> Health:
     """Ask whether the desk works.
 
     503 within 3 seconds while the database is away.
     """
+    if not query.database:
+        return Health(database=None, version=version())
     desk().database.ping()
     return Health(version=version())
 

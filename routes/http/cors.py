@@ -1,7 +1,7 @@
 """Which other pages may use the API from a browser: those of the configured origins.
 
-The portal's uploader, on another port of the same desk, may use the uploads too. An origin is named
-back only when it is one of these, never as a wildcard.
+Pages of the portal, on another port of the same host, may use the uploads and read the health check
+too. An origin is named back only when it is one of these, never as a wildcard.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from flask import Flask, Response, request
 from routes.http.guard import Guard
 from services.access.signed_links import UPLOADS
 
+HEALTH = "/healthz"
 METHODS = "GET, HEAD, POST, PATCH, DELETE"
 SENT = (
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, If-Range,"
@@ -39,7 +40,8 @@ class Cors:
         headers, origin = reply.headers, request.headers.get("Origin", "")
         headers.add("Vary", "Origin")
         listed = self._guard.listed_origin(origin)
-        if not listed and not (request.path.startswith(UPLOADS) and self._guard.own_origin(origin)):
+        for_portal = request.path.startswith(UPLOADS) or request.path == HEALTH
+        if not listed and not (for_portal and self._guard.own_origin(origin)):
             return reply
         headers["Access-Control-Allow-Origin"] = origin
         headers["Access-Control-Expose-Headers"] = SHOWN
