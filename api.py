@@ -10,6 +10,7 @@ from flask import Flask
 
 from routes.blast.routes import blast
 from routes.databases import databases
+from routes.drafts import drafts
 from routes.files import files
 from routes.http import errors, openapi, rate_limits, streams
 from routes.http.context import attach
@@ -28,12 +29,13 @@ from routes.workflows import workflows
 from services.bootstrap import Services, build
 from services.settings import Settings
 
-OWN = (
+BLUEPRINTS = (
     workflows,
     sheets,
     files,
     uploads,
     imports,
+    drafts,
     runs,
     results,
     provenance,
@@ -44,30 +46,30 @@ OWN = (
 
 
 class Api(Flask):
-    """Flask, none of whose functions is asynchronous: it need not ask each, at each request."""
+    """Flask without asynchronous functions, so that it need not check at each request."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func
 
 
 def create_app(services: Services | None = None) -> Flask:
-    """The app over `services`; over those of the environment when none are given.
+    """Return the app over `services`, by default those of the environment.
 
-    It starts while the database is away, and answers 503 until it is there.
+    It also starts while the database does not respond; requests get 503 until it does.
     """
     if services is None:
         services = build(Settings.load())
         threading.Thread(target=_prepare, args=(services,), name="indexes", daemon=True).start()
     app = Api(__name__, static_folder=None, template_folder="routes/templates")
-    app.url_map.merge_slashes = False  # an address is taken as it is sent
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # the document keeps its order
+    app.url_map.merge_slashes = False  # URLs are used as sent
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # keep the order of the document
     attach(app, services)
     errors.register(app)
     rate_limits.install(app, services.settings)
     guard = Guard(services.settings)
     guard.install(app)
     Cors(guard).install(app)
-    for blueprint in (*OWN, wes, blast):
+    for blueprint in (*BLUEPRINTS, wes, blast):
         app.register_blueprint(blueprint)
     streams.install(app)
     openapi.install(app)
@@ -75,6 +77,6 @@ def create_app(services: Services | None = None) -> Flask:
 
 
 def _prepare(services: Services) -> None:
-    """Once the database answers, make its indexes: whichever process comes first does."""
+    """Create the indexes once the database responds. Several processes may do so at once."""
     services.database.wait()
     services.database.create_indexes()

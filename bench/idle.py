@@ -16,7 +16,8 @@ import psutil
 from bench import stand
 from bench.latency import WORKFLOW
 
-POLLING = (sys.executable, "-c", "import services.runner as r; r.DISPATCH = 0.05; r.main()")
+CODE = "import services.runner as r; r.DISPATCH_INTERVAL_S = 0.05; r.main()"
+POLLING = (sys.executable, "-c", CODE)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -42,7 +43,7 @@ def measure(runner: Sequence[str], seconds: float, rest: float) -> dict[str, flo
         time.sleep(rest)
         process = psutil.Process(desk.runner)
         parts = {"runner": process, "mongod": psutil.Process(desk.database)}
-        [parts["nursery"]] = process.children()
+        [parts["fork server"]] = process.children()
         before = {name: used(part) for name, part in parts.items()}
         time.sleep(seconds)
         return {name: (used(part) - before[name]) / seconds * 100 for name, part in parts.items()}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench import stand
 from bench.stand import ME, Desk, percentile
-from services.engine.settling import Ended
+from services.engine.settling import ExitRecord
 from services.models import Run
 from services.rundir import RunDir
 
@@ -61,7 +61,7 @@ def through_the_desk(desk: Desk) -> dict[str, float]:
     time.sleep(PAUSE_S)  # requests for the run would slow it down
     run = desk.completed(run_id)
     place = RunDir.of(desk.services.settings.data, run_id)
-    ended = Ended.read(place.attempt(1).exit)
+    ended = ExitRecord.read(place.attempt(1).exit)
     job = next(job for job in desk.services.runs.jobs(ME, run_id) if job.rule == "begin")
     if ended is None or ended.started is None or job.started is None:
         raise SystemExit("the run has no start time")

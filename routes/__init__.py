@@ -1,1 +1,1 @@
-"""All that imports Flask: one resource per module, over the same services as the portal."""
+"""The HTTP API (Flask): one resource per module, over the same services as the portal."""

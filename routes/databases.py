@@ -1,4 +1,4 @@
-"""Databases: what searches go through, by name."""
+"""Databases: sequences to search in, by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from flask import Blueprint
 
 from routes.http import examples
-from routes.http.context import desk
+from routes.http.context import services
 from routes.http.operation import operation
 from services.models import Actor, SearchDatabase
 
@@ -15,11 +15,11 @@ databases = Blueprint("databases", __name__, url_prefix="/api/v1")
 
 
 @databases.get("/databases")
-@operation(example=[examples.DATABASE_TOLD])
+@operation(example=[examples.DATABASE])
 def list_databases(actor: Actor) -> Sequence[SearchDatabase]:
-    """List the databases that sequences can be searched in by name.
+    """List the databases that can be searched by name.
 
-    Published ones first, then your own files that were searched in. `indexes` is what was built of
-    each; the next search in it goes without.
+    Published databases come first, then your own files that have been searched. `indexes` lists the
+    indexes that exist; searches reuse them.
     """
-    return desk().databases.list(actor)
+    return services().databases.list(actor)

@@ -1,4 +1,4 @@
-"""Files to run on: registered once, named by their id in the parameters of runs."""
+"""Files: registered once, referenced by id in the parameters of runs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from flask import Blueprint, Response, request, url_for
 from pydantic import Field
 
 from routes.http import examples, multipart, requests, responses
-from routes.http.context import desk
+from routes.http.context import services
 from routes.http.operation import operation
-from services.models import Actor, File, FileId, Model, Page
+from services.models import MAX_PAGE_SIZE, Actor, File, FileId, Model, Page
 
 files = Blueprint("files", __name__, url_prefix="/api/v1/files")
 
@@ -20,25 +20,27 @@ OF_FILE: dict[str, dict[str, Any]] = {
 }
 
 
-class Upload(Model):
-    """What to call a file."""
+class UploadQuery(Model):
+    """The query parameters of an upload."""
 
     name: str | None = Field(
         None,
         min_length=1,
         max_length=255,
-        description="Name of the file. A raw body needs it; a form's part has a name of its own",
+        description="Name of the file. Required for a raw body; overrides the filename in a form",
         examples=["reads.fastq.gz"],
     )
 
 
 class FileFilter(Model):
-    """Which files to list."""
+    """The query parameters of a list of files."""
 
     text: str = Field("", max_length=200, description="Part of the name")
-    kind: str = Field("", max_length=50, description="fasta, fastq, table, … or other")
-    after: str | None = Field(None, max_length=200, description="`next` of the page before")
-    limit: int = Field(50, ge=1, le=200, description="How many at most")
+    kind: str = Field(
+        "", max_length=50, description="Kind of file: fasta, fastq, table, … or other"
+    )
+    after: str | None = Field(None, max_length=200, description="`next` of the previous page")
+    limit: int = Field(50, ge=1, le=MAX_PAGE_SIZE, description="Maximum number of items")
 
 
 @files.post("")
@@ -51,19 +53,19 @@ class FileFilter(Model):
     example=examples.FILE,
     location=lambda file: url_for("files.get_file", file_id=file.id),
 )
-def upload_file(actor: Actor, query: Upload) -> File:
+def upload_file(actor: Actor, query: UploadQuery) -> File:
     """Upload a file.
 
-    Either the bytes as the body with `?name=`, or a form with one file (`multipart/form-data`).
-    With or without Content-Length. An upload that is cut leaves nothing behind. The same name and
-    content again gives the file that is there.
+    The body is the content itself, with `?name=`, or a form with one file (`multipart/form-data`).
+    Content-Length is optional. An incomplete upload leaves nothing behind. Uploading the same name
+    and content again returns the existing file.
     """
     if request.mimetype == "multipart/form-data":
         part = multipart.file_part()
         stream, name, size = cast(BinaryIO, part), query.name or part.name, None
     else:
         stream, name, size = requests.raw_body(), query.name or "", request.content_length
-    return desk().files.register(actor, name, stream, size=size)
+    return services().files.register(actor, name, stream, size=size)
 
 
 @files.get("")
@@ -79,27 +81,27 @@ def upload_file(actor: Actor, query: Upload) -> File:
 def list_files(actor: Actor, query: FileFilter) -> Page[File]:
     """List files, newest first.
 
-    `next` is the token of the page after this one, for `after`.
+    Send `next` as `after` to get the next page.
     """
-    return desk().files.list(actor, **dict(query))
+    return services().files.list(actor, **dict(query))
 
 
 @files.get("/<file_id>")
 @operation(example=examples.FILE)
 def get_file(actor: Actor, file_id: FileId) -> File:
-    """Get one file's record."""
-    return desk().files.get(actor, file_id)
+    """Get a file."""
+    return services().files.get(actor, file_id)
 
 
 @files.get("/<file_id>/content")
 @operation(media=responses.BYTES)
 def get_file_content(actor: Actor, file_id: FileId) -> Response:
-    """Download a file.
+    """Download the content of a file.
 
-    `Range`, `If-Range` and `If-None-Match` are understood; the ETag is the sha256.
+    `Range`, `If-Range` and `If-None-Match` are supported; the ETag is the SHA-256 checksum.
     """
-    file = desk().files.get(actor, file_id)
-    return responses.download(desk().files.path(actor, file_id), file.name, sha256=file.sha256)
+    file = services().files.get(actor, file_id)
+    return responses.download(services().files.path(actor, file_id), file.name, sha256=file.sha256)
 
 
 @files.delete("/<file_id>")
@@ -107,6 +109,6 @@ def get_file_content(actor: Actor, file_id: FileId) -> Response:
 def delete_file(actor: Actor, file_id: FileId) -> None:
     """Delete a file.
 
-    Not while a run uses it.
+    A file that a run uses cannot be deleted (409).
     """
-    desk().files.delete(actor, file_id)
+    services().files.delete(actor, file_id)

@@ -1,4 +1,4 @@
-"""Imports: files that the desk fetches itself, from allowed hosts or from its inbox."""
+"""Imports: files that the server downloads from allowed hosts or takes from its inbox."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from flask import Blueprint, url_for
 from pydantic import Field
 
 from routes.http import examples
-from routes.http.context import desk
+from routes.http.context import services
 from routes.http.operation import operation
-from services.models import Actor, Import, ImportId, ImportRequest, InboxFile, Model, Page
+from services.models import (
+    MAX_PAGE_SIZE,
+    Actor,
+    Import,
+    ImportId,
+    ImportRequest,
+    InboxFile,
+    Model,
+    Page,
+)
 
 imports = Blueprint("imports", __name__, url_prefix="/api/v1")
 
@@ -22,17 +31,17 @@ OF_IMPORT: dict[str, dict[str, Any]] = {
 
 
 class ImportPage(Model):
-    """Which imports to list."""
+    """The query parameters of a list of imports."""
 
-    after: str | None = Field(None, max_length=200, description="`next` of the page before")
-    limit: int = Field(50, ge=1, le=200, description="How many at most")
+    after: str | None = Field(None, max_length=200, description="`next` of the previous page")
+    limit: int = Field(50, ge=1, le=MAX_PAGE_SIZE, description="Maximum number of items")
 
 
 class InboxFilter(Model):
-    """Which files of the inbox to list."""
+    """The query parameters of a list of inbox files."""
 
     text: str = Field("", max_length=200, description="Part of the path")
-    limit: int = Field(200, ge=1, le=1000, description="How many at most")
+    limit: int = Field(200, ge=1, le=1000, description="Maximum number of items")
 
 
 @imports.post("/imports")
@@ -43,16 +52,16 @@ class InboxFilter(Model):
     links=OF_IMPORT,
     request={"url": examples.IMPORT["url"]},
     example=examples.IMPORT,
-    location=lambda made: url_for("imports.get_import", import_id=made.id),
+    location=lambda created: url_for("imports.get_import", import_id=created.id),
 )
 def create_import(actor: Actor, body: ImportRequest) -> Import:
-    """Have a file fetched.
+    """Import a file.
 
-    From an address whose host is among `import_hosts` of `GET /api/v1/limits`, or from the inbox,
-    where it is registered without copying if that is possible. It is done in the background: ask
-    for the import until `file` is there, or `error` says why not.
+    From a URL whose host is listed in `import_hosts` of `GET /api/v1/limits`, or from the inbox,
+    without copying if possible. The import runs in the background: poll it until `file` is set, or
+    `error` says why it failed.
     """
-    return desk().imports.create(actor, body)
+    return services().imports.create(actor, body)
 
 
 @imports.get("/imports")
@@ -60,26 +69,26 @@ def create_import(actor: Actor, body: ImportRequest) -> Import:
 def list_imports(actor: Actor, query: ImportPage) -> Page[Import]:
     """List imports, newest first.
 
-    Those that ended are forgotten after a week; the files stay.
+    Finished imports are removed after a week; their files stay.
     """
-    return desk().imports.list(actor, after=query.after, limit=query.limit)
+    return services().imports.list(actor, after=query.after, limit=query.limit)
 
 
 @imports.get("/imports/<import_id>")
 @operation(example=examples.IMPORT)
 def get_import(actor: Actor, import_id: ImportId) -> Import:
-    """Get one import, and how far it is."""
-    return desk().imports.get(actor, import_id)
+    """Get an import and its progress."""
+    return services().imports.get(actor, import_id)
 
 
 @imports.delete("/imports/<import_id>")
 @operation()
 def delete_import(actor: Actor, import_id: ImportId) -> None:
-    """End an import and forget it.
+    """Cancel and remove an import.
 
-    One at work stops within a second. A file that it became stays.
+    A running import stops within a second. A file that it has created stays.
     """
-    desk().imports.delete(actor, import_id)
+    services().imports.delete(actor, import_id)
 
 
 @imports.get("/inbox")
@@ -87,6 +96,6 @@ def delete_import(actor: Actor, import_id: ImportId) -> None:
 def list_inbox(actor: Actor, query: InboxFilter) -> Sequence[InboxFile]:
     """List the files of the inbox, newest first.
 
-    Where sign-in is on, those in the folder of the user's own name; an administrator sees all.
+    If sign-in is configured, only those in the folder with your user name; administrators see all.
     """
-    return desk().inbox.list(actor, text=query.text, limit=query.limit)
+    return services().inbox.list(actor, text=query.text, limit=query.limit)

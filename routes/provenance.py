@@ -1,4 +1,4 @@
-"""Provenance: how a run came to its results, as a crate and as Snakemake tells it."""
+"""Provenance: how a run produced its results, as a crate and as Snakemake's report."""
 
 from __future__ import annotations
 
@@ -8,50 +8,52 @@ from flask import Blueprint, Response
 from pydantic import Field
 
 from routes.http import responses
-from routes.http.context import desk
+from routes.http.context import services
 from routes.http.operation import operation
 from services.models import Actor, Model, RunId
 
 provenance = Blueprint("provenance", __name__, url_prefix="/api/v1")
 
 
-class Extent(Model):
-    """What goes into the crate."""
+class CrateQuery(Model):
+    """The query parameters of a crate."""
 
     inputs: Literal["0", "1", "false", "true"] = Field(
-        "1", description="0: without the bytes of the inputs; their names and checksums stay"
+        "1", description="0: without the content of the inputs; 1: with it"
     )
 
     @property
-    def whole(self) -> bool:
+    def includes_inputs(self) -> bool:
         return self.inputs in ("1", "true")
 
 
 @provenance.get("/runs/<run_id>/crate")
 @operation(media="application/zip", errors=(409,))
-def get_crate(actor: Actor, run_id: RunId, query: Extent) -> Response:
-    """Get a completed run as a Workflow Run RO-Crate, zipped.
+def get_crate(actor: Actor, run_id: RunId, query: CrateQuery) -> Response:
+    """Get a completed run as a zipped Workflow Run RO-Crate.
 
-    By the profile Provenance Run Crate 0.5: the workflow, its parameters and inputs, each job with
-    its times, what was used and what was made. Its length is announced. 409 for other runs.
+    Follows the profile Provenance Run Crate 0.5: the workflow, its parameters and inputs, and each
+    job with its times, inputs and outputs. The response has a Content-Length. 409 if the run is not
+    COMPLETE.
     """
-    return responses.bundle(desk().crates.bundle(actor, run_id, inputs=query.whole))
+    return responses.bundle(services().crates.bundle(actor, run_id, inputs=query.includes_inputs))
 
 
 @provenance.get("/runs/<run_id>/crate/ro-crate-metadata.json")
 @operation(media="application/ld+json", errors=(409,))
-def get_crate_metadata(actor: Actor, run_id: RunId, query: Extent) -> Response:
-    """Get the description within the crate of a run alone, JSON-LD."""
-    found = desk().crates.metadata(actor, run_id, inputs=query.whole)
-    return Response(found, mimetype="application/ld+json")
+def get_crate_metadata(actor: Actor, run_id: RunId, query: CrateQuery) -> Response:
+    """Get the metadata of the crate of a run, in JSON-LD."""
+    metadata = services().crates.metadata(actor, run_id, inputs=query.includes_inputs)
+    return Response(metadata, mimetype="application/ld+json")
 
 
 @provenance.get("/runs/<run_id>/snakemake-report")
 @operation(media="text/html", errors=(409,))
 def get_snakemake_report(actor: Actor, run_id: RunId) -> Response:
-    """Look at Snakemake's own report of a completed run, in a sandbox of its own.
+    """Get Snakemake's own report of a completed run.
 
-    It is made when it is first asked for, which takes some seconds. 409 for other runs.
+    It is created at the first request, which takes a few seconds, and shown in a sandbox. 409 if
+    the run is not COMPLETE.
     """
-    path = desk().reports.path(actor, run_id)
+    path = services().reports.path(actor, run_id)
     return responses.inline(path, path.name, media="text/html")

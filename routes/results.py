@@ -1,4 +1,4 @@
-"""Results: what a run published. Nothing else of its folder is ever shown."""
+"""Results: the files that a run published. No other file of a run is ever sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from pydantic import Field
 
 from routes.http import examples, responses
-from routes.http.context import desk
+from routes.http.context import services
 from routes.http.operation import operation
 from services.models import Actor, Model, Result, RunId
 
@@ -20,37 +20,37 @@ ResultPath = Annotated[
     Field(
         min_length=1,
         max_length=1000,
-        description="Path of a result, as the list has it",
+        description="Path of a result, as in the list",
         examples=["results/report.html"],
     ),
 ]
 FIRST = {"run_id": "$request.path.run_id", "path": "$response.body#/data/0/path"}
 
 
-class View(Model):
-    """How to send a result."""
+class ResultQuery(Model):
+    """The query parameters of a result."""
 
     inline: Literal["0", "1", "false", "true"] = Field(
-        "0", description="1: to be shown, in a sandbox of its own; 0: to be saved"
+        "0", description="1: to show, in a sandbox; 0: to save"
     )
 
 
-class Selection(Model):
-    """Which results to send."""
+class ZipQuery(Model):
+    """The query parameters of a zip of a run."""
 
     paths: str = Field(
         "",
         max_length=100_000,
-        description="Only these paths of the list, one a line; all when left out",
+        description="Only these paths of the list, one per line; default: all",
         examples=["results/report.html"],
     )
 
 
-class Runs(Model):
-    """Which runs' results to send."""
+class RunsZipQuery(Model):
+    """The query parameters of a zip of several runs."""
 
     run: list[RunId] = Field(
-        min_length=1, max_length=200, description="Identifiers of runs; several times, or by comma"
+        min_length=1, max_length=200, description="Ids of runs: repeated, or separated by commas"
     )
 
 
@@ -62,49 +62,49 @@ class Runs(Model):
 def list_results(actor: Actor, run_id: RunId) -> Sequence[Result]:
     """List the results of a run.
 
-    What the workflow highlights comes first. Empty until the run is COMPLETE.
+    Highlighted results come first. The list is empty until the run is COMPLETE.
     """
-    return desk().results.list(actor, run_id)
+    return services().results.list(actor, run_id)
 
 
 @results.get("/runs/<run_id>/results.zip")
 @operation(media="application/zip")
-def get_results_zip(actor: Actor, run_id: RunId, query: Selection) -> Response:
-    """Get the results of a run as one zip.
+def get_results_zip(actor: Actor, run_id: RunId, query: ZipQuery) -> Response:
+    """Get the results of a run as a zip.
 
-    It is made while it is sent, without compression; its length is announced.
+    It is created while it is sent, without compression. The response has a Content-Length.
     """
     paths = query.paths.splitlines() if query.paths else None
-    return responses.bundle(desk().results.bundle(actor, [run_id], paths=paths))
+    return responses.bundle(services().results.bundle(actor, [run_id], paths=paths))
 
 
 @results.get("/runs/<run_id>/report")
 @operation(media="text/html")
 def get_report(actor: Actor, run_id: RunId) -> Response:
-    """Look at the report of a run.
+    """Get the report of a run.
 
-    The first of its results that is one, in a sandbox of its own; 404 when there is none.
+    This is the first report among its results, shown in a sandbox. 404 if there is none.
     """
-    report = desk().results.report(actor, run_id)
-    path = desk().results.path(actor, run_id, report.path)
+    report = services().results.report(actor, run_id)
+    path = services().results.path(actor, run_id, report.path)
     return responses.inline(path, report.path, media=responses.media_type(report.path))
 
 
 @results.get("/results.zip")
 @operation(media="application/zip", errors=(404,))
-def get_runs_zip(actor: Actor, query: Runs) -> Response:
-    """Get the results of several runs as one zip, a folder each."""
-    return responses.bundle(desk().results.bundle(actor, query.run))
+def get_runs_zip(actor: Actor, query: RunsZipQuery) -> Response:
+    """Get the results of several runs as a zip with a folder for each run."""
+    return responses.bundle(services().results.bundle(actor, query.run))
 
 
 @results.get("/runs/<run_id>/results/<path:path>")
 @operation(media="*/*")
-def get_result(actor: Actor, run_id: RunId, path: ResultPath, query: View) -> Response:
-    """Get one result.
+def get_result(actor: Actor, run_id: RunId, path: ResultPath, query: ResultQuery) -> Response:
+    """Get a result.
 
-    `Range`, `If-Range` and `If-None-Match` are understood. With `inline=1` it comes as its own
-    type under a policy that gives it an origin of its own and no way out.
+    `Range`, `If-Range` and `If-None-Match` are supported. With `inline=1` it has its own media type
+    and a Content-Security-Policy that isolates it and blocks network access.
     """
-    found = desk().results.path(actor, run_id, path)
+    file = services().results.path(actor, run_id, path)
     send = responses.inline if query.inline in ("1", "true") else responses.download
-    return send(found, path, media=responses.media_type(path))
+    return send(file, path, media=responses.media_type(path))

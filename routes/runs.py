@@ -1,4 +1,4 @@
-"""Runs: submitted, watched, canceled, resumed, deleted."""
+"""Runs: submit, follow, cancel, resume and delete them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import Field
 from werkzeug.routing import BaseConverter
 
 from routes.http import examples, requests, responses, streams
-from routes.http.context import current_actor, desk
+from routes.http.context import current_actor, services
 from routes.http.operation import operation
 from services.models import (
     Actor,
@@ -52,48 +52,48 @@ FIRST_JOB = {"run_id": "$request.path.run_id", "job_id": "$response.body#/data/0
 
 
 class RunPart(BaseConverter):
-    """Any text but the words that stand beside the ids of runs: they know other methods (405)."""
+    """Any text except the words used next to the ids of runs, which have other methods (405)."""
 
     regex = r"(?!(?:preview|validate)$)[^/]+"
-    part_isolating = True  # it stays within one part of the address
+    part_isolating = True  # it matches within one segment of the path
 
 
 @runs.record_once
-def know_parts(state: BlueprintSetupState) -> None:
-    """Before the rules that use it are added."""
+def add_converter(state: BlueprintSetupState) -> None:
+    """Register the converter before the rules that use it."""
     state.app.url_map.converters["run"] = RunPart
 
 
-class Following(Model):
-    """How to read a log."""
+class LogQuery(Model):
+    """The query parameters of a log."""
 
     follow: Literal["0", "1", "false", "true"] = Field(
-        "0", description="1: go on while it grows, until the attempt is over"
+        "0", description="1: stream the log until the attempt has finished"
     )
     offset: int = Field(
-        0, ge=0, le=requests.MOST, description="With `follow`, the byte to begin at"
+        0, ge=0, le=requests.MAX_INT64, description="With `follow`: the byte to start at"
     )
 
 
 class EventHeaders(Model):
-    """What a browser sends when it comes back to a stream."""
+    """The headers with which a browser resumes a stream."""
 
     seen: str = Field(
         "",
         alias="Last-Event-ID",
         pattern=r"^[0-9a-f.]{0,64}$",
-        description="The id of the last event; only what is new since is sent",
+        description="Id of the last event received; only newer events are sent",
     )
 
 
 class SubmitHeaders(Model):
-    """What a submission may carry beside its body."""
+    """The headers of a submission."""
 
     idempotency_key: str | None = Field(
         None,
         alias="Idempotency-Key",
         pattern=r"^[!-~]{1,200}$",
-        description="The same key with the same body gives the same run, however often it is sent",
+        description="Requests with the same key and body create only one run",
         examples=["7c1f0d9e-search-42"],
     )
 
@@ -111,21 +111,21 @@ class SubmitHeaders(Model):
 def submit_run(actor: Actor, headers: SubmitHeaders, body: RunRequest) -> Run:
     """Submit a run.
 
-    It is queued and starts as soon as there is a place. `params` must fit the workflow's
-    `params_schema`; `"example": true` in their place runs the workflow's own example.
+    The run is queued and starts as soon as the limits allow. `params` must match the
+    `params_schema` of the workflow; `"example": true` instead runs the example of the workflow.
     """
-    return desk().runs.submit(actor, body, idempotency_key=headers.idempotency_key)
+    return services().runs.submit(actor, body, idempotency_key=headers.idempotency_key)
 
 
 @runs.post("/validate")
 @operation(errors=(404,), request=examples.REQUEST, example=examples.VALIDATED)
 def validate_run(actor: Actor, body: RunRequest) -> Validated:
-    """Check a submission.
+    """Validate a submission without submitting it.
 
-    As it would be on submission, with every problem and its field; defaults are filled in. Nothing
-    is stored.
+    Reports every problem with its field, as a submission does. The response has the parameters with
+    defaults filled in. Nothing is stored.
     """
-    return desk().previews.validate(actor, body)
+    return services().previews.validate(actor, body)
 
 
 @runs.post("/preview")
@@ -138,10 +138,11 @@ def validate_run(actor: Actor, body: RunRequest) -> Validated:
 def preview_run(actor: Actor, body: RunRequest) -> Preview:
     """Preview a submission.
 
-    Which rules would run, how many jobs of each, and what waits for what: Snakemake plans it, and
-    no job runs. What it cannot plan is told in `problems`. Takes a second or two, 30 at most.
+    Returns the rules that would run, the number of jobs of each, and their dependencies. Snakemake
+    plans them; no job runs. `problems` says why there is no plan. Takes one or two seconds, at most
+    30.
     """
-    return desk().previews.preview(actor, body)
+    return services().previews.preview(actor, body)
 
 
 @runs.get("")
@@ -152,18 +153,17 @@ def preview_run(actor: Actor, body: RunRequest) -> Preview:
 def list_runs(actor: Actor, query: RunFilter) -> Page[Run]:
     """List runs, newest first.
 
-    `state` and `id` may be given several times, or once with commas. `id=a,b,c` asks for many runs
-    at once, which costs little with `If-None-Match` while nothing changes. `next` is the token of
-    the page after this one, for `after`.
+    `state` and `id` may be repeated, or have several values separated by commas. To poll many runs,
+    use `id=a,b,c` with `If-None-Match`. Send `next` as `after` to get the next page.
     """
-    return desk().runs.list(actor, query)
+    return services().runs.list(actor, query)
 
 
 @runs.get("/<run:run_id>")
 @operation(links=OF_RUN, example=examples.RUN)
 def get_run(actor: Actor, run_id: RunId) -> Run:
-    """Get one run."""
-    return desk().runs.get(actor, run_id)
+    """Get a run."""
+    return services().runs.get(actor, run_id)
 
 
 @runs.patch("/<run:run_id>")
@@ -171,9 +171,9 @@ def get_run(actor: Actor, run_id: RunId) -> Run:
 def update_run(actor: Actor, run_id: RunId, body: RunChanges) -> Run:
     """Rename or tag a run.
 
-    What is left out of the body stays as it is.
+    Fields that are not in the body keep their values.
     """
-    return desk().runs.update(actor, run_id, body)
+    return services().runs.update(actor, run_id, body)
 
 
 @runs.get("/<run_id>/jobs")
@@ -184,9 +184,9 @@ def update_run(actor: Actor, run_id: RunId, body: RunChanges) -> Run:
 def list_jobs(actor: Actor, run_id: RunId) -> Sequence[Job]:
     """List the jobs of a run.
 
-    Those of the present attempt, in order of start.
+    Returns those of the current attempt, in order of start.
     """
-    return desk().runs.jobs(actor, run_id)
+    return services().runs.jobs(actor, run_id)
 
 
 @runs.get("/<run_id>/graph")
@@ -194,59 +194,59 @@ def list_jobs(actor: Actor, run_id: RunId) -> Sequence[Job]:
 def get_graph(actor: Actor, run_id: RunId) -> Graph:
     """Get the steps of a run.
 
-    One per rule, with counters, and what waits for what.
+    Returns one step for each rule, with counters, and the dependencies between them.
     """
-    return desk().runs.graph(actor, run_id)
+    return services().runs.graph(actor, run_id)
 
 
 @runs.get("/<run_id>/log")
 @operation(media="text/plain")
-def get_log(actor: Actor, run_id: RunId, query: Following) -> Response:
-    """Read the log of a run.
+def get_log(actor: Actor, run_id: RunId, query: LogQuery) -> Response:
+    """Get the log of a run.
 
-    What Snakemake printed in the last attempt. Follow it with `Range: bytes=<read so far>-` now and
-    then, or with `follow=1` in one reply, for which there are as few places as for events.
+    This is the output of Snakemake in the last attempt. To follow it, poll with
+    `Range: bytes=<received>-`, or use `follow=1`, which counts as a stream like `events`.
     """
-    services = desk()
+    known = services()
     if query.follow in ("0", "false"):
-        return responses.text(services.runs.log(actor, run_id))
-    services.runs.get(actor, run_id)
+        return responses.text(known.runs.log(actor, run_id))
+    known.runs.get(actor, run_id)
     pieces = streams.log(
-        lambda: services.views.run(current_actor(), run_id).run,
-        lambda: services.runs.log(current_actor(), run_id),
+        lambda: known.views.run(current_actor(), run_id).run,
+        lambda: known.runs.log(current_actor(), run_id),
         query.offset,
     )
-    return streams.lasting(pieces, "text/plain")
+    return streams.stream(pieces, "text/plain")
 
 
 @runs.get("/<run_id>/events")
-@operation(media="text/event-stream", nothing="It is over, and nothing is new")
+@operation(media="text/event-stream", nothing="The run has finished, and there are no new events")
 def get_events(actor: Actor, run_id: RunId, headers: EventHeaders) -> Response:
     """Follow a run by server-sent events.
 
-    `state`, `progress` and `jobs` (counters by rule), each the whole of what is now, when it has
-    changed; `gone` when the run was deleted. The stream ends with the run, or after a time: come
-    back with `Last-Event-ID`, as browsers do by themselves. 204: it is over, nothing is new. There
-    are a few places for streams (503 when they are taken); polling with `If-None-Match` has no
-    such limit.
+    The events are `state`, `progress` and `jobs` (counters by rule), each with the complete current
+    value when it has changed, and `gone` when the run has been deleted. The stream ends with the
+    run, or after some time: reconnect with `Last-Event-ID`, as browsers do. 204: the run has
+    finished, and there are no new events. The number of streams is limited (503); polling with
+    `If-None-Match` is not.
     """
-    views = desk().views
+    views = services().views
 
-    def look(seen: str) -> tuple[Run, list[Event]]:
-        found = views.run(current_actor(), run_id)
-        return found.run, list(new_events(found.run, found.graph, seen))
+    def poll(seen: str) -> tuple[Run, list[Event]]:
+        view = views.run(current_actor(), run_id)
+        return view.run, list(new_events(view.run, view.graph, seen))
 
-    run = desk().runs.get(actor, run_id)
-    if run.state.final and headers.seen and not look(headers.seen)[1]:
+    run = services().runs.get(actor, run_id)
+    if run.state.final and headers.seen and not poll(headers.seen)[1]:
         return Response(status=204)
-    return streams.lasting(streams.events(look, headers.seen), "text/event-stream")
+    return streams.stream(streams.events(poll, headers.seen), "text/event-stream")
 
 
 @runs.get("/<run_id>/jobs/<job_id>/log")
 @operation(media="text/plain")
 def get_job_log(actor: Actor, run_id: RunId, job_id: JobId) -> Response:
-    """Read the log of a job."""
-    return responses.text(desk().runs.job_log(actor, run_id, job_id))
+    """Get the log of a job."""
+    return responses.text(services().runs.job_log(actor, run_id, job_id))
 
 
 @runs.post("/<run_id>/cancel")
@@ -254,9 +254,9 @@ def get_job_log(actor: Actor, run_id: RunId, job_id: JobId) -> Response:
 def cancel_run(actor: Actor, run_id: RunId) -> Run:
     """Cancel a run.
 
-    One that waits is CANCELED at once; one that runs is CANCELING until its processes have ended.
+    A queued run is CANCELED at once; a running one is CANCELING until its processes have ended.
     """
-    return desk().runs.cancel(actor, run_id)
+    return services().runs.cancel(actor, run_id)
 
 
 @runs.post("/<run_id>/again")
@@ -271,9 +271,9 @@ def cancel_run(actor: Actor, run_id: RunId) -> Run:
 def run_again(actor: Actor, run_id: RunId, headers: SubmitHeaders) -> Run:
     """Run a run again.
 
-    A new run with the parameters, files, name and tags of that one, and the workflow as it is now.
+    Creates a new run with the same parameters, files, name and tags, and the current workflow.
     """
-    return desk().runs.resubmit(actor, run_id, idempotency_key=headers.idempotency_key)
+    return services().runs.resubmit(actor, run_id, idempotency_key=headers.idempotency_key)
 
 
 @runs.post("/<run_id>/resume")
@@ -281,9 +281,9 @@ def run_again(actor: Actor, run_id: RunId, headers: SubmitHeaders) -> Run:
 def resume_run(actor: Actor, run_id: RunId) -> Run:
     """Resume a run.
 
-    One that failed or was canceled is queued for another attempt; what its jobs finished is kept.
+    A failed or canceled run is queued for another attempt; the outputs of finished jobs are kept.
     """
-    return desk().runs.resume(actor, run_id)
+    return services().runs.resume(actor, run_id)
 
 
 @runs.delete("/<run:run_id>")
@@ -291,6 +291,6 @@ def resume_run(actor: Actor, run_id: RunId) -> Run:
 def delete_run(actor: Actor, run_id: RunId) -> None:
     """Delete a run.
 
-    It and everything it made are gone. Not while it waits or runs: cancel it first.
+    Its results and logs are deleted too. A queued or running run must be canceled first (409).
     """
-    desk().runs.delete(actor, run_id)
+    services().runs.delete(actor, run_id)

@@ -1,4 +1,4 @@
-"""Sheets: tables of samples read and checked before they are submitted."""
+"""Sheets: read and check tables of samples before a submission."""
 
 from __future__ import annotations
 
@@ -8,31 +8,33 @@ from flask import Blueprint, request
 from pydantic import Field
 
 from routes.http import examples, multipart, requests
-from routes.http.context import desk
+from routes.http.context import services
 from routes.http.operation import operation
-from services.errors import Invalid
+from services.errors import Invalid, Message
 from services.models import Actor, FileId, Model, WorkflowName
 from services.sheets import Sheet
 
 sheets = Blueprint("sheets", __name__, url_prefix="/api/v1/sheets")
 
+FILE_AND_URL = Message("conflicting_fields", "Must not be given together with `file`.")
+
 
 class ParseQuery(Model):
-    """Which table is asked for, and where it is when it is not the body."""
+    """The query parameters of a table."""
 
     workflow: WorkflowName = Field(description="Name of a workflow in the catalogue")
     parameter: str = Field(
         min_length=1,
         max_length=200,
-        description="Its parameter whose `rows` in `params_schema` say what a row may hold",
+        description="Parameter of the workflow whose `rows` in `params_schema` define the columns",
         examples=["samples"],
     )
-    file: FileId | None = Field(None, description="A registered file, in place of a body")
+    file: FileId | None = Field(None, description="Id of a registered file, instead of a body")
     url: str | None = Field(
         None,
         min_length=1,
         max_length=4000,
-        description="Address of a table at a host that is allowed here, in place of a body",
+        description="URL of a table at an allowed host, instead of a body",
     )
 
 
@@ -47,21 +49,21 @@ class ParseQuery(Model):
 def parse_sheet(actor: Actor, query: ParseQuery) -> Sheet:
     """Read a table of samples.
 
-    The table is the body (raw, or one file of a form), a registered file, or at the address of an
-    allowed host (16 MiB within 20 seconds): csv, tsv or xlsx, told from its content. `records` fit
-    the parameter of a submission as they are, once `issues` hold no error; each issue names its
-    row, column and cell. Nothing is stored.
+    The table is the body (raw, or a form with one file), a registered file, or at a URL of an
+    allowed host (at most 16 MiB in 20 seconds). CSV, TSV and XLSX are detected from the content. If
+    no issue is an error, `records` can be submitted as the parameter. Each issue names its row,
+    column and cell. Nothing is stored.
     """
-    sheets, asked = desk().sheets, (actor, query.workflow, query.parameter)
+    sheets, target = services().sheets, (actor, query.workflow, query.parameter)
     if query.file and query.url:
-        raise Invalid("Give a file or an address, not both.", field="url")
+        raise Invalid(FILE_AND_URL(), field="url")
     if query.url:
-        return sheets.parse_link(*asked, query.url)
-    return sheets.parse(*asked, query.file or _table())
+        return sheets.parse_link(*target, query.url)
+    return sheets.parse(*target, query.file or _table())
 
 
 def _table() -> BinaryIO:
-    """The body of this request, raw or as a form's file."""
+    """Return the body of this request: raw, or the file of a form."""
     if request.mimetype == "multipart/form-data":
         return cast(BinaryIO, multipart.file_part())
     return requests.raw_body()

@@ -1,4 +1,4 @@
-"""The desk itself: whether it works."""
+"""The server: its health, queue, limits and statistics, and the current user."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask import Blueprint
 from pydantic import Field
 
 from routes.http import examples
-from routes.http.context import desk
+from routes.http.context import services
 from routes.http.openapi import version
 from routes.http.operation import operation
 from services.models import Actor, Limits, Line, Model, Scope, Statistics
@@ -17,7 +17,7 @@ system = Blueprint("system", __name__)
 
 
 class Health(Model):
-    """The desk works."""
+    """The server works, and its database if it was checked."""
 
     status: Literal["ok"] = "ok"
     database: Literal["ok"] | None = Field("ok", description="null: the database was not checked")
@@ -33,32 +33,34 @@ class HealthQuery(Model):
 
 
 class Me(Model):
-    """Who asks, as the desk sees it."""
+    """The current user."""
 
     id: str = Field(description="Name of the user")
-    admin: bool = Field(description="Whether everything of everybody may be seen and changed")
-    token: Scope | None = Field(description="Scope of the token that was sent; null: none was")
+    admin: bool = Field(
+        description="Whether the user may see and change the resources of all users"
+    )
+    token: Scope | None = Field(description="Scope of the token used; null: none was used")
 
 
 @system.get("/healthz")
 @operation(errors=(503,), example=examples.HEALTH)
 def get_health(query: HealthQuery) -> Health:
-    """Ask whether the desk works.
+    """Get the health of the server.
 
-    503 within 3 seconds while the database is away.
+    503, within 3 seconds, if the database does not respond.
     """
     if not query.database:
         return Health(database=None, version=version())
-    desk().database.ping()
+    services().database.ping()
     return Health(version=version())
 
 
 @system.get("/api/v1/me")
 @operation(example=examples.ME)
 def get_me(actor: Actor) -> Me:
-    """Ask who one is to the desk.
+    """Get the current user.
 
-    401 when sign-in is on and nobody is signed in.
+    401 if sign-in is configured and the request is not authenticated.
     """
     return Me(id=actor.id, admin=actor.admin, token=actor.token)
 
@@ -66,25 +68,25 @@ def get_me(actor: Actor) -> Me:
 @system.get("/api/v1/queue")
 @operation(example=examples.LINE)
 def get_queue(actor: Actor) -> Line:
-    """Get the queue as a whole.
+    """Get the state of the queue.
 
-    The place of a run in it is in the run.
+    The position of a run is in the run itself.
     """
-    return desk().installation.queue(actor)
+    return services().installation.queue(actor)
 
 
 @system.get("/api/v1/limits")
 @operation(example=examples.LIMITS)
 def get_limits(actor: Actor) -> Limits:
-    """Get what this desk takes at most."""
-    return desk().installation.limits(actor)
+    """Get the limits of this server."""
+    return services().installation.limits(actor)
 
 
 @system.get("/api/v1/statistics")
 @operation(example=examples.STATISTICS)
 def get_statistics(actor: Actor) -> Statistics:
-    """Get how many runs there are, by state and by workflow.
+    """Get the number of runs by state and by workflow.
 
-    Of those that the asker may see.
+    Counts the runs that you may see.
     """
-    return desk().installation.statistics(actor)
+    return services().installation.statistics(actor)

@@ -1,4 +1,4 @@
-"""Tokens: with them programs ask in a user's name."""
+"""Tokens: credentials of a user for programs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from flask import Blueprint
 
 from routes.http import examples
-from routes.http.context import desk
+from routes.http.context import services
 from routes.http.operation import operation
 from services.models import Actor, NewToken, Token, TokenId, TokenRequest
 
@@ -25,12 +25,12 @@ REVOKE = {"token_id": "$response.body#/data/id"}
     example=examples.NEW_TOKEN,
 )
 def create_token(actor: Actor, body: TokenRequest) -> NewToken:
-    """Make a token.
+    """Create a token.
 
-    `secret` is shown in this reply and never again. Send it as `Authorization: Bearer rdk_…`, or as
-    the password of Basic. Only a user in person, or a token of the scope `admin`, makes tokens.
+    `secret` is only in this response. Send it as `Authorization: Bearer rdk_…`, or as the password
+    of Basic. A request with a token needs the scope `admin` to create tokens.
     """
-    return desk().tokens.create(actor, body)
+    return services().tokens.create(actor, body)
 
 
 @tokens.get("")
@@ -38,9 +38,9 @@ def create_token(actor: Actor, body: TokenRequest) -> NewToken:
 def list_tokens(actor: Actor) -> Sequence[Token]:
     """List the tokens, newest first.
 
-    Those that expired are listed for another 30 days. An administrator sees everybody's.
+    Expired tokens are listed for another 30 days. Administrators see the tokens of all users.
     """
-    return desk().tokens.list(actor)
+    return services().tokens.list(actor)
 
 
 @tokens.delete("/<token_id>")
@@ -48,6 +48,6 @@ def list_tokens(actor: Actor) -> Sequence[Token]:
 def revoke_token(actor: Actor, token_id: TokenId) -> None:
     """Revoke a token.
 
-    It counts no more, a second later at the latest.
+    It becomes invalid within a second.
     """
-    desk().tokens.revoke(actor, token_id)
+    services().tokens.revoke(actor, token_id)

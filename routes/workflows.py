@@ -1,4 +1,4 @@
-"""What can be run: the workflows of the catalogue, with the schema of their parameters."""
+"""Workflows: the catalogue, with the schema of their parameters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from flask import Blueprint
 
 from routes.http import examples
-from routes.http.context import desk
+from routes.http.context import services
 from routes.http.operation import operation
 from services.models import Actor, Preview, Workflow, WorkflowName
 
@@ -27,21 +27,21 @@ FIRST = {"name": "$response.body#/data/0/name"}
 def list_workflows(actor: Actor) -> Sequence[Workflow]:
     """List the workflows.
 
-    Those that cannot run on this desk are listed too: `available` is false then and `problems`
-    says why.
+    Workflows that cannot run on this server are listed too; `available` is then false, and
+    `problems` says why.
     """
-    return desk().workflows.list(actor)
+    return services().workflows.list(actor)
 
 
 @workflows.get("/<name>")
 @operation(example=examples.WORKFLOW)
 def get_workflow(actor: Actor, name: WorkflowName) -> Workflow:
-    """Get one workflow.
+    """Get a workflow.
 
-    `params_schema` is the JSON Schema (2020-12) that `params` of a submission must fit; parameters
-    of the format `file-path` take the id of a registered file.
+    `params_schema` is the JSON Schema (2020-12) of `params` in a submission. Parameters with the
+    format `file-path` take the id of a registered file.
     """
-    return desk().workflows.get(actor, name)
+    return services().workflows.get(actor, name)
 
 
 @workflows.get("/<name>/graph")
@@ -49,7 +49,7 @@ def get_workflow(actor: Actor, name: WorkflowName) -> Workflow:
 def get_workflow_graph(actor: Actor, name: WorkflowName) -> Preview:
     """Get the rules of a workflow.
 
-    What a run of its example would do, or of its defaults when it has none. Planned once for each
-    version of its files.
+    Returns what a run of its example would do, or a run with defaults if it has no example. It is
+    planned once for each version of the workflow.
     """
-    return desk().previews.graph(actor, name)
+    return services().previews.graph(actor, name)

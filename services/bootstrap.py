@@ -1,4 +1,4 @@
-"""Builds every object, in one place."""
+"""Creates the services and connects them to each other."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from services.results.crates import Crates
 from services.results.reports import Reports
 from services.results.service import Results
 from services.runs import Runs
+from services.runs.drafts import Drafts
 from services.runs.installation import Installation
 from services.runs.previews import Previews
 from services.runs.queue_position import Queue
@@ -35,7 +36,7 @@ from services.settings import Settings
 
 @dataclass(frozen=True)
 class Services:
-    """What portal, API and runner work with."""
+    """The services that portal, API and runner use."""
 
     settings: Settings
     database: Database
@@ -48,6 +49,7 @@ class Services:
     additions: Additions
     sheets: SampleSheets
     runs: Runs
+    drafts: Drafts
     installation: Installation
     previews: Previews
     views: Views
@@ -100,6 +102,7 @@ def build(settings: Settings, *, patience: float = OPERATION_TIMEOUT_S) -> Servi
         additions=Additions(settings, files, workflows),
         sheets=SampleSheets(files, workflows, fetcher),
         runs=runs,
+        drafts=Drafts(database, workflows),
         installation=installation,
         previews=Previews(settings, files, workflows),
         views=Views(database, runs, installation),

@@ -11,7 +11,7 @@ from importlib import metadata
 
 from services.access.actors import local_actor
 from services.bootstrap import Services
-from services.catalogue.deployment import absent
+from services.catalogue.deployment import missing_methods
 from services.database.embedded.binary import find
 from services.database.embedded.keeper import folder_of
 from services.errors import Message, Misconfigured, RundeskError, Text
@@ -107,7 +107,7 @@ def _database(services: Services) -> Text:
 
 def _software(services: Services) -> Text:
     methods = services.settings.software
-    if missing := absent(methods):
+    if missing := missing_methods(methods):
         raise Misconfigured(METHOD_MISSING(methods=", ".join(missing)))
     return MANAGED_SOFTWARE(methods=", ".join(methods)) if methods else HOST_SOFTWARE()
 

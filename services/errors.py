@@ -31,6 +31,7 @@ PROBLEM_CODES = {
     "invalid_characters": "A text contains characters that are not allowed.",
     "too_deep": "The value is nested too deeply.",
     "invalid": "The value breaks another rule of its schema.",
+    "not_received": "The page shows another value than the server received.",
     "invalid_request": "The request has problems; each is listed.",
     "invalid_parameters": "The parameters of a run have problems; each is listed.",
     # bodies
@@ -68,9 +69,11 @@ PROBLEM_CODES = {
     # workflows
     "invalid_workflow": "The workflow cannot be used as it is.",
     "unmet_requirement": "Software that the workflow needs is not installed.",
+    "workflow_remark": "The workflow can be used, but has a limitation or a style problem.",
     # runs
     "executor_error": "The workflow failed.",
     "system_error": "Rundesk or its host failed.",
+    "canceled": "The run was canceled on request.",
     # the installation
     "misconfigured": "A setting is invalid.",
     "database_unavailable": "The database does not respond.",
@@ -135,22 +138,12 @@ def _as_json(value: Any) -> Any:
     return str(value)
 
 
-def _text(text: Text | str, hint: str, code: str) -> Text:  # TRANSITION
-    if isinstance(text, Text):
-        return text
-    return Message(code, "{text}", hint="{hint}" if hint else "")(text=text, hint=hint)
-
-
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True)
 class Problem:
     """One thing that is wrong with a request: where it is, and what it is."""
 
     field: str  # path of the field, for instance "params.evalue"; "" for the request as a whole
     text: Text
-
-    def __init__(self, field: str, text: Text | str, hint: str = "") -> None:  # TRANSITION
-        object.__setattr__(self, "field", field)
-        object.__setattr__(self, "text", _text(text, hint, "invalid"))
 
     @property
     def message(self) -> str:
@@ -183,10 +176,8 @@ class RundeskError(Exception):
 
     default: ClassVar[Message] = Message("internal", "Something went wrong.")
 
-    def __init__(
-        self, text: Text | str | None = None, *, field: str = "", hint: str = ""
-    ) -> None:  # TRANSITION: str, hint
-        self.text = _text(text or str(self.default()), hint, self.default.code)
+    def __init__(self, text: Text | None = None, *, field: str = "") -> None:
+        self.text = text or self.default()
         self.field = field
         super().__init__(str(self.text))
 
@@ -209,14 +200,9 @@ class Invalid(RundeskError):
     default = Message("invalid_request", "Invalid request.")
 
     def __init__(
-        self,
-        text: Text | str | None = None,
-        *,
-        field: str = "",
-        hint: str = "",
-        problems: Sequence[Problem] = (),
-    ) -> None:  # TRANSITION: str, hint
-        super().__init__(text, field=field, hint=hint)
+        self, text: Text | None = None, *, field: str = "", problems: Sequence[Problem] = ()
+    ) -> None:
+        super().__init__(text, field=field)
         self._problems = tuple(problems)
 
     @property
@@ -255,13 +241,9 @@ class TooMany(RundeskError):
         "too_many_requests", "Too many requests.", hint="Try again in {seconds} seconds."
     )
 
-    def __init__(
-        self, text: Text | str | None = None, *, seconds: int, hint: str = ""
-    ) -> None:  # TRANSITION: str, hint
+    def __init__(self, text: Text | None = None, *, seconds: int) -> None:
         self.seconds = seconds  # until the request may be repeated
-        super().__init__(
-            text or self.default(seconds=seconds), hint=hint or f"Try again in {seconds} s."
-        )
+        super().__init__(text or self.default(seconds=seconds))
 
 
 class TooLarge(RundeskError):
@@ -273,7 +255,9 @@ class TooLarge(RundeskError):
 class DiskFull(RundeskError):
     """The disk of the server is full."""
 
-    default = Message("disk_full", "The disk of the server is full.")
+    default = Message(
+        "disk_full", "The disk of the server is full.", hint="Contact the administrator."
+    )
 
 
 class DatabaseUnavailable(RundeskError):

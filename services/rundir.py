@@ -1,4 +1,4 @@
-"""The paths of all files of a run directory, each defined once."""
+"""Paths of the files of a run directory, each defined once."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def safe(name: str) -> str:
-    """Return a name that people gave as a safe name for a file or folder.
+    """Return a safe file or folder name derived from a name that a user chose.
 
-    The ending is kept even if nothing else is: workflows recognize formats by it.
+    The extension is kept even when nothing else is: workflows detect formats by it.
     """
     stem, dot, ending = UNSAFE.sub("_", name).lstrip(".").partition(".")
     ending = ending.strip("._-")
@@ -21,43 +21,43 @@ def safe(name: str) -> str:
 
 @dataclass(frozen=True)
 class AttemptDir:
-    """The files of one execution of a run."""
+    """The files of one attempt of a run."""
 
     root: Path
 
     @property
     def lock(self) -> Path:
-        """Locked (flock) from claim to final state; while it is free, no process is left."""
+        """Held (flock) from claim to final state; free when no process of the attempt lives."""
         return self.root / "lock"
 
     @property
     def exit(self) -> Path:
-        """How Snakemake ended; the supervisor writes it once and atomically."""
+        """How Snakemake ended; written once, atomically, by the supervisor."""
         return self.root / "exit.json"
 
     @property
     def spool(self) -> Path:
-        """Records that are not in the database yet, one JSON object per line, in order."""
+        """Records not yet stored in the database, one JSON object per line, in order."""
         return self.root / "spool.jsonl"
 
     @property
     def errors(self) -> Path:
-        """Failed jobs and error texts that Snakemake reported, one JSON object per line."""
+        """Failed jobs and error texts reported by Snakemake, one JSON object per line."""
         return self.root / "errors.jsonl"
 
     @property
     def console(self) -> Path:
-        """Snakemake's output, both streams."""
+        """Output of Snakemake, both streams."""
         return self.root / "console.log"
 
     @property
-    def diary(self) -> Path:
-        """The log of the supervisor."""
+    def supervisor_log(self) -> Path:
+        """Log of the supervisor."""
         return self.root / "supervisor.log"
 
     @property
     def stopping(self) -> Path:
-        """Exists as soon as Rundesk stops the attempt: jobs that end after that did not fail."""
+        """Exists once Rundesk stops the attempt: jobs that end afterwards did not fail."""
         return self.root / "stopping"
 
 
@@ -89,23 +89,24 @@ class RunDir:
         return self.root / "results"
 
     @property
-    def desk(self) -> Path:
+    def internal(self) -> Path:
+        """Files that Rundesk keeps about the run."""
         return self.root / ".rundesk"
 
     @property
     def manifest(self) -> Path:
-        """The list of published results, visible once it exists and the run is COMPLETE."""
-        return self.desk / "manifest.json"
+        """The published results; they are visible when it exists and the run is COMPLETE."""
+        return self.internal / "manifest.json"
 
     @property
     def software(self) -> Path:
-        """Versions of the software used: {name: version}."""
-        return self.desk / "software.json"
+        """Versions of the packages that executed the run: {name: version}."""
+        return self.internal / "software.json"
 
     @property
     def report(self) -> Path:
-        """Snakemake's own report, created on the first request."""
-        return self.desk / "report.html"
+        """Snakemake's own report, created on first request."""
+        return self.internal / "report.html"
 
     def attempt(self, number: int) -> AttemptDir:
-        return AttemptDir(self.desk / f"attempt-{number}")
+        return AttemptDir(self.internal / f"attempt-{number}")

@@ -1,6 +1,6 @@
-"""`python -m services.runner`: starts runs, and settles those that nobody looks after any more.
+"""`python -m services.runner`: starts runs, and settles those whose processes are dead.
 
-One per data folder. It may end or be killed at any time: runs go on without it.
+There is one per data folder. It may end or be killed at any time: runs continue without it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from apscheduler.events import EVENT_JOB_EXECUTED, JobEvent
@@ -26,8 +25,8 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 
 from services.bootstrap import Services, build
 from services.engine.dispatcher import Dispatcher
-from services.engine.errands import Errands
-from services.engine.fork_server import Nursery
+from services.engine.end_recorder import EndRecorder
+from services.engine.fork_server import ForkServer
 from services.engine.reconciler import Reconciler
 from services.errors import DatabaseUnavailable, Misconfigured
 from services.files.importer import Importer
@@ -35,18 +34,18 @@ from services.settings import Settings
 
 log = logging.getLogger("rundesk.runner")
 
-DISPATCH = 1.0  # s between two looks at the queue when no change of it was heard
-RECONCILE = 2.0  # s
-IMPORTS = 1.0  # s between two looks for what is to be imported
-SWEEP = 600.0  # s between two looks at uploads that nobody finished
-AFTER_START = 0.05  # s between two tries to end what has only just begun
-AWAY = 1.0  # s between two looks while the database is away
+DISPATCH_INTERVAL_S = 1.0  # between two checks of the queue without a notification
+RECONCILE_INTERVAL_S = 2.0
+IMPORT_INTERVAL_S = 1.0
+CLEANUP_INTERVAL_S = 600.0  # of unfinished uploads and of unused files
+SHUTDOWN_RETRY_S = 0.05  # while the scheduler has not started yet
+FAILED_TICK_PAUSE_S = 1.0  # after a tick that failed, as while the database is unavailable
 
 
-class Patient:
-    """A tick that outlives everything, and tells once when the database goes or is back."""
+class ResilientTick:
+    """A tick that never raises; logs once when the database becomes unavailable or available."""
 
-    away = False  # of the process, not of one tick
+    database_unavailable = False  # shared by all ticks of the process
 
     def __init__(self, tick: Callable[[datetime], int]) -> None:
         self._tick = tick
@@ -58,63 +57,66 @@ class Patient:
         try:
             self._tick(datetime.now(UTC))
         except DatabaseUnavailable:
-            self._not_before = time.monotonic() + AWAY
-            self._tell(away=True)
+            self._not_before = time.monotonic() + FAILED_TICK_PAUSE_S
+            self._log_database(unavailable=True)
         except Exception:
-            self._not_before = time.monotonic() + AWAY
+            self._not_before = time.monotonic() + FAILED_TICK_PAUSE_S
             log.exception("a tick failed")
         else:
-            self._tell(away=False)
+            self._log_database(unavailable=False)
 
     @staticmethod
-    def _tell(*, away: bool) -> None:
-        if away != Patient.away:
-            Patient.away = away
-            log.warning("the database does not answer" if away else "the database is back")
+    def _log_database(*, unavailable: bool) -> None:
+        if unavailable != ResilientTick.database_unavailable:
+            ResilientTick.database_unavailable = unavailable
+            state = "unavailable" if unavailable else "available again"
+            log.warning("the database is %s", state)
 
 
-class Bell:
-    """Has a job of a scheduler done at once.
+class JobTrigger:
+    """Makes a scheduler execute a job immediately.
 
-    The scheduler never does a job twice at a time. If it is being done when the bell rings, it may
-    have looked already at what changed since: it is done again right after.
+    The scheduler never executes a job twice at the same time. If the job is being executed when it
+    is triggered, it may have missed the change that caused the trigger, so it is executed again
+    afterwards.
     """
 
     def __init__(self, scheduler: BaseScheduler, job: str) -> None:
         self._scheduler = scheduler
         self._job = job
-        self._rung = threading.Event()
-        scheduler.add_listener(self._done, EVENT_JOB_EXECUTED)
+        self._triggered = threading.Event()
+        scheduler.add_listener(self._run_again_if_triggered, EVENT_JOB_EXECUTED)
 
-    def heard_by(self, tick: Callable[[], None]) -> Callable[[], None]:
-        """`tick` as the job to be done when this rings."""
+    def wrap(self, tick: Callable[[], None]) -> Callable[[], None]:
+        """Return `tick` as the job to schedule."""
 
-        def done_when_rung() -> None:
-            self._rung.clear()
+        def job() -> None:
+            self._triggered.clear()
             tick()
 
-        return done_when_rung
+        return job
 
-    def ring(self) -> None:
-        """From any thread."""
-        if not self._rung.is_set():  # else the job is yet to begin
-            self._rung.set()
-            self._at_once()
+    def trigger(self) -> None:
+        """Execute the job as soon as possible. May be called from any thread."""
+        if not self._triggered.is_set():  # else the job is about to start
+            self._triggered.set()
+            self._run_now()
 
-    def _done(self, event: JobEvent) -> None:
-        if event.job_id == self._job and self._rung.is_set():
-            self._at_once()
+    def _run_again_if_triggered(self, event: JobEvent) -> None:
+        if event.job_id == self._job and self._triggered.is_set():
+            self._run_now()
 
-    def _at_once(self) -> None:
+    def _run_now(self) -> None:
         with contextlib.suppress(JobLookupError):  # the scheduler was shut down
             self._scheduler.modify_job(self._job, next_run_time=datetime.now(UTC))
 
 
-def run(services: Services, nursery: Nursery, host: str) -> None:
-    """Tick until SIGTERM or SIGINT."""
+def run(services: Services, fork_server: ForkServer, host: str) -> None:
+    """Execute the periodic jobs until SIGTERM or SIGINT."""
     claiming = threading.Lock()
-    wire = partial(Dispatcher, services.settings, services.database, nursery, host=host)
-    dispatcher = wire(claiming=claiming)
+    dispatcher = Dispatcher(
+        services.settings, services.database, fork_server, host=host, claiming=claiming
+    )
     reconciler = Reconciler(services.settings, services.database, host=host, claiming=claiming)
     importer = Importer(
         services.database, services.files, services.fetcher, services.inbox, host=host
@@ -123,20 +125,20 @@ def run(services: Services, nursery: Nursery, host: str) -> None:
         timezone=UTC,
         job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
     )
-    bell = Bell(scheduler, "dispatch")
-    dispatch = bell.heard_by(Patient(dispatcher.tick))
+    trigger = JobTrigger(scheduler, "dispatch")
+    dispatch = trigger.wrap(ResilientTick(dispatcher.tick))
     for name, tick, seconds in (
-        ("reconcile", Patient(reconciler.tick), RECONCILE),
-        ("dispatch", dispatch, DISPATCH),
-        ("sweep", Patient(services.uploads.sweep), SWEEP),
-        ("tidy", Patient(services.files.sweep), SWEEP),
-        ("imports", Patient(importer.tick), IMPORTS),
+        ("reconcile", ResilientTick(reconciler.tick), RECONCILE_INTERVAL_S),
+        ("dispatch", dispatch, DISPATCH_INTERVAL_S),
+        ("clean up uploads", ResilientTick(services.uploads.sweep), CLEANUP_INTERVAL_S),
+        ("clean up files", ResilientTick(services.files.sweep), CLEANUP_INTERVAL_S),
+        ("import files", ResilientTick(importer.tick), IMPORT_INTERVAL_S),
     ):
         now = datetime.now(UTC)
         scheduler.add_job(tick, "interval", id=name, seconds=seconds, next_run_time=now)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: _shut_down(scheduler))
-    changes = services.database.queue_changes(bell.ring)
+    changes = services.database.queue_changes(trigger.trigger)
     changes.start()
     try:
         scheduler.start()
@@ -150,35 +152,37 @@ def main() -> int:
     except Misconfigured as error:
         print(error.message, file=sys.stderr)
         return 2
-    with only_one(settings.data) as alone:
-        if not alone:
-            print(f"Another runner is at work on {settings.data}.", file=sys.stderr)
+    with exclusive_lock(settings.data) as acquired:
+        if not acquired:
+            print(f"Another runner already uses {settings.data}.", file=sys.stderr)
             return 1
         services = build(settings)
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: sys.exit(0))
-        errands = Errands(settings, services.database)
-        nursery = Nursery(settings, errands.door)
+        end_recorder = EndRecorder(settings, services.database)
+        fork_server = ForkServer(settings, end_recorder.runner_socket)
         try:
-            nursery.ready()  # it starts while we wait
-            errands.start()
+            fork_server.ensure_ready()  # it starts while the database does
+            end_recorder.start()
             services.database.wait()
             services.database.create_indexes()
             log.info(
-                "runs start here: %d cores, %d at once", settings.shared_cores, settings.max_runs
+                "starting runs: up to %d at a time, on %d cores",
+                settings.max_runs,
+                settings.shared_cores,
             )
-            run(services, nursery, host_name(settings.data))
+            run(services, fork_server, host_name(settings.data))
         finally:
-            nursery.stop()
-            errands.stop()
+            fork_server.stop()
+            end_recorder.stop()
             services.close()
     return 0
 
 
 @contextlib.contextmanager
-def only_one(data: Path) -> Iterator[bool]:
-    """Whether this is the only runner of a data folder, for as long as the block lasts."""
+def exclusive_lock(data: Path) -> Iterator[bool]:
+    """Hold the lock of a data folder's runner during the block; yield whether it was free."""
     data.mkdir(parents=True, exist_ok=True)
     with (data / "runner.lock").open("w") as lock:
         try:
@@ -190,27 +194,27 @@ def only_one(data: Path) -> Iterator[bool]:
 
 
 def host_name(data: Path) -> str:
-    """Who holds the leases of this data folder's runs.
+    """Return the name under which this data folder's runner holds leases.
 
-    Kept in the folder: a container gets a new name with every start, and what an earlier one left
-    behind is found all the same.
+    It is stored in the folder, because a container gets a new host name with every start and must
+    still recognize the runs of the one before it.
     """
-    kept = data / "host"
-    if not kept.exists():
-        kept.write_text(socket.gethostname(), encoding="utf-8")
-    return kept.read_text(encoding="utf-8")
+    path = data / "host"
+    if not path.exists():
+        path.write_text(socket.gethostname(), encoding="utf-8")
+    return path.read_text(encoding="utf-8")
 
 
 def _shut_down(scheduler: BlockingScheduler) -> None:
-    """From a thread: a signal may arrive while this one holds a lock of the scheduler's."""
+    """Shut down in a thread: a signal handler may interrupt a holder of the scheduler's lock."""
 
     def work() -> None:
         while True:
             try:
                 scheduler.shutdown(wait=False)
                 break
-            except SchedulerNotRunningError:  # the signal came before its start
-                time.sleep(AFTER_START)
+            except SchedulerNotRunningError:  # the signal arrived before its start
+                time.sleep(SHUTDOWN_RETRY_S)
 
     threading.Thread(target=work, daemon=True).start()
 

@@ -1,84 +1,74 @@
-"""Snakemake's events as records for Rundesk. `snakemake --logger rundesk` finds it by its name.
+"""Reports Snakemake's events to Rundesk. `snakemake --logger rundesk` finds it by its name.
 
-An observer never breaks what it observes: an event that is unknown is passed over, one that cannot
-be read is counted. What the events hold, and their traps, is by Snakemake 9.27 and version 2.1 of
-its logger interface.
+The plugin must not disturb Snakemake: unknown events are ignored, unreadable ones are counted. The
+fields of the events are those of Snakemake 9.27 and version 2.1 of its logger interface.
 
-No postponed annotations in this module: Snakemake reads the types of the settings from the class.
+This module has no postponed annotations: Snakemake reads the types of the settings from the class.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from logging import Handler, LogRecord
-from logging.handlers import QueueHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from snakemake.logging import logger
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
+
+from services.engine import snakemake_internals
 
 if TYPE_CHECKING:
     from services.engine.reporter import Reporter, Sink
 
 Record = dict[str, Any]
 
-LONGEST_LIST = 1000  # files of one job that are reported
-LONGEST_TEXT = 20_000  # characters
-RESTARTED = re.compile(r"Trying to restart job (\d+)\.")
-MISSING_OUTPUT = re.compile(r"Job (\d+) +completed successfully, but some output files are missing")
+MAX_REPORTED_FILES = 1000  # of one job, in each of its lists
+MAX_TEXT_CHARACTERS = 20_000
 TYPES_FOR_DATABASE = (str, int, float, bool, type(None))
 
 
 @dataclass
 class LogHandlerSettings(LogHandlerSettingsBase):
-    """For use from a command line; the desk hands its own reporter over in the process."""
+    """Options for use on a command line; Rundesk passes its reporter inside the process instead."""
 
     uri: Optional[str] = field(  # noqa: UP045
-        default=None, metadata={"help": "MongoDB of the desk", "env_var": True}
+        default=None, metadata={"help": "URI of the MongoDB of Rundesk", "env_var": True}
     )
-    database: str = field(default="rundesk", metadata={"help": "Name of its database"})
+    database: str = field(default="rundesk", metadata={"help": "Name of the database of Rundesk"})
     run: Optional[str] = field(  # noqa: UP045
-        default=None, metadata={"help": "Run to report to; without one, records stay in the folder"}
+        default=None,
+        metadata={"help": "Id of the run to report to; without it, records stay in the folder"},
     )
-    attempt: int = field(default=1, metadata={"help": "Attempt of that run"})
+    attempt: int = field(default=1, metadata={"help": "Number of the attempt of that run"})
     directory: Path = field(
         default=Path(".rundesk/attempt-1"),
-        metadata={"help": "Folder for records that the database did not take, and for errors"},
+        metadata={"help": "Folder for errors and for records that could not be stored"},
     )
 
 
-class Ear(Handler):
-    """Hears Snakemake's events where they happen, before its queue for plugins.
+class DirectHandler(Handler):
+    """Receives Snakemake's events before its queue for logger plugins.
 
-    That queue formats and copies each event and wakes a thread for it, which for the dozen events
-    of a small job costs more than reading the three that say something to us. When no other plugin
-    listens, it is shut.
+    That queue formats and copies each event and wakes a thread for it. For the dozen events of a
+    small job this takes longer than reading the three that are of interest. Without other plugins
+    the queue is closed at the first event: Snakemake creates it after the plugins.
     """
 
-    def __init__(self, hear: Callable[[LogRecord], None], *, alone: bool) -> None:
+    def __init__(self, receive: Callable[[LogRecord], None], *, close_queue: bool) -> None:
         super().__init__()
-        self._hear = hear
-        self._shut = not alone
+        self._receive = receive
+        self._close_queue = close_queue
 
     def emit(self, record: LogRecord) -> None:
-        self._hear(record)
-        if not self._shut:
-            self._shut = True
-            _shut_queue()
-
-
-def _shut_queue() -> None:
-    """Let nothing into it. Not before the first event: it is made after the plugins."""
-    for handler in logger.handlers:
-        if isinstance(handler, QueueHandler):
-            handler.addFilter(lambda _: False)
+        self._receive(record)
+        if self._close_queue:
+            self._close_queue = False
+            snakemake_internals.close_plugin_queue()
 
 
 class LogHandler(LogHandlerBase):
-    """Passes on as records what Snakemake logs."""
+    """Reports what Snakemake logs as records."""
 
     reporter: "Reporter"
 
@@ -86,32 +76,39 @@ class LogHandler(LogHandlerBase):
         from services.engine import reporter  # here: every job of a `run:` rule imports all plugins
 
         self._events = Events()
-        self.reporter = reporter.handed_over() or _from_settings(self.settings)
-        alone = len(getattr(self.common_settings, "log_handler_settings", ())) == 1
-        logger.addHandler(Ear(self.hear, alone=alone))
+        self.reporter = reporter.get_handed_over() or _create_reporter(self.settings)
+        alone = snakemake_internals.is_only_logger_plugin(self.common_settings)
+        self._direct = True
+        try:
+            snakemake_internals.add_log_handler(DirectHandler(self.report, close_queue=alone))
+        except snakemake_internals.SnakemakeChanged:
+            self._direct = False  # slower, and complete all the same
 
     def emit(self, record: LogRecord) -> None:
-        """What comes through the queue has been heard before."""
+        """Receive an event from the queue. DirectHandler has usually reported it already."""
+        if not self._direct:
+            self.report(record)
 
-    def hear(self, record: LogRecord) -> None:
+    def report(self, record: LogRecord) -> None:
+        """Report an event. Never raises."""
         try:
             for translated in self._events.translate(record):
                 self.reporter.put(translated)
                 if translated["type"] in ("failed", "restarted"):
-                    self.reporter.note(translated)
+                    self.reporter.write_error(translated)
             if getattr(record, "event", None) == "error":
-                text = record.getMessage()[:LONGEST_TEXT]
+                text = record.getMessage()[:MAX_TEXT_CHARACTERS]
                 exception = str(getattr(record, "exception", ""))
-                self.reporter.note({"type": "error", "exception": exception, "text": text})
+                self.reporter.write_error({"type": "error", "exception": exception, "text": text})
         except Exception as error:
-            self.reporter.failed(error)
+            self.reporter.count_failure(error)
 
     def close(self) -> None:
-        """Snakemake calls this twice."""
+        """Deliver the remaining records. Snakemake calls this twice."""
         try:
             self.reporter.close()
         except Exception as error:
-            self.reporter.failed(error)
+            self.reporter.count_failure(error)
         Handler.close(self)
 
     @property
@@ -124,7 +121,7 @@ class LogHandler(LogHandlerBase):
 
     @property
     def has_filter(self) -> bool:
-        """Yes, an empty one: the default filter drops events when Snakemake is told to be quiet."""
+        """True, although there is none: the default filter drops events when `--quiet` is set."""
         return True
 
     @property
@@ -137,7 +134,7 @@ class LogHandler(LogHandlerBase):
 
 
 class Events:
-    """Log events as records. Remembers what later events of a job leave out."""
+    """Converts log events to records; remembers what later events of a job leave out."""
 
     def __init__(self) -> None:
         self._tries: dict[int, int] = {}
@@ -154,9 +151,9 @@ class Events:
         }
 
     def translate(self, record: LogRecord) -> list[Record]:
-        """The records for an event, none for one that says nothing to us."""
-        reading = self._read.get(getattr(record, "event", None))
-        return reading(record) if reading else []
+        """Return the records for an event; none for an event that is of no interest."""
+        read = self._read.get(getattr(record, "event", None))
+        return read(record) if read else []
 
     def _plan(self, record: LogRecord) -> list[Record]:
         stats = {str(rule): int(n) for rule, n in record.stats.items()}  # type: ignore[attr-defined]
@@ -172,21 +169,21 @@ class Events:
         return [{"type": "progress", "done": done, "total": total, "at": record.created}]
 
     def _started(self, record: LogRecord) -> list[Record]:
-        told = vars(record)
-        job = int(told["jobid"])
+        fields = vars(record)
+        job = int(fields["jobid"])
         self._tries[job] = self._tries.get(job, 0) + 1
         started = {
             "type": "started",
             "job": job,
-            "rule": str(told["rule_name"]),
-            "wildcards": {str(k): str(v) for k, v in dict(told.get("wildcards") or {}).items()},
-            "input": _texts(told.get("input")),
-            "output": _texts(told.get("output")),
-            "log": _texts(told.get("log")),
-            "threads": int(told.get("threads") or 1),
-            "resources": _resources(told.get("resources")),
-            "reason": str(told.get("reason") or "")[:LONGEST_TEXT],
-            "command": str(told.get("shellcmd") or "").strip()[:LONGEST_TEXT],
+            "rule": str(fields["rule_name"]),
+            "wildcards": {str(k): str(v) for k, v in dict(fields.get("wildcards") or {}).items()},
+            "input": _texts(fields.get("input")),
+            "output": _texts(fields.get("output")),
+            "log": _texts(fields.get("log")),
+            "threads": int(fields.get("threads") or 1),
+            "resources": _resources(fields.get("resources")),
+            "reason": str(fields.get("reason") or "")[:MAX_TEXT_CHARACTERS],
+            "command": str(fields.get("shellcmd") or "").strip()[:MAX_TEXT_CHARACTERS],
             "tries": self._tries[job],
             "at": record.created,
         }
@@ -199,23 +196,23 @@ class Events:
         return [{"type": "finished", "job": job, "at": record.created}]
 
     def _failed(self, record: LogRecord) -> list[Record]:
-        told = vars(record)
-        log, rule = _texts(told.get("log")), str(told.get("rule_name"))
-        command = str(told.get("shellcmd") or "")
-        return [self._failure(int(told["jobid"]), record.created, rule, log, command)]
+        fields = vars(record)
+        log, rule = _texts(fields.get("log")), str(fields.get("rule_name"))
+        command = str(fields.get("shellcmd") or "")
+        return [self._failure(int(fields["jobid"]), record.created, rule, log, command)]
 
     def _error(self, record: LogRecord) -> list[Record]:
-        """A job without its promised output is told as a text only."""
-        if not (found := MISSING_OUTPUT.search(record.getMessage())):
+        """Read the failure of a job without all of its outputs, which has no event of its own."""
+        if not (match := snakemake_internals.MISSING_OUTPUT.search(record.getMessage())):
             return []
-        job = int(found[1])
+        job = int(match[1])
         known = self._running.get(job, {})
         rule, log, command = known.get("rule", ""), known.get("log", []), known.get("command", "")
         return [self._failure(job, record.created, rule, log, command)]
 
     def _message(self, record: LogRecord) -> list[Record]:
-        found = RESTARTED.match(record.getMessage())
-        return [{"type": "restarted", "job": int(found[1])}] if found else []
+        match = snakemake_internals.JOB_RESTARTED.match(record.getMessage())
+        return [{"type": "restarted", "job": int(match[1])}] if match else []
 
     def _failure(self, job: int, at: float, rule: str, log: list[str], command: str) -> Record:
         known = self._running.get(job, {})
@@ -227,18 +224,18 @@ class Events:
             "rule": rule,
             "wildcards": known.get("wildcards", {}),
             "log": log,
-            "command": command.strip()[:LONGEST_TEXT],
+            "command": command.strip()[:MAX_TEXT_CHARACTERS],
         }
 
 
 def _texts(items: Any) -> list[str]:
     texts = [str(item) for item in items or ()]
-    left = len(texts) - LONGEST_LIST
-    return texts if left <= 0 else [*texts[:LONGEST_LIST], f"… and {left} more"]
+    omitted = len(texts) - MAX_REPORTED_FILES
+    return texts if omitted <= 0 else [*texts[:MAX_REPORTED_FILES], f"… and {omitted} more"]
 
 
 def _resources(resources: Any) -> Record:
-    """Names and values; those that start with _ are Snakemake's own."""
+    """Return the resources of a job by name; those that start with _ are internal to Snakemake."""
     items = dict(resources.items()) if resources is not None else {}
     return {
         str(name): value if type(value) in TYPES_FOR_DATABASE else str(value)
@@ -247,16 +244,16 @@ def _resources(resources: Any) -> Record:
     }
 
 
-def _from_settings(settings: Any) -> "Reporter":
+def _create_reporter(settings: Any) -> "Reporter":
     from services.engine.reporter import Reporter
     from services.rundir import AttemptDir
 
     settings.directory.mkdir(parents=True, exist_ok=True)
-    connect = partial(_connected, settings) if settings.uri and settings.run else None
+    connect = partial(_connect, settings) if settings.uri and settings.run else None
     return Reporter(AttemptDir(settings.directory.resolve()), connect)
 
 
-def _connected(settings: LogHandlerSettings) -> "Sink":
+def _connect(settings: LogHandlerSettings) -> "Sink":
     from services.database import Database
 
     database = Database(str(settings.uri), settings.database)

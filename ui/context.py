@@ -82,11 +82,16 @@ def renew_links() -> None:
 
 def local_time(time: datetime) -> str:
     """Return a time in the time zone of the browser as text: "12 Jan 2026 09:30:00"."""
+    return f"{in_browser_zone(time):%d %b %Y %H:%M:%S}"
+
+
+def in_browser_zone(time: datetime) -> datetime:
+    """Return a time in the time zone of the browser."""
     try:
         zone: tzinfo = ZoneInfo(st.context.timezone or "UTC")
     except (ZoneInfoNotFoundError, ValueError):
         zone = UTC
-    return f"{time.astimezone(zone):%d %b %Y %H:%M:%S}"
+    return time.astimezone(zone)
 
 
 def flash(text: str) -> None:

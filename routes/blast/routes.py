@@ -1,7 +1,7 @@
-"""NCBI's BLAST URL API over `sequence-search`: CMD=Put, Get and Delete at one address.
+"""NCBI's BLAST URL API over `sequence-search`: CMD=Put, Get and Delete at one URL.
 
-What fails has an honest status: clients such as Biopython ask again for ever when a page of
-status 200 says FAILED or UNKNOWN.
+Errors have 4xx and 5xx statuses: clients such as Biopython poll forever if a page with the status
+200 says FAILED or UNKNOWN.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ from pydantic import TypeAdapter, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from routes.blast import pages
-from routes.http import errors, forms, rate_limits, responses, streams
-from routes.http.context import current_actor, desk
+from routes.http import errors, forms, rate_limits, requests, responses, streams
+from routes.http.context import current_actor, services
 from routes.http.guard import Guard
-from services.errors import Invalid, NotFound, RundeskError, TooMany
+from services.errors import Invalid, Message, NotFound, RundeskError, TooMany
 from services.models import Actor, Run, RunId, State
+from services.params import model_errors
 from services.search.blast import json2, tabular, xml
 
 blast = Blueprint("blast", __name__)
 
 RID: TypeAdapter[str] = TypeAdapter(RunId)
-HOLDERS = "rundesk.blast.holders"
-MOST_HELD = 2  # requests of one process that wait for a search, of its threads
-HELD = timedelta(seconds=15)  # the longest that one waits
-YOUNG = timedelta(seconds=60)  # age of a search up to which it is waited for
-PAUSE = 0.2  # s between two looks at a search
-USUAL = 5  # s that a search takes, for RTOE
+WAITING = "rundesk.blast.waiting"
+MAX_WAITING_REQUESTS = 2  # of one process; each occupies one of its threads
+MAX_WAIT = timedelta(seconds=15)
+MAX_AGE_TO_WAIT = timedelta(seconds=60)  # requests do not wait for older searches
+POLL_INTERVAL_S = 0.2
+TYPICAL_SEARCH_S = 5  # for RTOE
 OWN_SITE = frozenset({"none", "same-origin"})
 STREAMED = {
     "XML": ("application/xml", xml.render),
@@ -39,64 +40,68 @@ STREAMED = {
     "TABULAR": ("text/plain", tabular.render),
 }
 FORMATS = ("HTML", "Text", "XML", "JSON2", "JSON2_S", "Tabular")
+COMMANDS = ("Put", "Get", "Delete")
+
+SEARCH_NOT_FOUND = Message(
+    "not_found", "Search not found.", hint="A request id (RID) has 24 hexadecimal characters."
+)
 
 
 @blast.record_once
 def prepare(state: BlueprintSetupState) -> None:
-    """Each app has its own places for requests that wait."""
-    state.app.extensions[HOLDERS] = threading.BoundedSemaphore(MOST_HELD)
+    """Attach a limit on the number of waiting requests to the app."""
+    state.app.extensions[WAITING] = threading.BoundedSemaphore(MAX_WAITING_REQUESTS)
 
 
 @blast.route("/Blast.cgi", methods=["GET", "POST"])
 def cgi() -> Response | str:
-    """Every command. Parameters are those of the address and of the form; in any case."""
-    actor, asked = current_actor(), _asked()
-    match asked.get("CMD", "").lower():
+    """Run a command. Parameters come from the URL and the form; upper or lower case."""
+    actor, params = current_actor(), _parameters()
+    match params.get("CMD", "").lower():
         case "put":
             _refuse_other_sites()
             rate_limits.spend("submit", actor)
-            return put(actor, asked)
+            return put(actor, params)
         case "get":
-            return get(actor, asked)
+            return get(actor, params)
         case "delete":
             _refuse_other_sites()
-            return delete(actor, asked)
-    raise Invalid("This must be Put, Get or Delete.", field="CMD")
+            return delete(actor, params)
+    raise Invalid(model_errors.not_allowed(COMMANDS), field="CMD")
 
 
-def put(actor: Actor, asked: dict[str, str]) -> str:
-    """Submit a search; the page names it and says when it may be over."""
-    settings = pages.settings(asked)
-    query = pages.fasta(asked.get("QUERY") or asked.get("QUERY_FILE", ""))
-    run = desk().searches.submit(actor, query, asked["DATABASE"], settings)
+def put(actor: Actor, params: dict[str, str]) -> str:
+    """Submit a search. The page has its id (RID) and the estimated time to finish (RTOE)."""
+    search = pages.search_params(params)
+    query = pages.fasta(params.get("QUERY") or params.get("QUERY_FILE", ""))
+    run = services().searches.submit(actor, query, params["DATABASE"], search)
     wait = run.queue.seconds if run.queue and run.queue.seconds else 0
-    return pages.page(RID=run.id, RTOE=USUAL + int(wait))
+    return pages.page(RID=run.id, RTOE=TYPICAL_SEARCH_S + int(wait))
 
 
-def get(actor: Actor, asked: dict[str, str]) -> Response | str:
-    """The state of a search, or its report when it is over."""
-    kind = _format(asked)
-    run = _settled(actor, _rid(asked))
+def get(actor: Actor, params: dict[str, str]) -> Response | str:
+    """Return the state of a search, or its report if it has finished."""
+    kind = _format(params)
+    run = _finished_run(actor, _rid(params))
     if not run.state.final:
         return pages.page(Status="WAITING")
     if run.state is not State.COMPLETE:
-        why = run.error or f"The search is {run.state}."
-        return _failed(409, why, Status="FAILED")
-    if asked.get("FORMAT_OBJECT", "").lower() == "searchinfo":
-        return pages.hits_page(bool(desk().searches.report(actor, run).summary["hits"]))
+        return _failed(409, run.error or f"The search is {run.state}.", Status="FAILED")
+    if params.get("FORMAT_OBJECT", "").lower() == "searchinfo":
+        return pages.hits_page(bool(services().searches.report(actor, run).summary["hits"]))
     return _report(actor, run, kind)
 
 
-def delete(actor: Actor, asked: dict[str, str]) -> str:
-    """Forget a search; from then on it is unknown. One at work is ended first."""
-    gone = desk().searches.forget(actor, _rid(asked))
-    told = "Deleted." if gone else "It is being ended; delete it when it is over."
-    return pages.page(f"<p>{told}</p>\n")
+def delete(actor: Actor, params: dict[str, str]) -> str:
+    """Delete a search. A running one is canceled first."""
+    deleted = services().searches.forget(actor, _rid(params))
+    text = "Deleted." if deleted else "The search is being canceled. Delete it once it has ended."
+    return pages.page(f"<p>{text}</p>\n")
 
 
 @blast.errorhandler(RundeskError)
 def refused(error: RundeskError) -> Response:
-    error = rate_limits.told(error)
+    error = rate_limits.count_failed_sign_in(error)
     status = errors.code_of(error).status
     facts = {"Status": "UNKNOWN"} if isinstance(error, NotFound) else {}
     reply = _failed(status, pages.sentence(error.message, error.problems), **facts)
@@ -105,7 +110,7 @@ def refused(error: RundeskError) -> Response:
     if isinstance(error, TooMany):
         reply.headers["Retry-After"] = str(error.seconds)
     if status == 503:
-        reply.headers["Retry-After"] = str(errors.RETRY_AFTER)
+        reply.headers["Retry-After"] = str(errors.RETRY_AFTER_S)
     return reply
 
 
@@ -115,71 +120,72 @@ def broken(error: HTTPException) -> Response:
 
 
 def _failed(status: int, sentence: str, **facts: object) -> Response:
-    """A page that says what is wrong; in short so does its status line."""
+    """Return a page with an error; the status line has it in short."""
     reply = Response(pages.error_page(sentence, **facts), mimetype="text/html")
     reply.status = f"{status} {pages.reason(sentence)}"
     return reply
 
 
-def _asked() -> dict[str, str]:
-    """The parameters of this request, names in capitals. Raises Invalid for any given twice."""
-    given = list(forms.text_fields(request.query_string).items())
+def _parameters() -> dict[str, str]:
+    """Return the parameters of this request by upper-case name. Raises Invalid for duplicates."""
+    items = list(forms.text_fields(request.query_string).items())
     if request.method == "POST":
         with forms.reading_form() as form:
-            given += form.fields.items()
-    asked: dict[str, str] = {}
-    for name, value in given:
-        if name.upper() in asked:
-            raise Invalid("This may be given only once.", field=name.upper()[:200])
-        asked[name.upper()] = value.strip()
-    return asked
+            items += form.fields.items()
+    params: dict[str, str] = {}
+    for name, value in items:
+        if name.upper() in params:
+            field = requests.field_name("", name.upper())
+            raise Invalid(requests.GIVEN_TWICE(), field=field)
+        params[name.upper()] = value.strip()
+    return params
 
 
 def _refuse_other_sites() -> None:
-    """A GET changes things here, so the check that others pass without one is made for it too."""
+    """Refuse requests from other sites. A GET can change something here, so it is checked too."""
     guard: Guard = current_app.extensions["rundesk.guard"]
     if guard.listed_origin(request.headers.get("Origin", "")):
         return
     if request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITE:
-        raise errors.ForeignOrigin("A page of another site may not do that.")
+        raise errors.ForeignOrigin(errors.FOREIGN_ORIGIN())
 
 
-def _rid(asked: dict[str, str]) -> str:
+def _rid(params: dict[str, str]) -> str:
     try:
-        return RID.validate_python(asked.get("RID", "").lower())
+        return RID.validate_python(params.get("RID", "").lower())
     except ValidationError:
-        raise NotFound("There is no such search.", field="RID") from None
+        raise NotFound(SEARCH_NOT_FOUND(), field="RID") from None
 
 
-def _format(asked: dict[str, str]) -> str:
-    """The report asked for; NCBI has "FORMAT_TYPE=Text&ALIGNMENT_VIEW=Tabular" for the table."""
-    kind = asked.get("FORMAT_TYPE", "").upper() or "HTML"
-    if kind == "TEXT" and asked.get("ALIGNMENT_VIEW", "").upper() == "TABULAR":
+def _format(params: dict[str, str]) -> str:
+    """Return the report format. For NCBI, Tabular is Text with ALIGNMENT_VIEW=Tabular."""
+    kind = params.get("FORMAT_TYPE", "").upper() or "HTML"
+    if kind == "TEXT" and params.get("ALIGNMENT_VIEW", "").upper() == "TABULAR":
         return "TABULAR"
     if kind not in [known.upper() for known in FORMATS]:
-        raise Invalid(f"This must be one of {', '.join(FORMATS)}.", field="FORMAT_TYPE")
+        raise Invalid(model_errors.not_allowed(FORMATS), field="FORMAT_TYPE")
     return kind
 
 
-def _settled(actor: Actor, rid: str) -> Run:
-    """The search; a young one is waited for, as long as there is a place to wait."""
-    searches, places = desk().searches, current_app.extensions[HOLDERS]
+def _finished_run(actor: Actor, rid: str) -> Run:
+    """Return the search. Wait for a new one to finish, unless too many requests wait already."""
+    searches, slots = services().searches, current_app.extensions[WAITING]
     run = searches.get(actor, rid)
-    if run.state.final or not places.acquire(blocking=False):
+    if run.state.final or not slots.acquire(blocking=False):
         return run
     try:
-        end = min(datetime.now(UTC) + HELD, run.created + YOUNG)
+        end = min(datetime.now(UTC) + MAX_WAIT, run.created + MAX_AGE_TO_WAIT)
         while not run.state.final and datetime.now(UTC) < end:
-            if streams.STOPPING.wait(PAUSE):
+            if streams.STOPPING.wait(POLL_INTERVAL_S):
                 break
             run = searches.get(actor, rid)
     finally:
-        places.release()
+        slots.release()
     return run
 
 
 def _report(actor: Actor, run: Run, kind: str) -> Response:
-    searches = desk().searches
+    searches = services().searches
     if kind == "HTML":
         page = searches.result(actor, run, "report.html")
         return responses.inline(page, page.name, media="text/html")
@@ -187,7 +193,7 @@ def _report(actor: Actor, run: Run, kind: str) -> Response:
         return responses.text(searches.result(actor, run, "alignments.txt"))
     report = searches.report(actor, run)
     if kind == "JSON2":
-        archive = tempfile.TemporaryFile(dir=desk().settings.data)  # noqa: SIM115 - the reply's
+        archive = tempfile.TemporaryFile(dir=services().settings.data)  # noqa: SIM115 - the response closes it
         json2.render_zip(report, run.id, archive)
         archive.seek(0)
         return send_file(archive, "application/zip", True, f"{run.id}.zip")

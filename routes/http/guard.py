@@ -1,8 +1,8 @@
-"""Who may speak to a desk that binds loopback and asks nobody to sign in: not other sites' pages.
+"""Protection against pages of other sites, also where no sign-in is configured.
 
-A page of any site that the same browser shows can send requests to 127.0.0.1. Two checks stop it:
-the Host header must be one of this desk's names (a name that an attacker re-points to 127.0.0.1 is
-not), and what changes something must not come from a page of another origin.
+Any page in the user's browser can send requests to 127.0.0.1. Two checks stop it: the Host header
+must be a name of this server (which prevents DNS rebinding), and requests that change something
+must not come from a page of another origin.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, request
 
 from routes.http.context import request_id
-from routes.http.errors import ForeignHost, ForeignOrigin
+from routes.http.errors import FOREIGN_HOST, FOREIGN_ORIGIN, ForeignHost, ForeignOrigin
 from services.settings import MIB, Settings
 
 HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]\\]+)(?::([0-9]{1,5}))?")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 PORTS = {"http": 80, "https": 443}
-LINGER = 256 * MIB  # bytes of a refused body that are still read, so that the reply arrives
-LINGER_TIME = 5.0  # s
+MAX_DRAIN_BYTES = 256 * MIB  # of a refused body that are still read, so that the response arrives
+DRAIN_TIMEOUT_S = 5.0
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",  # signed links stay here
+    "Referrer-Policy": "same-origin",  # so that signed links do not leak
     "Cache-Control": "no-store",
 }
-NO_PAGE = {  # a reply that is no page loads nothing
+NO_PAGE = {  # for responses that are not pages
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Frame-Options": "DENY",
 }
 
 
 class Guard:
-    """The names and ports of one desk, and the checks against them."""
+    """The names and ports of this server, and the checks against them."""
 
     def __init__(self, settings: Settings) -> None:
         public = [urlsplit(settings.public_api_url), urlsplit(settings.public_portal_url)]
@@ -47,7 +47,7 @@ class Guard:
         self.ports |= {url.port or PORTS.get(url.scheme, 80) for url in public}
 
     def install(self, app: Flask) -> None:
-        """Check every request before anything else, and give every reply its headers."""
+        """Check every request before anything else, and add headers to every response."""
         app.extensions["rundesk.guard"] = self
         app.before_request(self.check_host)
         app.before_request(self.check_origin)
@@ -56,14 +56,10 @@ class Guard:
     def check_host(self) -> None:
         match = HOST.fullmatch(request.headers.get("Host", ""))
         if not match or match.group(1).strip("[]").lower() not in self.hosts:
-            raise ForeignHost(
-                "This desk is not known under that name.",
-                field="header.Host",
-                hint="Use its own address; operators set it by RUNDESK_API_URL.",
-            )
+            raise ForeignHost(FOREIGN_HOST(), field="header.Host")
 
     def check_origin(self) -> None:
-        """Browsers name the origin of what may change something; programs such as curl do not."""
+        """Refuse changes from pages of other origins. Programs such as curl send no origin."""
         if request.method in SAFE:
             return
         origin = request.headers.get("Origin")
@@ -72,18 +68,14 @@ class Guard:
         else:
             foreign = not (self.own_origin(origin) or self.listed_origin(origin))
         if foreign:
-            raise ForeignOrigin(
-                "A page of another site may not do that.",
-                field="header.Origin",
-                hint="Use the portal or a program; operators can list origins that may.",
-            )
+            raise ForeignOrigin(FOREIGN_ORIGIN(), field="header.Origin")
 
     def listed_origin(self, origin: str) -> bool:
-        """Whether the operators let pages of `origin` use the API."""
+        """Whether the configuration lets pages of `origin` use the API."""
         return origin in self.origins
 
     def own_origin(self, origin: str) -> bool:
-        """Whether `origin` is a page of portal or API, under any of the desk's names."""
+        """Whether `origin` is the portal or the API, under any name of this server."""
         try:
             parts = urlsplit(origin)
             port = parts.port or PORTS[parts.scheme]
@@ -94,10 +86,10 @@ class Guard:
 
 def _finish(reply: Response) -> Response:
     headers = reply.headers
-    given = {name.lower() for name, _ in headers}  # a look for each by itself costs more
-    wanted = HEADERS if "content-security-policy" in given else HEADERS | NO_PAGE
-    for name, value in wanted.items():
-        if name.lower() not in given:
+    present = {name.lower() for name, _ in headers}  # faster than one lookup for each
+    defaults = HEADERS if "content-security-policy" in present else HEADERS | NO_PAGE
+    for name, value in defaults.items():
+        if name.lower() not in present:
             headers.add(name, value)
     headers.add("X-Request-Id", request_id())
     if reply.status_code >= 400 and request.environ.get("wsgi.input_terminated"):
@@ -106,12 +98,12 @@ def _finish(reply: Response) -> Response:
 
 
 def drain() -> None:
-    """Read what is left of a refused body: who is cut off while sending never sees the reply."""
-    end = time.monotonic() + LINGER_TIME
-    left = LINGER
+    """Read the rest of a refused body: a client that is still sending would miss the response."""
+    end = time.monotonic() + DRAIN_TIMEOUT_S
+    left = MAX_DRAIN_BYTES
     stream = request.environ["wsgi.input"]
     try:
         while left > 0 and time.monotonic() < end and (block := stream.read(MIB)):
             left -= len(block)
-    except Exception:  # the server's own errors for a broken body; the reply is made already
+    except Exception:  # the server's own errors for a broken body; the response exists already
         return

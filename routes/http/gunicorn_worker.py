@@ -1,85 +1,99 @@
-"""A worker process of gunicorn that speaks as the rest of the API does.
+"""A gunicorn worker whose own error responses look like those of the rest of the API.
 
-gunicorn answers by itself what it cannot read as a request; here that is the envelope too. And who
-waits in this process for something to happen is told when it is to end.
+gunicorn itself responds to what is not a valid HTTP request; here it sends the same envelope. When
+the process stops, the worker ends the requests that only wait for something.
 
-Its master imports this module before it forks, and with it what libraries take longest: once, for
-all workers. Our own modules are imported later, by the worker, so that a reload takes new ones.
+The master imports this module before it forks, and with it the libraries that take longest to
+import, once for all workers. Our own modules are imported later by each worker, so that a reload
+uses new code.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
+import logging
 import secrets
 import select
 import sys
-from importlib import import_module
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from typing import Any, ClassVar
 
 from gunicorn import util
-from gunicorn.http import errors, wsgi
+from gunicorn.http import errors
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import ThreadWorker
 
-KINDS = {
+log = logging.getLogger("gunicorn.error")
+
+PARSE_ERRORS = {
     errors.LimitRequestLine: (41400, "URI Too Long"),
     errors.LimitRequestHeaders: (43100, "Request Header Fields Too Large"),
     errors.ExpectationFailed: (41700, "Expectation Failed"),
     errors.UnsupportedTransferCoding: (50100, "Not Implemented"),
 }
 MALFORMED = (40000, "Bad Request")
-OURS = (50000, "Internal Server Error")
-BLOCK = 256 * 1024  # bytes of a body; the app reads as many: what lies ahead is copied each time
-SOON = 3  # ms in which a client that asks without a pause sends its next request
-SHARED = ("flasgger", "jsonschema", "pymongo", "pydantic")
-FAULTS = (  # of the app or its settings, though they count as errors of parsing
+UNEXPECTED = (50000, "Internal Server Error")
+MAX_RECV_BYTES = 256 * 1024  # the app reads as many; what is read ahead is copied at each read
+NEXT_REQUEST_WAIT_MS = 3  # a client that sends one request after another needs less
+PRELOADED = ("flasgger", "jsonschema", "pymongo", "pydantic")
+OUR_FAULTS = (  # parse errors for gunicorn, but caused by the app or its settings
     errors.ConfigurationProblem,
     errors.InvalidResponseHeader,
     errors.InvalidResponseHeaderName,
 )
 
-for name in SHARED:
+for name in PRELOADED:
     import_module(name)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """Threads, with our replies."""
+    """A threaded worker with the error responses of the API."""
 
     wsgi: Any = None  # the app, once it is imported
+    keeps_thread: ClassVar[bool] = False  # see install_patches
 
     def handle(self, conn: Any) -> Any:
-        """Serve a connection, and what is asked on it right after, by the same thread.
+        """Serve a connection, and the requests that follow at once on it, in the same thread.
 
-        To hand it back takes two changes of threads and four calls of the system, a quarter
-        of what a small request takes. Only while there is a thread for every connection.
+        Handing the connection back takes two thread switches and four system calls: a fifth of
+        the time of a small request. Only while there is a thread for every connection.
         """
         result = super().handle(conn)
-        while result is True and self.alive and self.nr_conns <= self.cfg.threads:
-            next_one = select.poll()
-            next_one.register(conn.sock, select.POLLIN)
-            if not next_one.poll(SOON):
+        while (
+            self.keeps_thread
+            and result is True
+            and self.alive
+            and self.nr_conns <= self.cfg.threads
+        ):
+            readable = select.poll()
+            readable.register(conn.sock, select.POLLIN)
+            if not readable.poll(NEXT_REQUEST_WAIT_MS):
                 break
             result = super().handle(conn)
         return result
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:  # noqa: ARG002
-        """Answer what is no request, or what failed before or behind the app."""
+        """Respond to an invalid request, or to an error outside of the app."""
         request_id = secrets.token_hex(8)
-        if isinstance(exc, errors.ParseException) and not isinstance(exc, FAULTS):
-            number, reason = KINDS.get(type(exc), MALFORMED)
-            self.log.warning("request %s from %s is none: %s", request_id, addr, exc)
+        if isinstance(exc, errors.ParseException) and not isinstance(exc, OUR_FAULTS):
+            number, reason = PARSE_ERRORS.get(type(exc), MALFORMED)
+            self.log.warning("request %s from %s is invalid: %s", request_id, addr, exc)
         else:
-            number, reason = OURS
+            number, reason = UNEXPECTED
             self.log.exception("request %s failed", request_id)
         try:
             util.write_nonblock(client, _reply(number, reason, request_id))
         except OSError as error:
-            self.log.debug("nobody is there to be told: %s", error)
+            self.log.debug("the client has disconnected: %s", error)
 
     def init_signals(self) -> None:
-        """From now on it can be asked to end, and is when its master is no more.
+        """Handle signals, and stop when the master is gone.
 
-        Else it would hold the port, which the next master needs, until it has imported everything.
+        Otherwise the worker would hold the port, which the next master needs, until it has
+        imported everything.
         """
         from services.host.tether import tether
 
@@ -87,42 +101,66 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         tether(self.ppid)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """Asked to end: requests at work are finished, those that only wait end now."""
-        if self.wsgi is None:  # the app is yet to be imported, and nobody was served
+        """Stop: requests in progress are finished, those that only wait end now."""
+        if self.wsgi is None:  # the app is not yet imported, and no request was served
             sys.exit(0)
         sys.modules["routes.http.streams"].STOPPING.set()
         super().handle_exit(sig, frame)
 
 
-class Reply(wsgi.Response):  # type: ignore[misc]
-    """A reply whose headers leave together with the first of its body: one packet, not two."""
-
-    def write(self, block: bytes) -> None:
-        if self.headers_sent:
-            super().write(block)
-            return
-        connection = self.sock
-        self.sock = held = Held()
-        try:
-            super().write(block)
-        finally:
-            self.sock = connection
-        connection.sendall(b"".join(held.blocks))
+# ---- private parts of gunicorn -----------------------------------------------------------------
 
 
-class Held:
-    """Stands in for a connection, and keeps what is sent."""
+@dataclass(frozen=True)
+class Patch:
+    """A change to gunicorn that no setting makes."""
 
-    def __init__(self) -> None:
-        self.blocks: list[bytes] = []
-
-    def sendall(self, block: bytes) -> None:
-        self.blocks.append(block)
+    name: str
+    missing: Callable[[], str]  # what gunicorn lacks for it; "": nothing
+    apply: Callable[[], None]
 
 
-# There are no settings for these.
-wsgi.Response = Reply
-SocketUnreader.max_body_chunk = BLOCK
+def install_patches() -> None:
+    """Apply each patch, or log one line about it if gunicorn is not as it expects.
+
+    Without a patch the API works as well, only slower. What each gains is measured in
+    docs/design: private parts of libraries.
+    """
+    for patch in PATCHES:
+        if missing := patch.missing():
+            version = metadata.version("gunicorn")
+            log.warning("gunicorn %s: skipped the patch %r: %s", version, patch.name, missing)
+        else:
+            patch.apply()
+
+
+def _no_recv_limit() -> str:
+    if isinstance(getattr(SocketUnreader, "max_body_chunk", None), int):
+        return ""
+    return "SocketUnreader.max_body_chunk is not an integer"
+
+
+def _limit_recv() -> None:
+    SocketUnreader.max_body_chunk = MAX_RECV_BYTES
+
+
+def _no_connection_count() -> str:
+    if list(inspect.signature(ThreadWorker.handle).parameters) != ["self", "conn"]:
+        return "ThreadWorker.handle does not take a connection"
+    if "nr_conns" not in ThreadWorker.__init__.__code__.co_names:
+        return "ThreadWorker.nr_conns does not exist"
+    return ""
+
+
+def _keep_thread() -> None:
+    Worker.keeps_thread = True
+
+
+PATCHES = (
+    Patch("smaller reads of bodies", _no_recv_limit, _limit_recv),
+    Patch("one thread for consecutive requests", _no_connection_count, _keep_thread),
+)
+install_patches()
 
 
 def _reply(number: int, reason: str, request_id: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The parts of a multipart/form-data body, as streams: never whole in memory or on disk."""
+"""The parts of a multipart/form-data body as streams, never whole in memory or on disk."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio import multipart
 
 from routes.http import requests
-from routes.http.errors import BodyCut
+from routes.http.errors import BodyIncomplete
+from services.errors import Message, Text
 
-#: The body of an upload, as the API document describes it: raw bytes or a form.
+#: The body of an upload in the API document: raw bytes or a form.
 FILE_BODY = {
     "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
     "multipart/form-data": {
@@ -26,11 +27,31 @@ FILE_BODY = {
     },
 }
 
-MOST_HEADERS = 256 * 1024  # bytes that may wait for the end of a part's headers
+MAX_PART_HEADER_BYTES = 256 * 1024
+
+NOT_A_FILE = Message(
+    "wrong_content_type",
+    "The part {name} is not a file.",
+    hint="Send one part, with a filename.",
+)
+NO_FILE = Message("missing", "The body contains no file.", hint="Send one part, with a filename.")
+NO_BOUNDARY = Message(
+    "wrong_format",
+    "The Content-Type header has no boundary.",
+    hint="Let the client set the header.",
+)
+SEVERAL_PARTS = Message(
+    "conflicting_fields", "The body contains more than one part.", hint="Send one file at a time."
+)
+MALFORMED = Message(
+    "body_incomplete",
+    "The body is incomplete, or its parts do not match the boundary.",
+    hint="Send the request again.",
+)
 
 
 class FilePart(io.RawIOBase):
-    """The one file of the body. Its end is told only when the whole body proved to be in order."""
+    """The only file of the body. Its last read fails unless the whole body is well-formed."""
 
     def __init__(self, name: str, data: Iterator[bytes]) -> None:
         self.name = name
@@ -41,20 +62,20 @@ class FilePart(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes, perhaps fewer; none at the end."""
+        """Return up to `size` bytes, perhaps fewer; none at the end."""
         while not self._waiting:
             block = next(self._data, None)
             if block is None:
                 return b""
             self._waiting = block
         size = len(self._waiting) if size < 0 else size
-        found, self._waiting = self._waiting[:size], self._waiting[size:]
-        return found
+        block, self._waiting = self._waiting[:size], self._waiting[size:]
+        return block
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a form: a file when it has a filename. Its blocks are read before the next."""
+    """A part of a form; a file if it has a filename. Read its blocks before the next part."""
 
     name: str
     filename: str | None
@@ -62,7 +83,7 @@ class Part:
 
 
 def parts() -> Iterator[Part]:
-    """The parts of this request's body, in order. Raises BodyCut, at the latest at its end."""
+    """Yield the parts of this request's body in order. Raises BodyIncomplete, even at the end."""
     events = _events(_boundary())
     for event in events:
         if isinstance(event, multipart.File):
@@ -72,22 +93,20 @@ def parts() -> Iterator[Part]:
 
 
 def file_part() -> FilePart:
-    """The file of this request's body, read up to the file's first byte. Raises BodyCut."""
+    """Return the file of this request's body, positioned at its start. Raises BodyIncomplete."""
     events = _events(_boundary())
     for event in events:
         if isinstance(event, multipart.File):
             return FilePart(event.filename, _data(events))
         if isinstance(event, multipart.Field):
-            raise _wrong(
-                f"The part {event.name!r} is not a file.", "Send one part, with a filename."
-            )
-    raise _wrong("The body holds no file.", "Send one part with a filename.")
+            raise _incomplete(NOT_A_FILE(name=requests.field_name("", event.name or "")))
+    raise _incomplete(NO_FILE())
 
 
 def _boundary() -> bytes:
     boundary = request.mimetype_params.get("boundary", "")
     if not boundary:
-        raise _wrong("The Content-Type names no boundary.", "Let the client set it by itself.")
+        raise _incomplete(NO_BOUNDARY())
     return boundary.encode()
 
 
@@ -104,12 +123,14 @@ def _data(events: Iterator[multipart.Event]) -> Iterator[bytes]:
         if isinstance(event, multipart.Data):
             yield event.data
         elif isinstance(event, multipart.File | multipart.Field):
-            raise _wrong("The body holds more than one part.", "Send one file at a time.")
+            raise _incomplete(SEVERAL_PARTS())
 
 
 def _events(boundary: bytes) -> Iterator[multipart.Event]:
-    """What the body holds, as it arrives. Raises BodyCut when it breaks the format."""
-    decoder = multipart.MultipartDecoder(boundary, MOST_HEADERS + requests.BLOCK)
+    """Yield the contents of the body as they arrive. Raises BodyIncomplete if malformed."""
+    decoder = multipart.MultipartDecoder(
+        boundary, MAX_PART_HEADER_BYTES + requests.READ_CHUNK_BYTES
+    )
     try:
         for block in requests.blocks():
             decoder.receive_data(block)
@@ -117,9 +138,7 @@ def _events(boundary: bytes) -> Iterator[multipart.Event]:
         decoder.receive_data(None)
         yield from _decoded(decoder)
     except (ValueError, RequestEntityTooLarge) as error:
-        raise _wrong(
-            "The body ended early, or its parts do not fit the boundary.", "Send it again."
-        ) from error
+        raise _incomplete(MALFORMED()) from error
 
 
 def _decoded(decoder: multipart.MultipartDecoder) -> Iterator[multipart.Event]:
@@ -130,5 +149,5 @@ def _decoded(decoder: multipart.MultipartDecoder) -> Iterator[multipart.Event]:
         yield event
 
 
-def _wrong(message: str, hint: str) -> BodyCut:
-    return BodyCut(message, field="body", hint=hint)
+def _incomplete(text: Text) -> BodyIncomplete:
+    return BodyIncomplete(text, field="body")

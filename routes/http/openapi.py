@@ -1,92 +1,144 @@
-"""The API document (OpenAPI 3.1, by Flasgger) and its pages; nothing of it comes from elsewhere."""
+"""The API document (OpenAPI 3.1, by Flasgger) and its pages, without any external resources.
+
+The private parts of flasgger are used only here, and checked by `missing_parts`.
+"""
 
 from __future__ import annotations
 
 import copy
 import functools
+import inspect
+import logging
 import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import flask_swagger_ui  # type: ignore[import-untyped]
-from flasgger import Swagger  # type: ignore[import-untyped]
-from flask import Flask, Response, request
+import flasgger.utils
+import flask_swagger_ui
+from flasgger import Swagger
+from flask import Flask, Response, current_app, request
 
 from routes.http.context import request_id
 from routes.http.errors import CODES, Code, Failure
 from routes.http.signatures import Describer
+from services.errors import PROBLEM_CODES
+
+log = logging.getLogger("rundesk.api")
 
 DOCUMENT = "/apidocs/openapi.json"
 INTRODUCTION = """\
-Everything the portal does, for programs. Start with `GET /api/v1/workflows`, upload files,
-submit a run, watch it, fetch its results.
+Everything that the portal does, for programs. Start with `GET /api/v1/workflows`, upload files,
+submit a run, poll it and download its results.
 
-**Replies** of JSON are `{"errCode": 0, "data": …, "msg": ""}`. A request that fails has an honest
-HTTP status and `{"errCode": 40001, "data": {"problems": [{"field", "message", "hint"}]}, "msg":
-"one sentence", "requestId": …}`; `data` is null where there is no more to say. Every reply carries
-its `X-Request-Id`.
+**Responses** in JSON are `{"errCode": 0, "data": …, "msg": ""}`. A request that fails has a 4xx or
+5xx status and the body `{"errCode": 40001, "data": {"problems": [{"field", "code", "message",
+"hint", "args"}]}, "msg": "one sentence", "requestId": …}`. Programs should read `errCode` and
+`code`, which are stable; `message` and `hint` may be reworded. `args` has the values that they
+name. `data` is null for unexpected errors and errors of HTTP itself. Every response has an
+`X-Request-Id`.
 
-**Lists** are paged: send `next` of one page as `after` of the next one.
+**Lists** are paginated: send `next` of a page as `after` to get the next page.
 
-**Requests** are taken as they are documented: what is unknown, given twice or of another type is
-refused. Times are UTC in ISO 8601, sizes in bytes.
+**Validation** is strict: unknown or duplicate parameters and values of the wrong type are refused.
+Times are UTC in ISO 8601, sizes are bytes.
 
-**Access**: the desk answers under its own names only, and takes changes only from its own pages,
-from those of listed origins, and from programs. Where sign-in is on, a token or the signing-in
-proxy says who asks; a token is sent as `Bearer`, or as the password of `Basic`, and one of the
-scope `read` changes nothing (403). What belongs to somebody else is not found.
+**Access**: the server responds only to its own host names. It accepts changes only from its own
+pages, from allowed origins and from programs. If sign-in is configured, a token or the signing-in
+proxy identifies the user; send a token as `Bearer`, or as the password of `Basic`. A token with the
+scope `read` cannot change anything (403). Resources of other users are not found (404).
 
-**Polling** is cheap: send the `ETag` of an answer as `If-None-Match`, and 304 says that it still
-holds. What costs much is counted for each user; 429 says how long to wait.
+**Polling**: send the `ETag` of a response as `If-None-Match`; 304 means that nothing has changed.
+Expensive requests are rate-limited for each user; 429 says how long to wait.
+"""
+ERROR_NUMBERS = """
+### Error numbers
 
 | errCode | HTTP | meaning |
 |---|---|---|
 """
+CODE_TABLE = """
+### Problem codes
+
+| code | meaning |
+|---|---|
+"""
 
 
 def install(app: Flask) -> None:
-    """Add `/apidocs/` and the document of every view that `operation` made."""
+    """Add `/apidocs/` and the document of every view with the decorator `operation`."""
+    for part in missing_parts():
+        log.warning("flasgger %s: %s", metadata.version("flasgger"), part)
     Document(app, merge=True, config=_config())
     app.context_processor(lambda: {"nonce": request_id()})
     app.after_request(_allow_own_scripts)
 
 
+# ---- private parts of flasgger -----------------------------------------------------------------
+
+#: What this module uses of flasgger beyond its documentation; `missing_parts` checks it.
+SPECS_ATTRIBUTE = "specs_dict"  # of a view: its operation
+APIDOCS_ENDPOINT = "flasgger.apidocs"  # of the page
+
+
+def missing_parts() -> list[str]:
+    """Return one sentence for each part that the installed flasgger lacks."""
+    parts = {
+        "Swagger.get_apispecs takes no endpoint": "endpoint"
+        in inspect.signature(Swagger.get_apispecs).parameters,
+        "Swagger.register_views does not load the document by get_apispecs": "get_apispecs"
+        in Swagger.register_views.__code__.co_names,
+        "Swagger.get_apispecs does not use template": "template"
+        in Swagger.get_apispecs.__code__.co_names,
+        f"views have no {SPECS_ATTRIBUTE}": SPECS_ATTRIBUTE in inspect.getsource(flasgger.utils),
+    }
+    return [
+        f"{sentence}; the API document may be incomplete."
+        for sentence, ok in parts.items()
+        if not ok
+    ]
+
+
 class Document(Swagger):  # type: ignore[misc]  # flasgger ships no types
-    """Flasgger, which describes the views when the document is asked for, and not at each start."""
+    """Flasgger that describes the views when the document is first requested, not at startup."""
+
+    _described = False
 
     def get_apispecs(self, endpoint: str = "openapi") -> dict[str, Any]:
-        if endpoint not in self.apispecs:  # where Flasgger keeps what it made
-            self.template = _template(*_described(self._views()))
-        found: dict[str, Any] = super().get_apispecs(endpoint)
-        return found
-
-    def _views(self) -> tuple[tuple[Any, bool], ...]:
-        """Each view that `operation` made, and whether it only reads."""
-        rules = self.app.url_map.iter_rules()
-        reading = {rule.endpoint for rule in rules if "GET" in (rule.methods or ())}
-        return tuple(
-            (view, name in reading)
-            for name, view in self.app.view_functions.items()
-            if hasattr(view, "operation")
-        )
+        """Return the document. Flasgger calls this for each request and caches the result."""
+        if not self._described:
+            self.template = _template(*_described(_views(current_app)))
+            self._described = True
+        specs: dict[str, Any] = super().get_apispecs(endpoint)
+        return specs
 
 
-@functools.cache  # the same views for every app of a process; half a second of work
+def _views(app: Flask) -> tuple[tuple[Any, bool], ...]:
+    """Return each view with the decorator `operation`, and whether it handles GET."""
+    rules = app.url_map.iter_rules()
+    reading = {rule.endpoint for rule in rules if "GET" in (rule.methods or ())}
+    return tuple(
+        (view, name in reading)
+        for name, view in app.view_functions.items()
+        if hasattr(view, "operation")
+    )
+
+
+@functools.cache  # the views are the same for every app of a process; takes half a second
 def _described(views: tuple[tuple[Any, bool], ...]) -> tuple[Describer, dict[str, str | None]]:
-    """Give each view its operation; with the schemas that these name, and what the tags mean."""
+    """Attach its operation to each view. Return the schemas used and the texts of the tags."""
     describer, tags = Describer(), {}
     for view, reads in views:
-        view.specs_dict = describer.operation(*view.operation, reads=reads)
+        setattr(view, SPECS_ATTRIBUTE, describer.operation(*view.operation, reads=reads))
         tags[view.__module__] = sys.modules[view.__module__].__doc__
     return describer, tags
 
 
 def version() -> str:
-    """Version of Rundesk as installed."""
+    """Return the installed version of Rundesk."""
     try:
         return metadata.version("rundesk")
-    except metadata.PackageNotFoundError:  # run from a checkout
+    except metadata.PackageNotFoundError:  # not installed
         return "unreleased"
 
 
@@ -105,10 +157,17 @@ def _config() -> dict[str, Any]:
         "specs_route": "/apidocs/",
         "static_url_path": "/apidocs/static",
         "oauth_redirect": "/apidocs/oauth2-redirect.html",
-        # flasgger's own pages cannot show OpenAPI 3.1; these have the same file names
+        # flasgger's own pages do not support OpenAPI 3.1; these have the same file names
         "static_folder": str(Path(flask_swagger_ui.__file__).parent / "dist"),
-        "jquery_js": "",  # would be looked for in the folder above
+        "jquery_js": "",  # the folder above has none
     }
+
+
+def introduction() -> str:
+    """Return the text of the document: the introduction and the tables of errors."""
+    numbers = "".join(f"| {c.number} | {c.status} | {c.meaning} |\n" for c in CODES)
+    codes = "".join(f"| `{code}` | {meaning} |\n" for code, meaning in PROBLEM_CODES.items())
+    return INTRODUCTION + ERROR_NUMBERS + numbers + CODE_TABLE + codes
 
 
 def _template(describer: Describer, tags: dict[str, str | None]) -> dict[str, Any]:
@@ -117,23 +176,22 @@ def _template(describer: Describer, tags: dict[str, str | None]) -> dict[str, An
         "info": {
             "title": "Rundesk API",
             "version": version(),
-            "description": INTRODUCTION
-            + "".join(f"| {c.number} | {c.status} | {c.meaning} |\n" for c in CODES),
+            "description": introduction(),
         },
-        # from the document's own address, so that it is right behind a proxy too
-        "servers": [{"url": "..", "description": "This desk"}],
+        # relative to the document, so that it is also correct behind a proxy
+        "servers": [{"url": "..", "description": "This server"}],
         "tags": [
             {"name": module.rpartition(".")[2], "description": (text or "").splitlines()[0]}
             for module, text in tags.items()
         ],
-        "security": [{}, {"token": []}, {"basic": []}],  # {}: where no sign-in is configured
+        "security": [{}, {"token": []}, {"basic": []}],  # {}: if no sign-in is configured
         "components": {
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "`rdk_…`"},
                 "basic": {
                     "type": "http",
                     "scheme": "basic",
-                    "description": "Any name, and the token as the password",
+                    "description": "Any user name, and the token as the password",
                 },
             },
             "schemas": {**copy.deepcopy(describer.schemas), "Failure": failure},
@@ -141,9 +199,9 @@ def _template(describer: Describer, tags: dict[str, str | None]) -> dict[str, An
                 f"Failed{status}": _failed(status) for status in sorted({c.status for c in CODES})
             },
             "headers": {
-                "X-Request-Id": _header("Names this request in the log of the desk"),
-                "Location": _header("Where to find what was made"),
-                "ETag": _header("Names this answer, for If-None-Match"),
+                "X-Request-Id": _header("Identifies the request in the log of the server"),
+                "Location": _header("URL of the created resource"),
+                "ETag": _header("Version of the response, for If-None-Match"),
                 "Retry-After": _header("Seconds to wait", "integer"),
             },
         },
@@ -151,7 +209,7 @@ def _template(describer: Describer, tags: dict[str, str | None]) -> dict[str, An
 
 
 def _failed(status: int) -> dict[str, Any]:
-    """The reply of a status, with an example of each number it can carry."""
+    """Return the response of a status, with an example of each of its error numbers."""
     codes = [code for code in CODES if code.status == status]
     headers = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
     if status in (429, 503):
@@ -169,7 +227,13 @@ def _failed(status: int) -> dict[str, Any]:
 
 
 def _example(code: Code) -> dict[str, Any]:
-    problem = {"field": "params.evalue", "message": "This must be a number.", "hint": ""}
+    problem = {
+        "field": "params.evalue",
+        "code": "wrong_type",
+        "message": "Must be a number.",
+        "hint": "",
+        "args": {},
+    }
     return {
         "errCode": code.number,
         "data": {"problems": [problem]} if code.status == 400 else None,
@@ -183,8 +247,8 @@ def _header(description: str, kind: str = "string") -> dict[str, Any]:
 
 
 def _allow_own_scripts(reply: Response) -> Response:
-    """The pages of the document run Swagger UI, from here and only from here."""
-    if request.endpoint == "flasgger.apidocs":
+    """Let the page of the document run Swagger UI, from this server only."""
+    if request.endpoint == APIDOCS_ENDPOINT:
         reply.headers["Content-Security-Policy"] = (
             f"default-src 'none'; script-src 'self' 'nonce-{request_id()}';"
             " style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:;"

@@ -1,13 +1,13 @@
-"""One decorator: a view's signature is its document, its check and its reply.
+"""The decorator of views: it derives documentation, validation and response from the signature.
 
-A view says `actor: Actor` when it must be known who asks, `query`, `headers` and `body` for models
-of these, anything else for a part of the path, and what it returns:
+A view takes `actor: Actor` if it requires authentication, and `query`, `headers` and `body` as
+models of these. Every other argument is a parameter of the path:
 
     @runs.get("/runs/<run_id>")
     @operation()
     def get_run(actor: Actor, run_id: RunId) -> Run:
-        '''One run.'''
-        return desk().runs.get(actor, run_id)
+        '''Get a run.'''
+        return services().runs.get(actor, run_id)
 """
 
 from __future__ import annotations
@@ -37,61 +37,61 @@ JSON = "application/json"
 def operation(
     *, location: Callable[[Any], str] | None = None, **extras: Any
 ) -> Callable[[View], View]:
-    """Check, call and reply as the view's signature says.
+    """Return a decorator that validates requests and encodes what the view returns.
 
-    `location` makes the address of what was made; the rest is for the document, see Extras.
+    `location` returns the URL of the created resource; for the rest see Extras.
     """
-    said = Extras(location=location is not None, **extras)
+    options = Extras(location=location is not None, **extras)
 
     def decorate(view: View) -> View:
         signature = Signature.of(view)
-        tagged = is_tagged(signature, said)
+        tagged = is_tagged(signature, options)
         encoder = None if signature.raw else Encoder(signature.reply, tagged)
 
-        # flasgger would parse the docstring once more if it were passed on
+        # without the docstring, which flasgger would parse again
         @functools.wraps(view, assigned=("__module__", "__name__", "__qualname__"))
         def call(**path: str) -> Response:
-            given = _given(signature, path, said)
+            arguments = _arguments(signature, path, options)
             try:
-                value = view(**given)
+                value = view(**arguments)
             except Invalid as error:
                 if type(error) is Invalid:
-                    raise requests.renamed(error, signature.query) from error
+                    raise requests.with_query_fields(error, signature.query) from error
                 raise
             if encoder is None:
                 return value  # type: ignore[no-any-return]
-            reply = _reply(encoder, value, said.status)
-            for header in said.sends:
+            reply = _reply(encoder, value, options.status)
+            for header in options.sends:
                 if text := header.value(value):
                     reply.headers[header.name] = text
             if location:
                 reply.headers["Location"] = location(value)
             return reply
 
-        call.operation = (view, signature, said)  # type: ignore[attr-defined]
+        call.operation = (view, signature, options)  # type: ignore[attr-defined]
         return call
 
     return decorate
 
 
-def _given(signature: Signature, path: dict[str, str], said: Extras) -> dict[str, Any]:
-    """The arguments of a view: first who asks, the body last."""
-    given: dict[str, Any] = {"actor": current_actor()} if signature.actor else {}
-    if said.limit:
-        rate_limits.spend(said.limit, given["actor"])
-    given |= requests.read_path(signature.path, path)
+def _arguments(signature: Signature, path: dict[str, str], options: Extras) -> dict[str, Any]:
+    """Return the arguments of a view. Authentication comes first, the body last."""
+    values: dict[str, Any] = {"actor": current_actor()} if signature.actor else {}
+    if options.limit:
+        rate_limits.spend(options.limit, values["actor"])
+    values |= requests.read_path(signature.path, path)
     query = requests.read_query(signature.query)
     if query is not None:
-        given["query"] = query
+        values["query"] = query
     if signature.headers:
-        given["headers"] = requests.read_headers(signature.headers)
+        values["headers"] = requests.read_headers(signature.headers)
     if signature.body:
-        given["body"] = requests.read_body(signature.body)
-    return given
+        values["body"] = requests.read_body(signature.body)
+    return values
 
 
 def _reply(encoder: Encoder, value: Any, status: int) -> Response:
-    """A reply; who has its bytes already is not sent them again."""
+    """Return the response, or 304 if the client has it already."""
     if status == 204:
         return _bare(204)
     body, tag = encoder.of(value)
@@ -100,7 +100,7 @@ def _reply(encoder: Encoder, value: Any, status: int) -> Response:
     known = request.if_none_match.contains_weak(tag)
     reply = _bare(304) if known else Whole(body, status, mimetype=JSON)
     reply.headers.add("ETag", f'"{tag}"')
-    reply.headers.add("Cache-Control", "private, no-cache")  # kept, but asked for every time
+    reply.headers.add("Cache-Control", "private, no-cache")  # clients revalidate it every time
     return reply
 
 
@@ -111,14 +111,14 @@ def _bare(status: int) -> Response:
 
 
 class Whole(Response):
-    """A reply whose headers are complete as they stand."""
+    """A response whose headers are complete; werkzeug need not add any."""
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:  # noqa: ARG002
         return self.headers
 
 
 class Encoder:
-    """The bytes of the replies of one operation, and their tags."""
+    """Encodes the responses of an operation, with their ETags."""
 
     def __init__(self, kind: Any, tagged: bool) -> None:
         self._adapter = TypeAdapter(kind)
@@ -126,9 +126,10 @@ class Encoder:
         self._last: tuple[Any, bytes, str] = (None, b"", "")
 
     def of(self, value: Any) -> tuple[bytes, str]:
-        """The bytes of a reply. A value that is not of the promised type is an error of ours.
+        """Return the bytes and the ETag of a response ("": none).
 
-        Requests that shared a look were given the very same value, a frozen one: they share these.
+        Raises PydanticSerializationError if the value does not have the annotated type. Requests
+        that share a poll get the same frozen value, and so share its bytes.
         """
         known, body, tag = self._last
         if known is not value or value is None:

@@ -1,4 +1,4 @@
-"""How often: what of the API is counted, and for whom."""
+"""Rate limits of the API: what is counted, and for whom."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ from services.settings import Settings
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Give the app the limits of its desk."""
+    """Attach the configured rate limits to the app."""
     app.extensions["rundesk.rates"] = Rates(settings)
 
 
 def spend(kind: Kind, actor: Actor) -> None:
-    """Count what this user does. Raises TooMany."""
+    """Count a request of this user. Raises TooMany."""
     _rates().spend(kind, actor.id)
 
 
-def told(error: RundeskError) -> RundeskError:
-    """What is to be answered: who fails to sign in too often hears so. Good tokens still count."""
+def count_failed_sign_in(error: RundeskError) -> RundeskError:
+    """Count a failed sign-in, by address. Return the error to respond with.
+
+    That is `error` itself, or TooMany once the limit is exceeded. Valid tokens keep working.
+    """
     if isinstance(error, NotSignedIn) and "Authorization" in request.headers:
         try:
             _rates().spend("sign-in", request.remote_addr or "")
-        except TooMany as enough:
-            return enough
+        except TooMany as too_many:
+            return too_many
     return error
 
 
 def _rates() -> Rates:
-    found: Rates = current_app.extensions["rundesk.rates"]
-    return found
+    rates: Rates = current_app.extensions["rundesk.rates"]
+    return rates

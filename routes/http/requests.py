@@ -1,4 +1,4 @@
-"""From a request to checked values. Whatever does not fit raises Invalid and its kin, by field."""
+"""Read and check the parts of a request. Anything invalid raises Invalid with its field."""
 
 from __future__ import annotations
 
@@ -14,40 +14,73 @@ from typing import Any, BinaryIO, TypeVar, cast, get_origin
 from flask import request
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from routes.http.context import SIGNATURE, desk, signed_link
-from routes.http.errors import SHOWN, BodyCut, NoBody, NotJson, WrongType
-from services.errors import Invalid, NotFound, Problem, TooLarge
+from routes.http import field_formats
+from routes.http.context import SIGNATURE, services, signed_link
+from routes.http.errors import (
+    BODY_INCOMPLETE,
+    BODY_MISSING,
+    EXPECTED_CONTENT_TYPE,
+    MAX_PROBLEMS,
+    BodyIncomplete,
+    BodyMissing,
+    NotJson,
+    WrongContentType,
+)
+from services.errors import Invalid, Message, NotFound, Problem, Text, TooLarge
+from services.params import model_errors
 from services.settings import MIB
 
 M = TypeVar("M", bound=BaseModel)
-Path = tuple[str | int, ...]  # keys and places that lead to a value
+Path = tuple[str | int, ...]  # the keys and indexes that lead to a value
 
-DEEPEST = 32  # levels of objects and lists in a JSON body
-BLOCK = 256 * 1024  # bytes read at once, as many as the server does
-SILENCE = 60.0  # s without a byte after which a connection counts as cut
-LEAST, MOST = -(2**63), 2**63 - 1  # what the database keeps as a whole number
-UNFIT = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of characters: no valid UTF-8
-NOT_TEXT = "Text must not contain NUL or halves of characters."
-WORDS = {"extra_forbidden": "This field is unknown.", "missing": "This is needed."}
-WHOLE = re.compile(r"-?[0-9]{1,19}(\.0{1,19})?")
+MAX_JSON_DEPTH = 32  # levels of objects and lists in a JSON body
+READ_CHUNK_BYTES = 256 * 1024  # as many as the server reads: see gunicorn_worker.MAX_RECV_BYTES
+BODY_TIMEOUT_S = 60.0  # without a byte, after which a connection is considered broken
+MIN_INT64, MAX_INT64 = -(2**63), 2**63 - 1  # what the database stores as an integer
+INVALID_TEXT = re.compile("[\0\ud800-\udfff]")  # NUL, and surrogates: no valid UTF-8
+INTEGER = re.compile(r"-?[0-9]{1,19}(\.0{1,19})?")
+
+INVALID_CHARACTERS = Message(
+    "invalid_characters", "Must not contain NUL characters or unpaired surrogates."
+)
+UNKNOWN_PARAMETER = Message(
+    "unknown_field", "Unknown query parameter.", hint="Allowed parameters: {allowed}."
+)
+NO_PARAMETERS = Message(
+    "unknown_field", "Unknown query parameter.", hint="This request has no query parameters."
+)
+GIVEN_TWICE = Message("duplicate_field", "Must be given only once.")
+DUPLICATE_KEY = Message("duplicate_field", "An object must not have the same key twice.")
+TOO_DEEP = Message("too_deep", "Must not be nested deeper than {limit} levels.")
+NOT_UTF8 = Message("invalid_characters", "Not valid UTF-8 at byte {byte}.")
+NOT_JSON_AT = Message(
+    "not_json",
+    "The body is not valid JSON.",
+    hint="{reason} at line {line}, column {column}.",
+)
+BODY_TOO_LARGE = Message("body_too_large", "The body must not be larger than {limit} MiB.")
 
 
-def read_path(kinds: dict[str, TypeAdapter[Any]], given: dict[str, str]) -> dict[str, Any]:
-    """Path parameters. What does not fit its pattern names nothing: NotFound."""
-    found = {}
+def read_path(kinds: dict[str, TypeAdapter[Any]], path: dict[str, str]) -> dict[str, Any]:
+    """Return the path parameters. Raises NotFound: a malformed id names no resource."""
+    values = {}
     for name, kind in kinds.items():
         try:
-            if UNFIT.search(given[name]):
-                raise NotFound("There is no such thing.", field=f"path.{name}")
-            found[name] = kind.validate_python(given[name])
-        except ValidationError as error:
-            hint = error.errors(include_url=False)[0]["msg"]
-            raise NotFound("There is no such thing.", field=f"path.{name}", hint=hint) from None
-    return found
+            if INVALID_TEXT.search(path[name]):
+                raise NotFound(not_found(name), field=f"path.{name}")
+            values[name] = kind.validate_python(path[name])
+        except ValidationError:
+            raise NotFound(not_found(name), field=f"path.{name}") from None
+    return values
+
+
+def not_found(name: str) -> Text:
+    """Return the problem of a path parameter with a malformed value."""
+    return field_formats.NOT_FOUND.get(name, NotFound.default)()
 
 
 def read_query(kind: type[BaseModel] | None) -> BaseModel | None:
-    """Query parameters: each known, and given once unless it is a list."""
+    """Return the query parameters: each known, and given once unless it is a list."""
     known = kind.model_fields if kind else {}
     values: dict[str, Any] = {}
     problems = []
@@ -55,36 +88,37 @@ def read_query(kind: type[BaseModel] | None) -> BaseModel | None:
         if name in SIGNATURE and signed_link():
             continue
         listed = name in known and get_origin(known[name].annotation) is list
+        field = field_name("query", name)
         if name not in known:
-            hint = f"Known here: {', '.join(known)}." if known else "None is known here."
-            problems.append(Problem(field_name("query", name), "This parameter is unknown.", hint))
+            text = UNKNOWN_PARAMETER(allowed=", ".join(known)) if known else NO_PARAMETERS()
+            problems.append(Problem(field, text))
         elif len(given) > 1 and not listed:
-            problems.append(Problem(f"query.{name}", "This may be given only once."))
-        elif any(UNFIT.search(value) for value in given):
-            problems.append(Problem(f"query.{name}", "This must not contain NUL characters."))
-        elif known[name].annotation is int and not WHOLE.fullmatch(given[0]):
-            problems.append(Problem(f"query.{name}", "This must be a whole number."))
+            problems.append(Problem(field, GIVEN_TWICE()))
+        elif any(INVALID_TEXT.search(value) for value in given):
+            problems.append(Problem(field, INVALID_CHARACTERS()))
+        elif known[name].annotation is int and not INTEGER.fullmatch(given[0]):
+            problems.append(Problem(field, model_errors.NOT_AN_INTEGER()))
         else:
             values[name] = ",".join(given).split(",") if listed else given[0]
     if problems:
-        raise Invalid("The query does not fit.", problems=problems[:SHOWN])
-    return fitted(kind, values, "query") if kind else None
+        raise Invalid(problems=problems[:MAX_PROBLEMS])
+    return validate(kind, values, "query") if kind else None
 
 
 def read_headers(kind: type[M]) -> M:
-    """Headers, by the aliases of the fields."""
+    """Return the headers, by the aliases of the fields."""
     names = [field.alias or name for name, field in kind.model_fields.items()]
-    given = {name: request.headers[name] for name in names if name in request.headers}
-    return fitted(kind, given, "header")
+    values = {name: request.headers[name] for name in names if name in request.headers}
+    return validate(kind, values, "header")
 
 
 def read_body(kind: type[M]) -> M:
-    """The JSON body."""
+    """Return the JSON body as a model. Raises WrongContentType, NotJson, Invalid, TooLarge."""
     if not request.is_json:
-        raise WrongType(
-            "The body must be JSON.", field="header.Content-Type", hint="Send application/json."
+        raise WrongContentType(
+            EXPECTED_CONTENT_TYPE(expected="application/json"), field="header.Content-Type"
         )
-    data = limited_body(desk().settings.max_body)
+    data = limited_body(services().settings.max_body)
     check_json(data)
     try:
         return kind.model_validate_json(data)
@@ -93,21 +127,17 @@ def read_body(kind: type[M]) -> M:
 
 
 def raw_body() -> BinaryIO:
-    """The body as it arrives, as a stream. Raises NoBody when none was sent."""
+    """Return the body as a stream of the bytes that arrive. Raises BodyMissing."""
     announced = request.content_length or "Transfer-Encoding" in request.headers
     if not announced and not request.content_type:
-        raise NoBody(
-            "The request has no body.",
-            field="body",
-            hint="Send the bytes of the file; with a Content-Type it may be empty.",
-        )
+        raise BodyMissing(BODY_MISSING(), field="body")
     if (connection := request.environ.get("gunicorn.socket")) is not None:
-        connection.settimeout(SILENCE)  # its worker sets it anew for the next request
-    return cast(BinaryIO, Arriving())
+        connection.settimeout(BODY_TIMEOUT_S)  # the worker resets it for the next request
+    return cast(BinaryIO, BodyStream())
 
 
-class Arriving(io.RawIOBase):
-    """The body of this request; whatever breaks it on the way is BodyCut."""
+class BodyStream(io.RawIOBase):
+    """The body of this request. Every error of the connection is BodyIncomplete."""
 
     def readable(self) -> bool:
         return True
@@ -116,52 +146,50 @@ class Arriving(io.RawIOBase):
         try:
             return request.stream.read(size)
         except Exception as error:  # each server has errors of its own for a broken body
-            raise BodyCut("The body ended early.", field="body", hint="Send it again.") from error
+            raise BodyIncomplete(BODY_INCOMPLETE(), field="body") from error
 
 
 def blocks() -> Iterator[bytes]:
-    """The body in blocks. Raises BodyCut when the client goes away."""
-    arriving = Arriving()
-    while block := arriving.read(BLOCK):
+    """Yield the body in chunks. Raises BodyIncomplete when the client disconnects."""
+    stream = BodyStream()
+    while block := stream.read(READ_CHUNK_BYTES):
         yield block
 
 
 def check_json(data: bytes) -> None:
-    """Refuse JSON that some program on its way would read differently, or not at all.
+    """Refuse JSON that other programs might read differently, or not at all.
 
-    Raises NotJson, or Invalid with the field: keys given twice, deep nesting, NUL, halves of
-    characters, NaN and infinity, whole numbers beyond 64 bits.
+    Raises NotJson, or Invalid with the fields: duplicate keys, deep nesting, NUL, unpaired
+    surrogates, NaN and infinity, integers beyond 64 bits.
     """
     try:
-        value = json.loads(data.decode(), object_pairs_hook=_object, parse_int=_whole)
+        value = json.loads(data.decode(), object_pairs_hook=_object, parse_int=_integer)
     except RecursionError:
-        raise Invalid(f"More than {DEEPEST} levels.", field="body") from None
+        raise Invalid(TOO_DEEP(limit=MAX_JSON_DEPTH), field="body") from None
     except UnicodeDecodeError as error:
-        raise NotJson(f"Byte {error.start} is not UTF-8.", field="body") from None
+        raise NotJson(NOT_UTF8(byte=error.start), field="body") from None
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise NotJson("The body is not JSON.", field="body", hint=f"{error.msg}: {place}") from None
-    # the path of each value starts with its place in the list that holds the body alone
-    found = itertools.islice(_unfit(value), SHOWN)
-    if problems := [Problem(field_name("", *path[1:]), message) for path, message in found]:
-        raise Invalid("The body does not fit.", problems=problems)
+        text = NOT_JSON_AT(reason=error.msg, line=error.lineno, column=error.colno)
+        raise NotJson(text, field="body") from None
+    # the path of each value starts with its index in the list that holds only the body
+    invalid = itertools.islice(_invalid_values(value), MAX_PROBLEMS)
+    if problems := [Problem(field_name("", *path[1:]), text) for path, text in invalid]:
+        raise Invalid(problems=problems)
 
 
-def renamed(error: Invalid, query: type[BaseModel] | None) -> Invalid:
-    """An error of a service that names a query parameter, with the name it has in a request."""
+def with_query_fields(error: Invalid, query: type[BaseModel] | None) -> Invalid:
+    """Return an error of a service with the fields of the query named as in a request."""
     known = query.model_fields if query else {}
     problems = [
-        Problem(f"query.{problem.field}", problem.message, problem.hint)
-        if problem.field in known
-        else problem
+        problem.at(f"query.{problem.field}") if problem.field in known else problem
         for problem in error.problems
     ]
-    return Invalid(error.message, hint=error.hint, problems=problems)
+    return Invalid(error.text, problems=problems)
 
 
 def limited_body(limit: int) -> bytes:
-    """The whole body, at most `limit` MiB, whether its length is announced or not."""
-    too_large = TooLarge(f"More than {limit} MiB are not taken here.", field="body")
+    """Return the whole body, of at most `limit` MiB, whether its length is announced or not."""
+    too_large = TooLarge(BODY_TOO_LARGE(limit=limit), field="body")
     if (request.content_length or 0) > limit * MIB:
         raise too_large
     read = bytearray()
@@ -170,70 +198,72 @@ def limited_body(limit: int) -> bytes:
         if len(read) > limit * MIB:
             raise too_large
     if len(read) < (request.content_length or 0):
-        raise BodyCut("The body ended early.", field="body", hint="Send it again.")
+        raise BodyIncomplete(BODY_INCOMPLETE(), field="body")
     return bytes(read)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    value = dict(pairs)
+    if len(value) < len(pairs):
         counts = Counter(name for name, _ in pairs)
         twice = next(name for name, count in counts.items() if count > 1)
-        raise Invalid("A key is given twice in one object.", field=field_name("", twice))
-    return found
+        raise Invalid(DUPLICATE_KEY(), field=field_name("", twice))
+    return value
 
 
-def _whole(text: str) -> int:
-    """A whole number; one of thousands of digits is not worked out, only kept out of range."""
+def _integer(text: str) -> int:
+    """Return an integer. One of thousands of digits is cut: out of range either way."""
     return int(text[:21])
 
 
-def _unfit(value: Any) -> Iterator[tuple[Path, str]]:
-    """Path and complaint of every value that must not be kept; does not recurse."""
+def _invalid_values(value: Any) -> Iterator[tuple[Path, Text]]:
+    """Yield the path and the problem of every value that must not be stored, without recursion."""
     waiting: list[tuple[Path, Any]] = [((), [value])]
     while waiting:
         path, container = waiting.pop()
-        if len(path) > DEEPEST:
-            yield path, f"More than {DEEPEST} levels."
+        if len(path) > MAX_JSON_DEPTH:
+            yield path, TOO_DEEP(limit=MAX_JSON_DEPTH)
             continue
         for key, item in container.items() if isinstance(container, dict) else enumerate(container):
-            if isinstance(key, str) and UNFIT.search(key):
-                yield (*path, key), NOT_TEXT
+            if isinstance(key, str) and INVALID_TEXT.search(key):
+                yield (*path, key), INVALID_CHARACTERS()
             if isinstance(item, dict | list):
                 waiting.append(((*path, key), item))
-            elif complaint := _complaint(item):
-                yield (*path, key), complaint
+            elif text := _problem_of(item):
+                yield (*path, key), text
 
 
-def _complaint(value: Any) -> str:
-    """What is wrong with a single value, or nothing."""
+def _problem_of(value: Any) -> Text | None:
+    """Return what is wrong with a single value, if anything."""
     if isinstance(value, str):
-        return NOT_TEXT if UNFIT.search(value) else ""
+        return INVALID_CHARACTERS() if INVALID_TEXT.search(value) else None
     if isinstance(value, float):
-        return "" if math.isfinite(value) else "Numbers must be finite."
+        return None if math.isfinite(value) else model_errors.NOT_FINITE()
     if isinstance(value, int):
-        return "" if LEAST <= value <= MOST else "Whole numbers must fit 64 bits."
-    return ""
+        return None if MIN_INT64 <= value <= MAX_INT64 else model_errors.NOT_64_BIT()
+    return None
 
 
-def fitted(kind: type[M], values: dict[str, Any], place: str) -> M:
-    """`values` as a model; `place` is where they come from. Raises Invalid with the fields."""
+def validate(kind: type[M], values: dict[str, Any], source: str) -> M:
+    """Return `values` as a model. Raises Invalid with the fields.
+
+    `source` is the part of the request that the values come from ("query", "header"), or "".
+    """
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise _invalid(error, place) from None
+        raise _invalid(error, source) from None
 
 
-def _invalid(error: ValidationError, place: str) -> Invalid:
-    found = error.errors(include_url=False, include_context=False, include_input=False)
+def _invalid(error: ValidationError, source: str) -> Invalid:
     problems = [
-        Problem(field_name(place, *item["loc"]), WORDS.get(item["type"], f"{item['msg']}."))
-        for item in found
+        Problem(field_name(source, *details["loc"]), field_formats.text_of(details))
+        for details in error.errors(include_url=False, include_input=False)
     ]
-    return Invalid("The request does not fit.", problems=problems[:SHOWN])
+    return Invalid(problems=problems[:MAX_PROBLEMS])
 
 
 def field_name(root: str, *path: str | int) -> str:
-    """The name of a field in an error: short, and fit to be written anywhere."""
+    """Return the name of a field for a problem: short, and safe to write anywhere."""
     name = ".".join([*([root] if root else []), *map(str, path)]) or "body"
-    return UNFIT.sub("\N{REPLACEMENT CHARACTER}", name[:200])
+    return INVALID_TEXT.sub("\N{REPLACEMENT CHARACTER}", name[:200])

@@ -1,4 +1,4 @@
-"""Files and texts as replies: ranges, conditions, safe names, nothing that runs in our origin."""
+"""Files and logs as responses: ranges, conditions, safe names; no script runs in our origin."""
 
 from __future__ import annotations
 
@@ -9,51 +9,53 @@ from urllib.parse import quote
 from flask import Response, send_file
 from werkzeug.exceptions import PreconditionFailed
 
-from services.errors import NotFound
+from services.errors import Message, NotFound
 from services.results.service import Bundle
 
-#: A report runs its own scripts in an origin of its own, and reaches nothing outside itself.
+#: Scripts of a report run in an origin of its own and cannot load or send anything.
 SANDBOX = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval';"
     " style-src 'unsafe-inline'; img-src data:; font-src data:"
 )
-#: Browsers show no PDF in a sandbox. In their own viewer nothing runs in our origin.
+#: Browsers do not show PDF in a sandbox. Nothing runs in our origin in their own viewer.
 VIEWER = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'"
 PDF = "application/pdf"
 BYTES = "application/octet-stream"
 COMPRESSED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 
+CONTENT_GONE = Message("gone", "The content of this file is no longer stored.")
+
 
 def download(path: Path, name: str, *, sha256: str | None = None, media: str = BYTES) -> Response:
-    """A file to keep, under its name."""
+    """Return a file to save under its name."""
     return _send(path, name, sha256, media, attachment=True)
 
 
 def inline(path: Path, name: str, *, media: str) -> Response:
-    """A file to look at: in a sandbox, whatever it holds, or in the browser's viewer for PDF."""
+    """Return a file to show: in a sandbox, or for PDF in the viewer of the browser."""
     reply = _send(path, name, None, media, attachment=False)
     reply.headers["Content-Security-Policy"] = VIEWER if media == PDF else SANDBOX
     return reply
 
 
-def bundle(made: Bundle) -> Response:
-    """A zip to keep; its bytes come into being on the way."""
-    reply = Response(made.blocks, mimetype="application/zip")
-    reply.content_length = made.size
-    names = {"filename": made.name.encode("ascii", "replace").decode().replace("?", "_")}
-    if not made.name.isascii():
-        names["filename*"] = f"UTF-8''{quote(made.name, safe='')}"
+def bundle(archive: Bundle) -> Response:
+    """Return a zip to save; it is created while it is sent."""
+    reply = Response(archive.blocks, mimetype="application/zip")
+    reply.content_length = archive.size
+    names = {"filename": archive.name.encode("ascii", "replace").decode().replace("?", "_")}
+    if not archive.name.isascii():
+        names["filename*"] = f"UTF-8''{quote(archive.name, safe='')}"
     reply.headers.set("Content-Disposition", "attachment", **names)
     return reply
 
 
 def text(path: Path) -> Response:
-    """A log, from its beginning or in ranges. It may grow while it is read."""
+    """Return a log, whole or in ranges. It may grow while it is read."""
     return _send(path, path.name, None, "text/plain", attachment=False)
 
 
 def media_type(name: str) -> str:
-    """What the name says a file is; compressed files are what they are compressed with."""
+    """Return the media type for a file name; for compressed files that of the compression."""
     kind, coding = mimetypes.guess_type(PurePosixPath(name).name)
     if coding:
         return COMPRESSED.get(coding, BYTES)
@@ -70,7 +72,7 @@ def _send(path: Path, name: str, etag: str | None, media: str, *, attachment: bo
             etag=etag or True,
         )
     except FileNotFoundError:
-        raise NotFound("The content is gone.") from None
+        raise NotFound(CONTENT_GONE()) from None
     if reply.status_code == 412:
         reply.close()
         raise PreconditionFailed

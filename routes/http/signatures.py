@@ -1,4 +1,4 @@
-"""What a view's signature says, and the OpenAPI operation it makes."""
+"""The signature of a view, and the OpenAPI operation derived from it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RESERVED = ("actor", "query", "headers", "body", "return")
 
 
 class Reply(Model, Generic[T]):
-    """What every request that succeeds is answered with."""
+    """The body of the response to a request that succeeded."""
 
     errCode: Literal[0] = 0
     data: T
@@ -28,10 +28,10 @@ class Reply(Model, Generic[T]):
 
 @dataclass(frozen=True)
 class Signature:
-    """The annotations of a view, sorted by what they stand for."""
+    """The annotations of a view, by their meaning."""
 
-    path: dict[str, TypeAdapter[Any]]  # every argument without a meaning of its own
-    actor: bool  # whether it must be known who asks
+    path: dict[str, TypeAdapter[Any]]  # every argument that is not reserved
+    actor: bool  # whether authentication is required
     query: type[BaseModel] | None
     headers: type[BaseModel] | None
     body: type[BaseModel] | None
@@ -39,25 +39,25 @@ class Signature:
 
     @classmethod
     def of(cls, view: Callable[..., Any]) -> Signature:
-        kinds = inspect.get_annotations(view, eval_str=True)
+        types = inspect.get_annotations(view, eval_str=True)
         return cls(
-            path={name: TypeAdapter(kind) for name, kind in kinds.items() if name not in RESERVED},
-            actor=kinds.get("actor") is Actor,
-            query=kinds.get("query"),
-            headers=kinds.get("headers"),
-            body=kinds.get("body"),
-            reply=kinds["return"],
+            path={name: TypeAdapter(kind) for name, kind in types.items() if name not in RESERVED},
+            actor=types.get("actor") is Actor,
+            query=types.get("query"),
+            headers=types.get("headers"),
+            body=types.get("body"),
+            reply=types["return"],
         )
 
     @property
     def raw(self) -> bool:
-        """Whether the view makes the whole reply itself: a file, or plain text."""
+        """Whether the view returns the whole response: a file, or plain text."""
         return isinstance(self.reply, type) and issubclass(self.reply, Response)
 
 
 @dataclass(frozen=True)
 class Header:
-    """A header of a reply, made from what the view returned; an empty one is left out."""
+    """A response header, computed from what the view returned; an empty one is omitted."""
 
     name: str
     description: str
@@ -66,30 +66,30 @@ class Header:
 
 @dataclass(frozen=True)
 class Extras:
-    """What the document says beyond the signature."""
+    """What the signature does not say of an operation."""
 
     status: int = 200
-    errors: tuple[int, ...] = ()  # statuses beyond those that the signature implies
+    errors: tuple[int, ...] = ()  # statuses besides those that the signature implies
     links: Mapping[str, Spec] = field(default_factory=dict)
     example: Any = None  # of `data`
     request: Any = None  # example of the body
-    media: str = ""  # type of a raw reply
-    nothing: str = ""  # when a raw reply is 204
-    upload: Mapping[str, Spec] | None = None  # kinds of a body that the view reads itself
+    media: str = ""  # media type of a raw response
+    nothing: str = ""  # the meaning of 204 for a raw response
+    upload: Mapping[str, Spec] | None = None  # media types of a body that the view reads itself
     upload_needed: bool = True
-    limit: Kind | None = None  # what is counted of each user
-    location: bool = False  # the reply's Location names what was made
+    limit: Kind | None = None  # the rate limit that applies
+    location: bool = False  # Location is the URL of the created resource
     sends: tuple[Header, ...] = ()
 
 
 def is_tagged(signature: Signature, extras: Extras) -> bool:
-    """Whether answers to GET have an ETag; tus has rules of its own for what may be kept."""
+    """Whether responses to GET have an ETag; tus has its own rules for caching."""
     own = signature.raw or extras.sends or extras.status != 200
     return signature.actor and not own
 
 
 class Describer:
-    """Makes operations; the models they name gather in `schemas`."""
+    """Builds operations and collects the models that they use in `schemas`."""
 
     def __init__(self) -> None:
         self.schemas: dict[str, Spec] = {}
@@ -97,7 +97,7 @@ class Describer:
     def operation(
         self, view: Callable[..., Any], signature: Signature, extras: Extras, *, reads: bool = False
     ) -> Spec:
-        """The operation of a view; `reads` when it answers GET."""
+        """Return the operation of a view. `reads`: it handles GET."""
         summary, _, description = (inspect.getdoc(view) or "").partition("\n\n")
         spec: Spec = {
             "operationId": view.__name__,
@@ -118,15 +118,17 @@ class Describer:
         return spec
 
     def schema(self, kind: Any, mode: Literal["validation", "serialization"]) -> Spec:
-        """JSON Schema of `kind`; the models nested in it move to `schemas`."""
-        made = TypeAdapter(kind).json_schema(mode=mode, ref_template="#/components/schemas/{model}")
-        for name, nested in made.pop("$defs", {}).items():
+        """Return the JSON Schema of `kind`; the models nested in it move to `schemas`."""
+        schema = TypeAdapter(kind).json_schema(
+            mode=mode, ref_template="#/components/schemas/{model}"
+        )
+        for name, nested in schema.pop("$defs", {}).items():
             if self.schemas.setdefault(name, nested) != nested:
-                raise TypeError(f"two schemas are named {name}")
-        return made
+                raise TypeError(f"two schemas have the name {name}")
+        return schema
 
     def _parameters(self, signature: Signature) -> list[Spec]:
-        found = [
+        parameters = [
             {
                 "name": name,
                 "in": "path",
@@ -135,18 +137,18 @@ class Describer:
             }
             for name, kind in signature.path.items()
         ]
-        for place, model in (("query", signature.query), ("header", signature.headers)):
+        for source, model in (("query", signature.query), ("header", signature.headers)):
             known = self.schema(model, "validation") if model else {"properties": {}}
-            found += [
+            parameters += [
                 {
                     "name": name,
-                    "in": place,
+                    "in": source,
                     "required": name in known.get("required", ()),
-                    **_described(one),
+                    **_described(schema),
                 }
-                for name, one in known["properties"].items()
+                for name, schema in known["properties"].items()
             ]
-        return found
+        return parameters
 
     def _responses(self, signature: Signature, extras: Extras, summary: str, reads: bool) -> Spec:
         statuses = {400, 403, 500, *extras.errors}
@@ -170,17 +172,17 @@ class Describer:
             replies["204"] = {"description": extras.nothing}
         if reads and is_tagged(signature, extras):
             headers["ETag"] = {"$ref": "#/components/headers/ETag"}
-            replies["304"] = {"description": "Not changed since the one named by If-None-Match"}
+            replies["304"] = {"description": "Not modified: If-None-Match names the current ETag"}
         done: Spec = {"description": summary, "headers": headers, "links": dict(extras.links)}
         if extras.status == 204:
             return {"204": done, **replies}
         if signature.raw:
             content: Spec = {extras.media: {"schema": {"type": "string"}}}
-            replies["206"] = {"description": "The range asked for", "content": content}
-            replies["304"] = {"description": "Not changed since"}
+            replies["206"] = {"description": "The requested range", "content": content}
+            replies["304"] = {"description": "Not modified"}
         else:
             envelope = {"errCode": 0, "data": extras.example, "msg": ""}
-            content = self._json(Reply[signature.reply], "serialization", envelope)  # type: ignore[name-defined]
+            content = self._json(Reply[signature.reply], "serialization", envelope)  # type: ignore[name-defined]  # mypy takes a generic's argument for a static type
         return {str(extras.status): {**done, "content": content}, **replies}
 
     def _json(
@@ -191,7 +193,7 @@ class Describer:
 
 
 def _described(schema: Spec) -> Spec:
-    """A parameter's schema without null (a parameter is absent instead), its description beside."""
+    """Return the schema and description of a parameter. Without null: it is omitted instead."""
     kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
     if len(kinds) == 1:
         kept = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}

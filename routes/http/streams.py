@@ -1,7 +1,7 @@
-"""Replies that last: the events of a run, and a log while it grows.
+"""Streams: the events of a run, and its log while it grows.
 
-Each takes a thread for as long as it lasts. So there are a few places for them and no more, each
-lasts a bounded time, and all end at once when their process is to end.
+Each occupies a thread. So their number is limited, each lasts a limited time, and all end at once
+when their process stops.
 """
 
 from __future__ import annotations
@@ -15,66 +15,69 @@ from pathlib import Path
 
 from flask import Flask, Response, current_app, request, stream_with_context
 
-from routes.http.context import desk
-from routes.http.errors import NoPlace
+from routes.http.context import services
+from routes.http.errors import STREAMS_BUSY, StreamsBusy
 from services.errors import DatabaseUnavailable, NotFound, RundeskError
 from services.models import Run
 from services.runs.events import Event
 
-PLACES = 4  # streams of one process at once, of its threads
-PAUSE = 0.5  # s between two looks; what is looked at is shared for a second by all who follow it
-HEARTBEAT = 10.0  # s of silence after which something is sent: proxies end what is silent
-RETRY = 2000  # ms after which a browser comes back when a stream has ended
-BLOCK = 64 * 1024  # bytes of a log sent at once
+MAX_STREAMS = 4  # of one process; each occupies one of its threads
+POLL_INTERVAL_S = 0.5  # each poll is shared for a second by all streams of a run
+HEARTBEAT_INTERVAL_S = 10.0  # proxies close connections on which nothing is sent
+RECONNECT_MS = 2000  # after which a browser reconnects when a stream has ended
+LOG_CHUNK_BYTES = 64 * 1024
 
-#: Set when this process is to end; who waits in it then stops to.
+#: Set when this process stops. Whatever waits for it then returns.
 STOPPING = threading.Event()
 
 
 def install(app: Flask) -> None:
-    """Each app has its own places."""
-    app.extensions["rundesk.places"] = threading.BoundedSemaphore(PLACES)
+    """Attach a limit on the number of streams to the app."""
+    app.extensions["rundesk.streams"] = threading.BoundedSemaphore(MAX_STREAMS)
 
 
-def lasting(pieces: Iterator[bytes], media: str) -> Response:
-    """A reply of `pieces`, in one of the places. Raises NoPlace."""
-    places: threading.BoundedSemaphore = current_app.extensions["rundesk.places"]
-    if not places.acquire(blocking=False):
-        raise NoPlace
+def stream(pieces: Iterator[bytes], media: str) -> Response:
+    """Return a response that streams `pieces`. Raises StreamsBusy."""
+    slots: threading.BoundedSemaphore = current_app.extensions["rundesk.streams"]
+    if not slots.acquire(blocking=False):
+        raise StreamsBusy(STREAMS_BUSY())
     reply = Response(stream_with_context(pieces), mimetype=media)
-    reply.call_on_close(places.release)
+    reply.call_on_close(slots.release)
     reply.headers["X-Accel-Buffering"] = "no"  # a proxy must not wait for more
     return reply
 
 
-def events(look: Callable[[str], tuple[Run, list[Event]]], seen: str) -> Iterator[bytes]:
-    """Server-sent events until the run is over; `look` finds what is new for who has seen that."""
-    yield f"retry: {RETRY}\n\n".encode()
-    spoken = time.monotonic()
-    for _ in _looks():
+def events(poll: Callable[[str], tuple[Run, list[Event]]], seen: str) -> Iterator[bytes]:
+    """Yield server-sent events until the run has finished.
+
+    `poll` returns the run and the events after the one with the id `seen`.
+    """
+    yield f"retry: {RECONNECT_MS}\n\n".encode()
+    last_sent = time.monotonic()
+    for _ in _polls():
         try:
-            run, found = look(seen)
+            run, new = poll(seen)
         except DatabaseUnavailable:
             continue
-        except RundeskError as error:  # deleted meanwhile, or whoever follows may not any more
+        except RundeskError as error:  # deleted meanwhile, or the user lost access
             yield _event("gone", seen, {"msg": error.message})
             return
-        for event in found:
+        for event in new:
             seen = event.seen
             yield _event(event.kind, seen, event.data)
         if run.state.final:
             return
-        if found:
-            spoken = time.monotonic()
-        elif time.monotonic() - spoken >= HEARTBEAT:
-            spoken = time.monotonic()
+        if new:
+            last_sent = time.monotonic()
+        elif time.monotonic() - last_sent >= HEARTBEAT_INTERVAL_S:
+            last_sent = time.monotonic()
             yield b": nothing new\n\n"
 
 
 def log(run_of: Callable[[], Run], log_of: Callable[[], Path], offset: int) -> Iterator[bytes]:
-    """A log from a byte on, while it grows, until its attempt is over."""
+    """Yield a log from the byte `offset` on, while it grows, until its attempt has finished."""
     attempt = 0
-    for _ in _looks():
+    for _ in _polls():
         try:
             run = run_of()
             if attempt and len(run.attempts) != attempt:
@@ -91,17 +94,17 @@ def log(run_of: Callable[[], Run], log_of: Callable[[], Path], offset: int) -> I
             return
 
 
-def _looks() -> Iterator[None]:
-    """A turn for each look: until time is up, the process is to end, or nobody listens."""
-    end = time.monotonic() + desk().settings.stream_time
+def _polls() -> Iterator[None]:
+    """Yield once for each poll, until the time is up, the process stops or the client is gone."""
+    end = time.monotonic() + services().settings.stream_time
     while True:
         yield
-        if time.monotonic() >= end or STOPPING.wait(PAUSE) or _gone():
+        if time.monotonic() >= end or STOPPING.wait(POLL_INTERVAL_S) or _disconnected():
             return
 
 
-def _gone() -> bool:
-    """Whether the other side has closed the connection: a write would tell only much later."""
+def _disconnected() -> bool:
+    """Whether the client has closed the connection; a write would show it only much later."""
     connection = request.environ.get("gunicorn.socket")
     if connection is None:
         return False
@@ -117,9 +120,9 @@ def _rest(log_of: Callable[[], Path], offset: int) -> Iterator[bytes]:
     try:
         with log_of().open("rb") as file:
             file.seek(offset)
-            while block := file.read(BLOCK):
+            while block := file.read(LOG_CHUNK_BYTES):
                 yield block
-    except (NotFound, FileNotFoundError):  # nothing was printed yet
+    except (NotFound, FileNotFoundError):  # nothing has been printed yet
         return
 
 

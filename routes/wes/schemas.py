@@ -1,7 +1,7 @@
-"""The schemas of GA4GH WES 1.1 (docs/specs/wes-1.1.0.yaml), made of what our services give.
+"""The schemas of GA4GH WES 1.1 (docs/specs/wes-1.1.0.yaml), built from our models.
 
-Pure functions, named after the schemas. A key without a value is left out: of all fields only
-`task_logs` may be null.
+Pure functions, named after the schemas. Keys without a value are omitted: only `task_logs` may be
+null.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from importlib import metadata
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from services.errors import Invalid
+from services.errors import Invalid, Message
 from services.models import Job, Result, Run, State
 from services.settings import Settings
 
@@ -20,11 +20,15 @@ Json = dict[str, Any]
 
 PREFIX = "/ga4gh/wes/v1"
 VERSION = "1.1.0"
-TYPE = "SMK"  # as other servers name Snakemake's language
+TYPE = "SMK"  # the name that other servers use for Snakemake's language
+
+UNKNOWN_PAGE_TOKEN = Message(
+    "invalid", "Unknown page token.", hint="Send the next_page_token of an earlier response."
+)
 
 
 def snakemake_versions() -> list[str]:
-    """The installed Snakemake, in full and as its language is versioned: 9.27.0, 9.27, 9."""
+    """Return the version of the installed Snakemake, full and shortened: 9.27.0, 9.27, 9."""
     full = metadata.version("snakemake")
     return list(dict.fromkeys([full, ".".join(full.split(".")[:2]), full.split(".")[0]]))
 
@@ -37,7 +41,7 @@ def service_info(settings: Settings, version: str, counts: Mapping[State, int]) 
         "id": ".".join([*reversed(host.split(".")), "rundesk"]),
         "name": "Rundesk",
         "type": {"group": "org.ga4gh", "artifact": "wes", "version": VERSION},
-        "description": "Runs the workflows of its catalogue, in Snakemake.",
+        "description": "Runs the Snakemake workflows of its catalogue.",
         "organization": {"name": "Rundesk", "url": settings.public_portal_url},
         "documentationUrl": f"{api}/apidocs/",
         "version": version,
@@ -60,8 +64,8 @@ def run_summary(run: Run) -> Json:
 
 
 def run_log(run: Run, results: Sequence[Result], api: str) -> Json:
-    """RunLog. Logs and outputs are fetched from the API with the credentials of this request."""
-    address = f"{api}/api/v1/runs/{run.id}"
+    """RunLog. Clients get logs and outputs from the API with the same credentials."""
+    url = f"{api}/api/v1/runs/{run.id}"
     return {
         "run_id": run.id,
         "request": {
@@ -79,59 +83,63 @@ def run_log(run: Run, results: Sequence[Result], api: str) -> Json:
             "name": run.workflow,
             **_command(run),
             **_times(run),
-            "stdout": f"{address}/log",
-            "stderr": f"{address}/log",  # Snakemake's two streams are kept in one
+            "stdout": f"{url}/log",
+            "stderr": f"{url}/log",  # both streams of Snakemake are in one log
             **_exit(run),
             "system_logs": [change.note for change in run.history if change.note]
             + ([run.error] if run.error else []),
         },
         "task_logs_url": f"{api}{PREFIX}/runs/{run.id}/tasks",
         "task_logs": None,
-        "outputs": {result.path: f"{address}/results/{quote(result.path)}" for result in results},
+        "outputs": {result.path: f"{url}/results/{quote(result.path)}" for result in results},
     }
 
 
 def task_log(run_id: str, job: Job, api: str) -> Json:
-    """TaskLog. It has no field for a state; that and what made the job run are its system logs."""
-    address = f"{api}/api/v1/runs/{run_id}/jobs/{job.id}/log"
-    marks = ", ".join(f"{name}={value}" for name, value in job.wildcards.items())
-    said = [f"State: {job.state}", marks and f"Wildcards: {marks}", job.reason]
+    """TaskLog. It has no field for the state; `system_logs` has it, and why the job ran."""
+    url = f"{api}/api/v1/runs/{run_id}/jobs/{job.id}/log"
+    wildcards = ", ".join(f"{name}={value}" for name, value in job.wildcards.items())
+    lines = [f"State: {job.state}", wildcards and f"Wildcards: {wildcards}", job.reason]
     return {
         "id": job.id,
         "name": job.rule,
         **({"cmd": [job.command]} if job.command else {}),
         **_times(job),
-        **({"stdout": address, "stderr": address} if job.log else {}),
-        # Snakemake tells no exit codes; a job it counts as done has ended with 0
+        **({"stdout": url, "stderr": url} if job.log else {}),
+        # Snakemake does not report exit codes; that of a completed job is 0
         **({"exit_code": 0} if job.state is State.COMPLETE else {}),
-        "system_logs": [line for line in said if line],
+        "system_logs": [line for line in lines if line],
     }
 
 
 def page_of_jobs(jobs: Sequence[Job], size: int, token: str | None) -> tuple[Sequence[Job], str]:
-    """The jobs after the one that `token` names, and the token of the page after them or ""."""
+    """Return the jobs after the one with the id `token`, and the token of the next page or ""."""
     start = 0
     if token:
-        places = [place for place, job in enumerate(jobs) if job.id == token]
-        if not places:
-            raise Invalid("This is not a token of an earlier page.", field="page_token")
-        start = places[0] + 1
-    shown = jobs[start : start + size]
-    return shown, shown[-1].id if start + size < len(jobs) else ""
+        indexes = [index for index, job in enumerate(jobs) if job.id == token]
+        if not indexes:
+            raise Invalid(UNKNOWN_PAGE_TOKEN(), field="page_token")
+        start = indexes[0] + 1
+    page = jobs[start : start + size]
+    return page, page[-1].id if start + size < len(jobs) else ""
 
 
 def error_response(status: int, envelope: Mapping[str, Any]) -> Json:
-    """ErrorResponse: our envelope's sentence, with each problem behind it."""
+    """ErrorResponse: the message of our envelope, unless a problem repeats it, and its problems."""
     problems = (envelope.get("data") or {}).get("problems", [])
-    told = [
-        f"{_field(one['field'])}: {one['message']} {one['hint']}".removeprefix(": ").strip()
-        for one in problems
-    ]
-    return {"msg": " ".join([envelope["msg"], *told]), "status_code": status}
+    sentences = [_sentences(problem) for problem in problems]
+    if envelope["msg"] not in [problem["message"] for problem in problems]:
+        sentences.insert(0, envelope["msg"])
+    return {"msg": " ".join(sentences), "status_code": status}
+
+
+def _sentences(problem: Mapping[str, Any]) -> str:
+    field = f"{_field(problem['field'])}: " if problem["field"] else ""
+    return f"{field}{problem['message']} {problem['hint']}".strip()
 
 
 def _field(name: str) -> str:
-    """A field of ours by its name in a RunRequest."""
+    """Return the name in a RunRequest for one of our fields."""
     top, dot, rest = name.partition(".")
     return {"params": "workflow_params", "workflow": "workflow_url"}.get(top, top) + dot + rest
 
@@ -150,7 +158,7 @@ def _stamp(time: datetime) -> str:
 
 
 def _command(run: Run) -> Json:
-    """What was executed, without the paths of this host."""
+    """Return the command without the paths of this host."""
     words = ["snakemake", "--cores", str(run.cores), "--configfile", "config.json"]
     return {"cmd": words} if run.attempts else {}
 

@@ -1,1 +1,1 @@
-"""Who sends a request and what they may do: actors, tokens, sessions, signed links, rate limits."""
+"""Authentication and authorization: actors, tokens, sessions, signed links, rate limits."""

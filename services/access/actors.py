@@ -1,4 +1,4 @@
-"""Who asks, and what they may: the one local user, a user the proxy names, or one with a token."""
+"""Actors: the local user, a user named by the proxy, or the user of a token; and their rights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hmac
 import re
 from collections.abc import Mapping
 
-from services.errors import Forbidden, NotSignedIn
+from services.errors import Forbidden, Message, NotSignedIn, Text
 from services.models import Actor, Scope, Token
 from services.settings import Settings
 
@@ -14,69 +14,76 @@ SECRET_HEADER = "X-Rundesk-Secret"
 USER = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
 LOCAL = Actor(id="local", admin=True)
 
+TOKEN_REQUIRED = Message(
+    "sign_in_required", "Sign in first.", hint="Send a token: `Authorization: Bearer rdk_…`."
+)
+PROXY_REQUIRED = Message(
+    "sign_in_required",
+    "Sign in first.",
+    hint="Use the address of the proxy that signs users in, or send a token.",
+)
+READ_ONLY_TOKEN = Message("forbidden", "This token is read-only; use one with the `submit` scope.")
+
 
 def local_actor() -> Actor:
-    """The one user of a desk without sign-in."""
+    """Return the only user of an installation without sign-in."""
     return LOCAL
 
 
 def actor_of(settings: Settings, headers: Mapping[str, str]) -> Actor:
-    """Who sent these headers. `headers` finds names in any case (Flask's and Streamlit's do).
+    """Return the actor of a request with these headers.
 
-    Raises NotSignedIn when sign-in is on and the proxy's secret or the user's name is missing.
+    `headers` must ignore the case of names, as those of Flask and Streamlit do. Raises NotSignedIn
+    when sign-in is on and the secret of the proxy or the name of the user is missing.
     """
     if not settings.sign_in:
         return local_actor()
     if not settings.remote_user_header:
-        raise NotSignedIn(hint="Send a token: `Authorization: Bearer rdk_…`.")
+        raise NotSignedIn(TOKEN_REQUIRED())
     user = (headers.get(settings.remote_user_header) or "").strip()
-    if not vouched(settings, headers) or not USER.fullmatch(user):
-        raise NotSignedIn(
-            hint="Open the desk through the address that asks you to sign in, or send a token."
-        )
-    return named(settings, user)
+    if not is_from_proxy(settings, headers) or not USER.fullmatch(user):
+        raise NotSignedIn(PROXY_REQUIRED())
+    return user_actor(settings, user)
 
 
-def vouched(settings: Settings, headers: Mapping[str, str]) -> bool:
-    """Whether the signing-in proxy passed this on."""
-    given = headers.get(SECRET_HEADER) or ""
+def is_from_proxy(settings: Settings, headers: Mapping[str, str]) -> bool:
+    """Whether a request with these headers has the secret of the proxy that signs users in."""
+    secret = headers.get(SECRET_HEADER) or ""
     return bool(settings.remote_user_header) and hmac.compare_digest(
-        given.encode(), settings.remote_user_secret.encode()
+        secret.encode(), settings.remote_user_secret.encode()
     )
 
 
-def named(settings: Settings, user: str) -> Actor:
-    """The actor of a user's name that is already proven."""
+def user_actor(settings: Settings, user: str) -> Actor:
+    """Return the actor of an authenticated user."""
     if not settings.sign_in:
         return local_actor()
     return Actor(id=user, admin=user in settings.admins)
 
 
-def acting(token: Token) -> Actor:
-    """The actor of a token that is already proven."""
+def token_actor(token: Token) -> Actor:
+    """Return the actor of an authenticated token."""
     admin = token.scope is Scope.ADMIN
     return Actor(id=token.owner, admin=admin, token=token.scope, token_id=token.id)
 
 
 def scope(actor: Actor) -> str | None:
-    """The owner to filter by: None (everybody's) for an admin."""
+    """Return the owner to filter by; None, which means all owners, for an administrator."""
     return None if actor.admin else actor.id
 
 
 def may_change(actor: Actor) -> bool:
-    """Whether an actor may do more than look."""
+    """Whether an actor may do more than read."""
     return actor.token is not Scope.READ
 
 
 def check_may_change(actor: Actor) -> None:
-    """Raises Forbidden for who may only look."""
+    """Raise Forbidden for an actor with a read-only token."""
     if not may_change(actor):
-        raise Forbidden(
-            "This token allows only to look.", hint="Use one of the scope `submit` for that."
-        )
+        raise Forbidden(READ_ONLY_TOKEN())
 
 
-def check_admin(actor: Actor, does: str) -> None:
-    """Raises Forbidden: "Only an administrator `does`."."""
+def check_admin(actor: Actor, refusal: Text) -> None:
+    """Raise Forbidden with `refusal` unless the actor is an administrator."""
     if not actor.admin:
-        raise Forbidden(f"Only an administrator {does}.")
+        raise Forbidden(refusal)

@@ -1,6 +1,6 @@
-"""How often: limits on what costs much, and on nothing that is polled.
+"""Rate limits of expensive requests; requests that clients poll have none.
 
-Each process counts for itself, in memory, within whole minutes.
+Each process counts separately, in memory, within fixed windows of one minute.
 """
 
 from __future__ import annotations
@@ -13,32 +13,38 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
-from services.errors import TooMany
+from services.errors import Message, TooMany
 from services.settings import Settings
 
 Kind = Literal["submit", "upload", "sign-in"]
 
+RATE_EXCEEDED = Message(
+    "too_many_requests",
+    "Rate limit exceeded: {count} requests per minute.",
+    one="Rate limit exceeded: 1 request per minute.",
+    hint="Try again in {seconds} s.",
+)
+
 
 class Rates:
-    """The limits of one desk."""
+    """The rate limits of this server."""
 
     def __init__(self, settings: Settings) -> None:
-        given: dict[Kind, int] = {
+        limits: dict[Kind, int] = {
             "submit": settings.rate_submit,
             "upload": settings.rate_uploads,
             "sign-in": settings.rate_sign_in,
         }
         self._limits: dict[Kind, RateLimitItem] = {
-            kind: RateLimitItemPerMinute(most) for kind, most in given.items() if most
+            kind: RateLimitItemPerMinute(limit) for kind, limit in limits.items() if limit
         }
-        self._counted = FixedWindowRateLimiter(MemoryStorage())
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
     def spend(self, kind: Kind, who: str) -> None:
-        """Count one more. Raises TooMany."""
+        """Count one request of `who`, a user or an IP address. Raises TooMany."""
         limit = self._limits.get(kind)
-        if limit is None or self._counted.hit(limit, kind, who):
+        if limit is None or self._limiter.hit(limit, kind, who):
             return
-        left = self._counted.get_window_stats(limit, kind, who).reset_time - time.time()
-        raise TooMany(
-            f"That is more than {limit.amount} in a minute.", seconds=max(1, math.ceil(left))
-        )
+        left = self._limiter.get_window_stats(limit, kind, who).reset_time - time.time()
+        seconds = max(1, math.ceil(left))
+        raise TooMany(RATE_EXCEEDED(count=limit.amount, seconds=seconds), seconds=seconds)

@@ -1,4 +1,4 @@
-"""Sessions: a person's browser is signed in to the portal, until the token it began with ends."""
+"""Sessions: browsers signed in to the portal with a token, at most for as long as it is valid."""
 
 from __future__ import annotations
 
@@ -11,70 +11,78 @@ from datetime import UTC, datetime, timedelta
 from services.access import actors
 from services.access.tokens import Tokens
 from services.database import Database
-from services.errors import NotSignedIn
+from services.errors import Message, NotSignedIn
 from services.models import Actor, NewSession
 from services.settings import Settings
 from services.single_flight import ShortCache
 
-BYTES = 32  # of chance in a secret; so much cannot be guessed, and needs no slow hash
+SECRET_BYTES = 32  # random; too many to be guessed, so the digest needs no slow hash
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
-LONGEST = timedelta(days=30)  # a browser that somebody forgot is signed out then
-MOST = 50  # sessions of one token; a further one ends the oldest
+MAX_SESSION_LIFETIME = timedelta(days=30)
+MAX_SESSIONS_PER_TOKEN = 50  # a further session ends the oldest one
+
+SIGN_IN_REQUIRED = Message(
+    "sign_in_required", "Sign in first.", hint="Sign in with a Rundesk token."
+)
+SIGNED_OUT = Message(
+    "sign_in_required",
+    "You are signed out.",
+    hint="You signed out, or the token that you signed in with has expired or was revoked.",
+)
 
 
 class Sessions:
     """The sessions of all browsers.
 
-    The browser keeps a secret of its own in a cookie that only the portal reads, and never the
-    token: what leaks of the one cannot ask the API. Each look goes to the token itself, so a
-    session never allows more, or for longer, than its token does.
+    The browser keeps a session secret, never the token, in a cookie that only the portal reads: a
+    leaked cookie does not authenticate API requests. Each request checks the token itself, so a
+    session never allows more, or lasts longer, than its token.
     """
 
     def __init__(self, settings: Settings, database: Database, tokens: Tokens) -> None:
         self._settings = settings
         self._store = database.sessions
         self._tokens = tokens
-        self._known = ShortCache()  # a page that polls asks often
+        self._known = ShortCache()  # pages poll often
 
     @property
     def cookie(self) -> str:
-        """Name of the cookie: of this desk alone. Cookies are told apart by host, not by port."""
+        """Name of the cookie, different for each portal URL because cookies ignore ports."""
         address = self._settings.public_portal_url.encode()
         return f"rundesk-{hashlib.sha256(address).hexdigest()[:12]}"
 
-    def begin(self, given: str) -> NewSession:
-        """Sign in with the secret of a token. Raises NotSignedIn with what is wrong with it."""
-        token, now = self._tokens.find(given), datetime.now(UTC)
-        secret, expires = secrets.token_urlsafe(BYTES), min(token.expires, now + LONGEST)
-        self._store.add(_digest(secret), token=token.id, now=now, expires=expires, most=MOST)
+    def begin(self, token_secret: str) -> NewSession:
+        """Sign in with the secret of a token. Raises NotSignedIn with the problem of the token."""
+        token, now = self._tokens.find(token_secret), datetime.now(UTC)
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        expires = min(token.expires, now + MAX_SESSION_LIFETIME)
+        digest, most = _digest(secret), MAX_SESSIONS_PER_TOKEN
+        self._store.add(digest, token=token.id, now=now, expires=expires, most=most)
         return NewSession(secret=secret, expires=expires)
 
     def end(self, secret: str) -> None:
-        """Sign out, in all tabs of that browser; one that has ended already is no error."""
+        """Sign out all tabs of that browser; does nothing if the session has ended."""
         self._store.end(_digest(secret))
         self._known.forget()
 
     def actor_of(self, headers: Mapping[str, str], secret: str) -> Actor:
-        """Who opens the portal: whom the proxy names, else who signed in with a token.
+        """Return the user of the portal: the one the proxy names, else that of the session's token.
 
-        `secret` is what the cookie holds, or "". Raises NotSignedIn.
+        `secret` is the value of the cookie, or "". Raises NotSignedIn.
         """
-        if not self._settings.sign_in_by or actors.vouched(self._settings, headers):
+        if not self._settings.sign_in_by or actors.is_from_proxy(self._settings, headers):
             return actors.actor_of(self._settings, headers)
         if not secret:
-            raise NotSignedIn(hint="A token of this desk is needed for that.")
+            raise NotSignedIn(SIGN_IN_REQUIRED())
         digest = _digest(secret)
-        found = None
+        token_id = None
         if SECRET.fullmatch(secret):
             now = datetime.now(UTC)
-            found = self._known.get(digest, lambda: self._store.token_of(digest, now=now))
-        token = self._tokens.counting(found) if found else None
+            token_id = self._known.get(digest, lambda: self._store.token_of(digest, now=now))
+        token = self._tokens.get_valid(token_id) if token_id else None
         if token is None:
-            raise NotSignedIn(
-                "You are signed out.",
-                hint="You did that, or the token that you signed in with expired or was revoked.",
-            )
-        return actors.acting(token)
+            raise NotSignedIn(SIGNED_OUT())
+        return actors.token_actor(token)
 
 
 def _digest(secret: str) -> str:

@@ -1,7 +1,8 @@
-"""Short-lived signed links, for what a browser opens at the API from the portal."""
+"""Short-lived signed links with which a browser opens API resources from the portal."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -11,22 +12,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from services.access.actors import acting, named
+from services.access.actors import token_actor, user_actor
 from services.access.tokens import Tokens
-from services.errors import NotSignedIn
+from services.errors import Message, NotSignedIn
 from services.models import Actor
 from services.settings import Settings
 
-HOUR = 3600  # s
-#: A link to this address counts for all below it, and for sending too: the portal's uploader
-#: creates, continues and ends the uploads of its user with it.
+LINK_LIFETIME_S = 3600
+#: A link to this path is valid for all paths below it and for all methods: the uploader of the
+#: portal creates, continues and deletes the uploads of its user with it.
 UPLOADS = "/uploads/"
+
+INVALID_LINK = Message(
+    "invalid_link", "This link is invalid or has expired.", hint="Open it from the portal again."
+)
 
 
 class Links:
-    """Makes and checks links. A signature covers path, user, token and time of expiry.
+    """Creates and checks links. A signature covers path, user, token and time of expiry.
 
-    Who signed in with a token gets links that allow what it does, and end when it does.
+    Links of a user who signed in with a token allow what the token allows, while it is valid.
     """
 
     def __init__(self, settings: Settings, tokens: Tokens) -> None:
@@ -34,8 +39,8 @@ class Links:
         self._tokens = tokens
         self._key = _secret(settings.data / "secret")
 
-    def make(self, actor: Actor, path: str, *, seconds: int = HOUR, **query: str) -> str:
-        """An absolute address of `path` (unquoted, from "/") at the API, good for `seconds`."""
+    def make(self, actor: Actor, path: str, *, seconds: int = LINK_LIFETIME_S, **query: str) -> str:
+        """Return the URL of `path` (unquoted, from "/") at the API, valid for `seconds`."""
         expires = str(int(time.time()) + seconds)
         token = actor.token_id or ""
         signed = {
@@ -47,44 +52,44 @@ class Links:
         return f"{self._settings.public_api_url}{quote(path)}?{urlencode({**query, **signed})}"
 
     def actor_of(self, path: str, query: Mapping[str, str]) -> Actor | None:
-        """Who a request for `path` (unquoted) acts for, or None when it carries no signature.
+        """Return the actor of a request for `path` (unquoted), or None if it has no signature.
 
-        Raises NotSignedIn when the signature is wrong, or it or the token has expired.
+        Raises NotSignedIn when the signature is wrong, or the link or its token has expired.
         """
         if "signature" not in query:
             return None
         actor, expires, token_id = (query.get(name, "") for name in ("actor", "expires", "token"))
-        good = hmac.compare_digest(
+        authentic = hmac.compare_digest(
             self._sign(path, actor, token_id, expires).encode(), query["signature"].encode()
         )
-        token = self._tokens.counting(token_id) if good and token_id else None
-        over = not expires.isdecimal() or int(expires) < time.time() or (token_id and not token)
-        if not good or over:
-            raise NotSignedIn("This link has expired.", hint="Open it from the portal again.")
-        return acting(token) if token else named(self._settings, actor)
+        token = self._tokens.get_valid(token_id) if authentic and token_id else None
+        expired = not expires.isdecimal() or int(expires) < time.time() or (token_id and not token)
+        if not authentic or expired:
+            raise NotSignedIn(INVALID_LINK())
+        return token_actor(token) if token else user_actor(self._settings, actor)
 
     def _sign(self, path: str, actor: str, token: str, expires: str) -> str:
-        parts = (_covered(path), actor, token, expires)
+        parts = (_signed_path(path), actor, token, expires)
         text = "\0".join(parts).encode("utf-8", "surrogatepass")
         return hmac.new(self._key, text, hashlib.sha256).hexdigest()
 
 
-def _covered(path: str) -> str:
-    """What a link to `path` counts for."""
+def _signed_path(path: str) -> str:
+    """The path that the signature of a link to `path` covers."""
     return UPLOADS if path.startswith(UPLOADS) else path
 
 
 def _secret(path: Path) -> bytes:
-    """The desk's key; made once, by whichever process comes first."""
+    """Return the signing key of this installation; the first process creates it."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".secret-{secrets.token_hex(8)}")
-        draft.touch(mode=0o600, exist_ok=False)
-        draft.write_bytes(secrets.token_bytes(32))
         try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
+            draft.touch(mode=0o600, exist_ok=False)
+            draft.write_bytes(secrets.token_bytes(32))
+            # a link, not a renaming: it must not replace the key of another process
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)
         finally:
-            draft.unlink()
+            draft.unlink(missing_ok=True)
     return path.read_bytes()

@@ -1,1 +1,1 @@
-"""What administrators do: adding workflows, clearing the shared cache."""
+"""Administration: adding workflows, pruning the shared cache."""

@@ -1,6 +1,6 @@
-"""Workflows added to a desk: checked before they are there, and there at once or not at all.
+"""Workflows that administrators add: checked first, then moved to `<data>/catalogue/<name>`.
 
-They lie in `<data>/catalogue/<name>`. Workflows are programs, so only an administrator adds them.
+Workflows are programs, so only an administrator may add them.
 """
 
 from __future__ import annotations
@@ -22,31 +22,66 @@ from services.access.actors import check_admin
 from services.admin.sources import Source
 from services.catalogue import Catalogue
 from services.catalogue.catalogue import NAME
-from services.catalogue.deployment import declared, gone, unmet
+from services.catalogue.deployment import unmet_requirements
 from services.catalogue.layout import files, snakefile
-from services.catalogue.requirements import told
 from services.engine import oneshot
-from services.errors import Conflict, Invalid, NotFound, Problem
+from services.errors import Conflict, Invalid, Message, NotFound, Problem, Text
 from services.files import Files
-from services.host.disk import told_when_full
-from services.models import Actor, AddedWorkflow, Workflow
+from services.host.disk import disk_full_as_error
+from services.models import Actor, AddedWorkflow, RunRequest, Workflow
 from services.runs.previews import Previews
 from services.settings import Settings
 
-ORIGIN = ".rundesk/source.json"  # of an added workflow: where it came from
+ORIGIN = ".rundesk/source.json"  # in an added workflow: its source, ref and commit
 LINTED, LINT = re.compile(r"Lints for (.+?)(?: \(line| /|:)"), re.compile(r" {4}\* (.+)")
-ADMIN = "adds and removes workflows"
-LINTS = 5  # remarks of Snakemake's that are told
-NO_INPUT = ("MissingInputException", ": Required.")  # what a user would have given
+MAX_LINTER_REMARKS = 5
+MISSING_INPUT = "MissingInputException"  # Snakemake's error for files that users would provide
+
+WORKFLOWS_FOR_ADMINS = Message(
+    "forbidden", "Only an administrator can list, add or remove added workflows."
+)
+WORKFLOW_REFUSED = Message("invalid_workflow", "The workflow {name} cannot be added.")
+WORKFLOW_NOT_ADDED = Message("not_found", "No workflow named {name} was added to Rundesk.")
+INVALID_NAME = Message(
+    "wrong_format",
+    "“{name}” is not a valid name for a workflow.",
+    hint="A name has 1 to 64 lowercase letters, digits, dots, underscores and hyphens, and starts"
+    " with a letter or a digit.",
+)
+NAME_TAKEN = Message(
+    "already_exists", "Another workflow is named {name}.", hint="Choose another name."
+)
+ALREADY_ADDED = Message(
+    "already_exists",
+    "The workflow {name} was already added.",
+    hint="Replace it, or remove it first.",
+)
+SYNTAX_ERROR = Message("invalid_workflow", "{file}, line {line}: {error}.")
+INVALID_DEFAULTS = Message(
+    "invalid_workflow", "The default configuration is invalid at {field}: {problem}"
+)
+PLAN_FAILED = Message("invalid_workflow", "Snakemake could not plan the workflow: {problem}")
+VALUES_REQUIRED = Message(
+    "workflow_remark", "The workflow has no default value for {field}: {problem}"
+)
+INPUT_REQUIRED = Message(
+    "workflow_remark",
+    "The workflow cannot run with its default configuration because input files are missing:"
+    " {problem}",
+)
+NOT_PLANNED = Message(
+    "workflow_remark", "The workflow could not be planned because its requirements are not met."
+)
+LINTER_REMARK = Message("workflow_remark", "Snakemake's linter: {remark} ({files}).")
 
 
 @dataclass(frozen=True)
 class Examined:
-    """What was found about a workflow."""
+    """The result of checking a workflow."""
 
     workflow: Workflow
-    failures: Sequence[str]  # why it cannot be taken
-    remarks: Sequence[str]  # what should be known of it
+    failures: Sequence[Text]  # why it cannot be added
+    remarks: Sequence[Text]  # limitations and problems of style
 
 
 class Additions:
@@ -60,67 +95,69 @@ class Additions:
 
     def add(
         self, actor: Actor, source: str, *, name: str = "", replacing: bool = False
-    ) -> tuple[AddedWorkflow, Sequence[str]]:
-        """Check a workflow and add it; what should be known of it, in words.
+    ) -> tuple[AddedWorkflow, Sequence[Text]]:
+        """Check a workflow and add it; return it with the remarks about it.
 
-        Raises Invalid with every reason why it cannot be taken, Conflict for a name that is taken.
+        Raises Forbidden, Invalid with every reason why it cannot be added, Conflict for a name that
+        is in use, DiskFull.
         """
-        check_admin(actor, ADMIN)
-        found = Source.read(source)
-        name = name or found.name
+        check_admin(actor, WORKFLOWS_FOR_ADMINS())
+        origin = Source.read(source)
+        name = name or origin.name
         self._check_name(name, replacing=replacing)
         with self._draft() as draft:
             folder = draft / name
-            with told_when_full():
-                commit = found.fetch(folder)
+            with disk_full_as_error():
+                commit = origin.fetch(folder)
             examined = self._examine(actor, folder)
             if examined.failures:
-                problems = [Problem("source", words) for words in examined.failures]
-                raise Invalid(f"{name} cannot be added.", problems=problems)
-            origin = folder / ORIGIN
-            origin.parent.mkdir(exist_ok=True)
-            said = {"source": found.shown, "ref": found.ref, "commit": commit}
-            origin.write_text(json.dumps(said | {"added": datetime.now(UTC).isoformat()}))
-            self._place(folder, draft / "old", replacing=replacing)
+                problems = [Problem("source", text) for text in examined.failures]
+                raise Invalid(WORKFLOW_REFUSED(name=name), problems=problems)
+            record = {"source": origin.public_address, "ref": origin.ref, "commit": commit}
+            (folder / ORIGIN).parent.mkdir(exist_ok=True)
+            (folder / ORIGIN).write_text(
+                json.dumps(record | {"added": datetime.now(UTC).isoformat()})
+            )
+            self._move(folder, draft / "old", replacing=replacing)
         return self._read(actor, name), examined.remarks
 
     def list(self, actor: Actor) -> Sequence[AddedWorkflow]:
-        """What was added here, by name."""
-        check_admin(actor, ADMIN)
+        """Return the added workflows by name. Raises Forbidden."""
+        check_admin(actor, WORKFLOWS_FOR_ADMINS())
         names = sorted(path.parent.parent.name for path in self._root.glob(f"*/{ORIGIN}"))
         return [self._read(actor, name) for name in names if NAME.fullmatch(name)]
 
     def remove(self, actor: Actor, name: str) -> None:
-        """Take a workflow out of the catalogue; its runs stay. Raises NotFound."""
-        check_admin(actor, ADMIN)
+        """Remove a workflow from the catalogue; its runs stay. Raises Forbidden, NotFound."""
+        check_admin(actor, WORKFLOWS_FOR_ADMINS())
         if not NAME.fullmatch(name) or not (self._root / name).is_dir():
-            raise NotFound(f"No workflow {name} was added to this desk.")
+            raise NotFound(WORKFLOW_NOT_ADDED(name=name))
         with self._draft() as draft:
             (self._root / name).rename(draft / name)
 
     def _check_name(self, name: str, *, replacing: bool) -> None:
         if not NAME.fullmatch(name):
-            raise Invalid(f"“{name}” is no name for a workflow.", field="name", hint=NAME.pattern)
+            raise Invalid(INVALID_NAME(name=name), field="name")
         with contextlib.suppress(NotFound):
             if self._workflows.folder(name) != self._root / name:
-                raise Conflict(f"This desk has another workflow {name}.", hint="Give it a name.")
+                raise Conflict(NAME_TAKEN(name=name))
             if not replacing:
-                raise Conflict(f"{name} was added already.", hint="Replace it, or remove it first.")
+                raise Conflict(ALREADY_ADDED(name=name))
 
-    def _place(self, folder: Path, old: Path, *, replacing: bool) -> None:
+    def _move(self, folder: Path, old: Path, *, replacing: bool) -> None:
         target = self._root / folder.name
         if replacing and target.exists():
             target.rename(old)
         try:
             folder.rename(target)
-        except OSError as error:  # somebody else was first
-            raise Conflict(f"{folder.name} was added already.") from error
+        except OSError as error:  # another process was first
+            raise Conflict(ALREADY_ADDED(name=folder.name)) from error
 
     @contextlib.contextmanager
     def _draft(self) -> Iterator[Path]:
-        """A folder on the same file system that no catalogue looks into; gone afterwards."""
+        """Yield a folder on the same file system that no catalogue reads; removed afterwards."""
         draft = self._root / f".{secrets.token_hex(8)}"
-        with told_when_full():
+        with disk_full_as_error():
             draft.mkdir(parents=True)
         try:
             yield draft
@@ -128,68 +165,81 @@ class Additions:
             shutil.rmtree(draft, ignore_errors=True)
 
     def _read(self, actor: Actor, name: str) -> AddedWorkflow:
-        known: dict[str, Any] = json.loads((self._root / name / ORIGIN).read_bytes())
-        return AddedWorkflow(name=name, workflow=self._workflows.get(actor, name), **known)
+        record: dict[str, Any] = json.loads((self._root / name / ORIGIN).read_bytes())
+        return AddedWorkflow(name=name, workflow=self._workflows.get(actor, name), **record)
 
     def _examine(self, actor: Actor, folder: Path) -> Examined:
-        """Look at a workflow: cheap checks first; it is executed only when these find nothing."""
+        """Check a workflow; its code is executed only if the cheaper checks find no failure."""
         alone = replace(self._settings, workflows=(folder.parent,))
         catalogue = Catalogue(alone)
         workflow = catalogue.get(actor, folder.name)
-        lacking = told(workflow.needs) + gone(declared(folder) & set(self._settings.software))
-        broken = not workflow.available and not lacking
-        failures = list(workflow.problems) if broken else _unreadable(folder)
-        remarks = [] if broken else list(workflow.problems)
+        problems = catalogue.problems(folder.name)
+        failures = [text for text in problems if text.code == "invalid_workflow"]
+        remarks = [text for text in problems if text not in failures]
         if not failures:
-            said = unmet(folder, self._settings.software)
-            remarks += [words for words in said if words not in remarks]
-            plan = Previews(alone, self._files, catalogue).graph(actor, folder.name)
-            if not workflow.available and not plan.rules:
-                remarks.append("It could not be planned here before that is installed.")
+            failures = _syntax_errors(folder)
+        if not failures:
+            unmet = unmet_requirements(folder, self._settings.software)
+            remarks += [text for text in unmet if text not in remarks]
+            if workflow.available:
+                previews = Previews(alone, self._files, catalogue)
+                for text in _plan_problems(previews, actor, workflow):
+                    (remarks if text.code == "workflow_remark" else failures).append(text)
             else:
-                for words in plan.problems:
-                    missing = any(kind in words for kind in NO_INPUT)
-                    (remarks if missing else failures).append(_planned(words, missing=missing))
+                remarks.append(NOT_PLANNED())
         if not failures:
-            remarks += _lints(folder)
+            remarks += _linter_remarks(folder)
         return Examined(workflow, failures, remarks)
 
 
-def _planned(words: str, *, missing: bool) -> str:
-    return (
-        f"By its own configuration alone it has nothing to work on: {words}" if missing else words
-    )
+def _plan_problems(previews: Previews, actor: Actor, workflow: Workflow) -> Iterator[Text]:
+    """Why a workflow cannot be planned with its example, or else its defaults.
+
+    Missing values and input files are remarks only: users provide them.
+    """
+    example = workflow.example is not None
+    request = RunRequest(workflow=workflow.name, example=example, params=None if example else {})
+    try:
+        previews.validate(actor, request)
+    except Invalid as error:
+        for problem in error.problems or [Problem("workflow", error.text)]:
+            message = VALUES_REQUIRED if problem.code == "missing" else INVALID_DEFAULTS
+            yield message(field=problem.field, problem=problem.message)
+        return
+    for words in previews.graph(actor, workflow.name).problems:
+        yield (INPUT_REQUIRED if MISSING_INPUT in words else PLAN_FAILED)(problem=words)
 
 
-def _unreadable(folder: Path) -> list[str]:
-    """Files that no parser gets through, with their lines; Snakemake does not always name them."""
-    found = []
+def _syntax_errors(folder: Path) -> list[Text]:
+    """Syntax errors with file and line, which Snakemake does not always name."""
+    errors = []
     for path in files(folder):
         if path.endswith((".smk", "Snakefile")):
             text = (folder / path).read_bytes()
             try:
                 list(tokenize.tokenize(io.BytesIO(text).readline))
             except tokenize.TokenError as error:
-                found.append(f"{path}, line {error.args[1][0]}: {error.args[0]}.")
+                line, reason = error.args[1][0], error.args[0]
+                errors.append(SYNTAX_ERROR(file=path, line=line, error=reason))
             except SyntaxError as error:
-                found.append(f"{path}, line {error.lineno}: {error.msg}.")
-    return found
+                errors.append(SYNTAX_ERROR(file=path, line=error.lineno, error=error.msg))
+    return errors
 
 
-def _lints(folder: Path) -> list[str]:
-    """What Snakemake's own linter remarks."""
+def _linter_remarks(folder: Path) -> list[Text]:
+    """The first remarks of Snakemake's linter."""
     main = snakefile(folder)
     words = ["--snakefile", str(main), "--directory", str(folder), "--lint"]
-    said = oneshot.snakemake([*words, "--profile", "none", "--workflow-profile", "none"])
+    linter = oneshot.snakemake([*words, "--profile", "none", "--workflow-profile", "none"])
     shutil.rmtree(folder / ".snakemake", ignore_errors=True)
-    remarks: dict[str, dict[str, None]] = {}  # where each applies
-    where = ""
-    for line in said.output.splitlines():
-        if place := LINTED.match(line):
-            where = place[1]
+    remarks: dict[str, dict[str, None]] = {}  # remark to the files it applies to
+    file = ""
+    for line in linter.output.splitlines():
+        if match := LINTED.match(line):
+            file = match[1]
         elif remark := LINT.match(line):
-            remarks.setdefault(remark[1].rstrip(".: "), {})[where] = None
+            remarks.setdefault(remark[1].rstrip(".: "), {})[file] = None
     return [
-        f"Snakemake's linter: {remark} ({', '.join(places)})."
-        for remark, places in list(remarks.items())[:LINTS]
+        LINTER_REMARK(remark=remark, files=", ".join(paths))
+        for remark, paths in list(remarks.items())[:MAX_LINTER_REMARKS]
     ]

@@ -1,8 +1,8 @@
-"""What runs share: outputs of rules marked `cache: True`, kept by Snakemake in `<data>/cache`.
+"""The shared cache: outputs of rules marked `cache: True`, kept by Snakemake in `<data>/cache`.
 
 Each entry is the output of one job under its key, `<key>` or `<key>_<name>`; runs link to its
-files. A run that finds an entry gone makes its files itself, so only those that runs at work have
-linked must stay. Published results never lie here (`services.results`).
+files. A run creates the files of a missing entry itself, so only the entries that unfinished runs
+link to must stay. Published results are never in the cache (`services.results`).
 """
 
 from __future__ import annotations
@@ -17,32 +17,33 @@ from pathlib import Path
 
 from services.access.actors import check_admin
 from services.database import Database
-from services.models import Actor, RunFilter, State
+from services.errors import Message
+from services.models import LIVE, MAX_PAGE_SIZE, Actor, RunFilter
 from services.rundir import RunDir
 from services.settings import Settings
 
 KEYED = re.compile(r"([0-9a-f]{64})(.*)", re.DOTALL)
-BUSY = [State.INITIALIZING, State.RUNNING, State.CANCELING]
+CACHE_FOR_ADMINS = Message("forbidden", "Only an administrator can list or prune the shared cache.")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The output of one job. Used: last read, or made where the file system notes no reading."""
+    """The output of one job."""
 
     key: str
     paths: Sequence[Path]
     size: int  # bytes
     made: datetime
-    used: datetime
+    used: datetime  # last read, or `made` on a file system that does not record reads
 
     @property
     def names(self) -> str:
-        """What its files are called after the key."""
+        """The names of its files without the key."""
         return ", ".join(path.name.removeprefix(self.key).lstrip("_") for path in self.paths)
 
 
 class Cache:
-    """Lists and prunes it."""
+    """Lists and prunes the shared cache."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._data = settings.data
@@ -50,31 +51,38 @@ class Cache:
         self._runs = database.runs
 
     def list(self, actor: Actor) -> Sequence[Entry]:
-        """Every entry, the longest unused first."""
-        check_admin(actor, "looks after what runs share")
-        found: dict[str, list[Path]] = {}
+        """Return every entry, least recently used first. Raises Forbidden."""
+        check_admin(actor, CACHE_FOR_ADMINS())
+        paths: dict[str, list[Path]] = {}
         for path in sorted(self._root.iterdir()) if self._root.is_dir() else ():
-            if named := KEYED.fullmatch(path.name):
-                found.setdefault(named[1], []).append(path)
-        return sorted((_entry(*one) for one in found.items()), key=lambda entry: entry.used)
+            if match := KEYED.fullmatch(path.name):
+                paths.setdefault(match[1], []).append(path)
+        return sorted((_entry(*item) for item in paths.items()), key=lambda entry: entry.used)
 
     def prune(self, actor: Actor, before: datetime) -> Sequence[Entry]:
-        """Remove what was last used before then, except what runs at work have linked."""
+        """Remove and return the entries last used before then that no unfinished run links to.
+
+        Raises Forbidden.
+        """
         stale = [entry for entry in self.list(actor) if entry.used < before]
-        linked = {named[1] for path in self._linked() if (named := KEYED.fullmatch(path.name))}
-        gone = [entry for entry in stale if entry.key not in linked]
-        for path in (path for entry in gone for path in entry.paths):
+        linked = {
+            match[1] for path in self._linked_paths() if (match := KEYED.fullmatch(path.name))
+        }
+        removed = [entry for entry in stale if entry.key not in linked]
+        for path in (path for entry in removed for path in entry.paths):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
-        return gone
+        return removed
 
-    def _linked(self) -> Iterator[Path]:
-        """Files of the cache that runs at work have linked."""
+    def _linked_paths(self) -> Iterator[Path]:
+        """Files of the cache that unfinished runs link to."""
         after: str | None = None
         while True:
-            page = self._runs.page(RunFilter(state=BUSY, after=after, limit=200), None)
+            page = self._runs.page(
+                RunFilter(state=sorted(LIVE), after=after, limit=MAX_PAGE_SIZE), None
+            )
             for run in page.items:
                 yield from _links(RunDir.of(self._data, run.id).root, self._root)
             if not (after := page.next):
@@ -84,7 +92,9 @@ class Cache:
 def _entry(key: str, paths: Sequence[Path]) -> Entry:
     files = [file for path in paths for file in _files(path)]
     stats = [file.stat() for file in files] or [path.stat() for path in paths]
-    largest = max(stats, key=lambda stat: stat.st_size)  # small ones are read when lists are made
+    largest = max(
+        stats, key=lambda stat: stat.st_size
+    )  # listing reads small files, which changes their access time
     made = max(stat.st_mtime for stat in stats)
     return Entry(
         key=key,
@@ -103,7 +113,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _links(folder: Path, cache: Path) -> Iterator[Path]:
-    """What links below a folder lead to, where that is in the cache."""
+    """The targets in the cache of the links below a folder."""
     home = cache.resolve()
     for root, folders, names in os.walk(folder):
         for name in (*folders, *names):

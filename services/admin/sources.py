@@ -1,4 +1,4 @@
-"""Where a workflow is added from: a folder, or a git repository at a branch, tag or commit."""
+"""Sources of added workflows: a folder, or a git repository at a branch, tag or commit."""
 
 from __future__ import annotations
 
@@ -9,35 +9,55 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.errors import Invalid
+from services.errors import Invalid, Message
 
-PATIENCE = 300.0  # s that fetching may take
+GIT_TIMEOUT_S = 300.0
 SCHEMES = ("https", "ssh", "file")
-USER, HOST = r"[A-Za-z0-9_][^/@:\s]*(:[^/@\s]*)?@", r"[A-Za-z0-9\[][^/@\s]*"  # no option of ssh
+USER, HOST = (
+    r"[A-Za-z0-9_][^/@:\s]*(:[^/@\s]*)?@",
+    r"[A-Za-z0-9\[][^/@\s]*",
+)  # never starts like an option of ssh
 ADDRESS = re.compile(
     rf"(file://|({'|'.join(SCHEMES)})://({USER})?{HOST})(/[^@\s]+)(@(?P<ref>\S+))?"
 )
-SHORT = re.compile(r"([A-Za-z0-9_][\w.-]*@[A-Za-z0-9][\w.-]*):(?!/)(\S+)")  # as git writes ssh
+SHORT = re.compile(
+    r"([A-Za-z0-9_][\w.-]*@[A-Za-z0-9][\w.-]*):(?!/)(\S+)"
+)  # git's short form of ssh addresses
 REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
-LEFT = shutil.ignore_patterns(".git", ".snakemake", ".rundesk", "__pycache__", "results", "logs")
-QUIET = {
+NOT_COPIED = shutil.ignore_patterns(
+    ".git", ".snakemake", ".rundesk", "__pycache__", "results", "logs"
+)
+NON_INTERACTIVE = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "true",
     "GIT_SSH_COMMAND": "ssh -oBatchMode=yes",
 }
 
+FOLDER_NOT_FOUND = Message("not_found", "The folder {path} does not exist.")
+NOT_A_REPOSITORY = Message(
+    "wrong_format",
+    "This is not the address of a git repository.",
+    hint="Use a folder or an address such as https://host/repository@ref; "
+    "allowed schemes: {schemes}.",
+)
+INVALID_REF = Message("wrong_format", "“{ref}” is not a valid branch, tag or commit.")
+GIT_MISSING = Message("system_error", "The program git is not installed on this server.")
+GIT_TIMEOUT = Message("download_failed", "git did not finish within {seconds} seconds.")
+GIT_FAILED = Message("download_failed", "git could not fetch the repository: {error}")
+LINK_OUTSIDE = Message("invalid_workflow", "{path} is a link to a path outside the workflow.")
+
 
 @dataclass(frozen=True)
 class Source:
-    """What was asked for."""
+    """A folder, or a repository at a ref."""
 
     address: str
-    ref: str  # of a repository; empty: its default branch
-    folder: Path | None  # None: a repository
+    ref: str  # of a repository; "" for its default branch
+    folder: Path | None  # None for a repository
 
     @classmethod
     def read(cls, text: str) -> Source:
-        """Understand `folder`, `https://host/repository@ref`, `git@host:repository@ref`.
+        """Parse `folder`, `https://host/repository@ref` or `git@host:repository@ref`.
 
         Raises Invalid.
         """
@@ -46,33 +66,32 @@ class Source:
         if "://" not in text:
             folder = Path(text).expanduser().resolve()
             if not folder.is_dir():
-                raise Invalid(f"There is no folder {folder}.", field="source")
+                raise Invalid(FOLDER_NOT_FOUND(path=folder), field="source")
             return cls(str(folder), "", folder)
-        found = ADDRESS.fullmatch(text)
-        if found is None:
-            hint = f"Known are a folder, and {', '.join(SCHEMES)}://host/repository@ref."
-            raise Invalid("This is no address of a git repository.", field="source", hint=hint)
-        ref = found["ref"] or ""
+        match = ADDRESS.fullmatch(text)
+        if match is None:
+            raise Invalid(NOT_A_REPOSITORY(schemes=", ".join(SCHEMES)), field="source")
+        ref = match["ref"] or ""
         if ref and (not REF.fullmatch(ref) or ".." in ref):
-            raise Invalid(f"“{ref}” is no branch, tag or commit.", field="source")
+            raise Invalid(INVALID_REF(ref=ref), field="source")
         return cls(text.removesuffix(f"@{ref}") if ref else text, ref, None)
 
     @property
-    def shown(self) -> str:
+    def public_address(self) -> str:
         """The address without a password."""
         return re.sub(r"(?<=://)[^/@]*:[^/@]*@", "", self.address)
 
     @property
     def name(self) -> str:
-        """What the workflow is called where nobody says otherwise."""
+        """The default name of the workflow."""
         last = self.address.rstrip("/").rpartition("/")[2].removesuffix(".git")
         return re.sub(r"[^a-z0-9._-]+", "-", last.lower()).strip("-._")
 
     def fetch(self, target: Path) -> str:
-        """Copy the files to `target`; the commit they are of, if any. Raises Invalid."""
+        """Copy the files to `target` and return their commit, "" for a folder. Raises Invalid."""
         if self.folder is not None:
             _check_links(self.folder)
-            shutil.copytree(self.folder, target, ignore=LEFT)
+            shutil.copytree(self.folder, target, ignore=NOT_COPIED)
             return ""
         repository = target.with_name(f"{target.name}.git")
         try:
@@ -82,14 +101,14 @@ class Source:
             _git(repository, "checkout", "--quiet", "FETCH_HEAD")
             commit = _git(repository, "rev-parse", "HEAD").strip()
             _check_links(repository)
-            shutil.copytree(repository, target, ignore=LEFT)
+            shutil.copytree(repository, target, ignore=NOT_COPIED)
         finally:
             shutil.rmtree(repository, ignore_errors=True)
         return commit
 
 
 def _git(repository: Path, *words: str) -> str:
-    """Run git so that it asks nobody and runs nothing that came with the repository."""
+    """Run git without prompts and without running anything from the repository."""
     safe = ["core.hooksPath=/dev/null", "protocol.allow=never", "submodule.recurse=false"]
     safe += [f"protocol.{scheme}.allow=always" for scheme in SCHEMES]
     options = [part for setting in safe for part in ("-c", setting)]
@@ -97,26 +116,26 @@ def _git(repository: Path, *words: str) -> str:
         done = subprocess.run(
             ["git", *options, *words],
             cwd=repository,
-            env={**os.environ, **QUIET},
+            env={**os.environ, **NON_INTERACTIVE},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=PATIENCE,
+            timeout=GIT_TIMEOUT_S,
         )
     except FileNotFoundError:
-        raise Invalid("The program git is not installed on this host.", field="source") from None
+        raise Invalid(GIT_MISSING(), field="source") from None
     except subprocess.TimeoutExpired:
-        raise Invalid(f"git took longer than {PATIENCE:.0f} seconds.", field="source") from None
+        raise Invalid(GIT_TIMEOUT(seconds=int(GIT_TIMEOUT_S)), field="source") from None
     if done.returncode:
-        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        raise Invalid(f"git could not fetch it: {' '.join(said)[:500]}", field="source")
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        raise Invalid(GIT_FAILED(error=" ".join(lines)[:500]), field="source")
     return done.stdout
 
 
 def _check_links(folder: Path) -> None:
-    """No link may lead out of the workflow: what it leads to would be copied and shown."""
+    """Raise Invalid for a link out of the workflow: its target would be copied and published."""
     for path in folder.rglob("*"):
         if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
             name = path.relative_to(folder)
-            raise Invalid(f"{name} is a link that leads out of the workflow.", field="source")
+            raise Invalid(LINK_OUTSIDE(path=name), field="source")

@@ -1,50 +1,56 @@
 """The catalogue: workflows in Snakemake's standard layout, read from folders, unmodified.
 
-Beside the layout a small manifest, `rundesk.yaml`, says what the layout cannot. Without a manifest
-everything is derived; without a schema one is inferred from `config/config.yaml`.
+An optional manifest, `rundesk.yaml`, adds what the layout cannot express. Without it everything is
+derived from the files; without a schema one is inferred from `config/config.yaml`.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-import secrets
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.catalogue.deployment import declared, gone
+from services.catalogue.deployment import declared_methods, missing_installers
 from services.catalogue.layout import (
     NOT_WORKFLOW,
     READMES,
     _stats,
     digest,
-    kept,
     manifest_of,
     snakefile,
+    snapshot_folder,
 )
-from services.catalogue.requirements import Needs, told
+from services.catalogue.requirements import Needs, missing_messages
 from services.catalogue.schemas import Broken, first, schema_of
-from services.errors import Conflict, NotFound
-from services.host.disk import told_when_full
-from services.models import Actor, Workflow
+from services.errors import Conflict, Message, NotFound, Text
+from services.host.atomic import draft_of
+from services.host.disk import disk_full_as_error
+from services.models import Actor, Need, Workflow
 from services.settings import Settings
 
 log = logging.getLogger(__name__)
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
+WORKFLOW_NOT_FOUND = Message("not_found", "Workflow not found.")
+WORKFLOW_CHANGING = Message(
+    "wrong_state", "The files of the workflow are changing.", hint="Try again in a moment."
+)
+
 
 @dataclass(frozen=True)
-class _Read:
+class _Parsed:
     """A workflow as it was when its files had this fingerprint."""
 
     fingerprint: int
     workflow: Workflow
     needs: Needs
-    declared: frozenset[str]  # ways to install software that its rules name
+    broken: Text | None  # why its files cannot be used
+    methods: frozenset[str]  # installation methods that its rules name
 
 
 class Catalogue:
@@ -54,81 +60,92 @@ class Catalogue:
         self._folders = settings.workflow_folders
         self._data = settings.data
         self._software = frozenset(settings.software)
-        self._known: dict[Path, _Read] = {}
+        self._known: dict[Path, _Parsed] = {}
 
     def list(self, actor: Actor) -> Sequence[Workflow]:  # noqa: ARG002 - the same for everybody
-        """All workflows by title; broken ones too, with their problems."""
-        found = {name: self._read(folder) for name, folder in self._places().items()}
-        return sorted(found.values(), key=lambda workflow: workflow.title.lower())
+        """Return all workflows by title, including unavailable ones with their problems."""
+        workflows = map(self._read, self._workflow_folders().values())
+        return sorted(workflows, key=lambda workflow: workflow.title.lower())
 
     def get(self, actor: Actor, name: str) -> Workflow:  # noqa: ARG002 - the same for everybody
-        """One workflow. Raises NotFound."""
+        """Return a workflow. Raises NotFound."""
         return self._read(self.folder(name))
 
+    def problems(self, name: str) -> Sequence[Text]:
+        """Return why a workflow is not available; empty if it is. Raises NotFound."""
+        parsed = self._parse(self.folder(name))
+        return self._problems(parsed, parsed.needs.looked_up())
+
     def folder(self, name: str) -> Path:
-        """Where a workflow lies now. Raises NotFound."""
-        place = self._places().get(name)
-        if place is None:
-            raise NotFound("There is no such workflow.", field="workflow")
-        return place
+        """Return the present folder of a workflow. Raises NotFound."""
+        folder = self._workflow_folders().get(name)
+        if folder is None:
+            raise NotFound(WORKFLOW_NOT_FOUND(), field="workflow")
+        return folder
 
     def snapshot(self, workflow: Workflow) -> Path:
-        """The frozen copy of a workflow's files, made when it is not there yet.
+        """Return the path of the frozen copy of a workflow's files; it is created if missing.
 
         Raises DiskFull, Conflict when the files change meanwhile; then nothing is left behind.
         """
-        copy = kept(self._data, workflow.digest)
+        copy = snapshot_folder(self._data, workflow.digest)
         if copy.exists():
             return copy
-        draft = copy.with_name(f".{secrets.token_hex(8)}")
         ignored = shutil.ignore_patterns(*NOT_WORKFLOW)
         try:
-            with told_when_full():
-                draft.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copytree(self.folder(workflow.name), draft, ignore=ignored)
-                if digest(draft) != workflow.digest:
-                    raise Conflict("The workflow is being changed.", hint="Try again in a moment.")
-                draft.rename(copy)
+            with disk_full_as_error():
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                with draft_of(copy, shared=True) as draft:
+                    shutil.copytree(self.folder(workflow.name), draft, ignore=ignored)
+                    if digest(draft) != workflow.digest:
+                        raise Conflict(WORKFLOW_CHANGING())
         except OSError:
             if not copy.exists():  # else another process was first
                 raise
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
         return copy
 
-    def _places(self) -> dict[str, Path]:
-        places: dict[str, Path] = {}
+    def _workflow_folders(self) -> dict[str, Path]:
+        folders: dict[str, Path] = {}
         for root in self._folders:
             for folder in sorted(root.iterdir()) if root.is_dir() else ():
                 if folder.is_dir() and NAME.fullmatch(folder.name):
-                    places.setdefault(folder.name, folder)
-        return places
+                    folders.setdefault(folder.name, folder)
+        return folders
 
     def _read(self, folder: Path) -> Workflow:
+        parsed = self._parse(folder)
+        needs = parsed.needs.looked_up()
+        update: dict[str, Any] = {"needs": needs}
+        if problems := self._problems(parsed, needs):
+            update |= {"available": False, "problems": [str(text) for text in problems]}
+        return parsed.workflow.model_copy(update=update)
+
+    def _problems(self, parsed: _Parsed, needs: Sequence[Need]) -> Sequence[Text]:
+        if parsed.broken is not None:
+            return [parsed.broken]
+        methods = sorted(parsed.methods & self._software)
+        return missing_installers(methods) if methods else missing_messages(needs)
+
+    def _parse(self, folder: Path) -> _Parsed:
+        """Read a workflow's files, unless they are the same as the last time."""
         fingerprint = hash(tuple((path, s.st_size, s.st_mtime_ns) for path, s in _stats(folder)))
         known = self._known.get(folder)
         if known is None or known.fingerprint != fingerprint:
-            known = _Read(fingerprint, *_parsed(folder), declared(folder))
+            known = _Parsed(fingerprint, *_read_files(folder), declared_methods(folder))
             self._known[folder] = known
-        needs, installers = known.needs.looked_up(), sorted(known.declared & self._software)
-        changed: dict[str, Any] = {"needs": needs}
-        lacking = gone(installers) if installers else told(needs)
-        if known.workflow.available and lacking:
-            changed |= {"available": False, "problems": lacking}
-        return known.workflow.model_copy(update=changed)
+        return known
 
 
-def _parsed(folder: Path) -> tuple[Workflow, Needs]:
+def _read_files(folder: Path) -> tuple[Workflow, Needs, Text | None]:
+    """The workflow in a folder, its requirements, and why its files cannot be used."""
     name = folder.name
     try:
         manifest = manifest_of(folder)
         snakefile(folder)
         schema = schema_of(folder, manifest.files, manifest.sheets)
     except Broken as error:
-        broken = Workflow(
-            name=name, title=name, digest=digest(folder), available=False, problems=[str(error)]
-        )
-        return broken, Needs()
+        broken = Workflow(name=name, title=name, digest=digest(folder), available=False)
+        return broken, Needs(), error.text
     workflow = Workflow(
         name=name,
         title=manifest.title or name.replace("-", " ").replace("_", " ").capitalize(),
@@ -145,7 +162,7 @@ def _parsed(folder: Path) -> tuple[Workflow, Needs]:
         example=manifest.example,
         highlights=manifest.highlights,
     )
-    return workflow, manifest.needs
+    return workflow, manifest.needs, None
 
 
 def _text(path: Path | None) -> str:

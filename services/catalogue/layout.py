@@ -12,16 +12,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.catalogue.requirements import Needs
 from services.catalogue.schemas import Broken, first, mapping, schema_of
+from services.errors import Message
 from services.models import Example, Highlight
 
 MANIFEST = "rundesk.yaml"
 SNAKEFILES = ("workflow/Snakefile", "Snakefile")
+NO_SNAKEFILE = Message("invalid_workflow", "The workflow has neither {path} nor {other}.")
+INVALID_MANIFEST = Message("invalid_workflow", "{file} is invalid at {path}: {error}.")
 READMES = ("config/README.md", "README.md")
 NOT_WORKFLOW = {"example", ".git", ".snakemake", "__pycache__", ".rundesk", "results", "logs"}
 
 
 class Manifest(BaseModel):
-    """`rundesk.yaml`, everything optional."""
+    """`rundesk.yaml`; every field is optional."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,35 +44,36 @@ class Manifest(BaseModel):
     example: Example | None = None
 
 
-def kept(data: Path, digest: str) -> Path:
-    """Where the frozen copy of the workflow with that digest lies."""
+def snapshot_folder(data: Path, digest: str) -> Path:
+    """Return the path of the frozen copy of the workflow with that digest."""
     return data / "workflows" / digest
 
 
 def files(folder: Path) -> list[str]:
-    """The files of the workflow in a folder, as its digest counts them."""
+    """Return the files of a workflow that its digest covers, relative to its folder."""
     return [path for path, _ in _stats(folder)]
 
 
 def params_schema(folder: Path) -> dict[str, Any]:
-    """The schema of the parameters of the workflow in a folder. Raises Broken."""
+    """Return the schema of the parameters of the workflow in a folder. Raises Broken."""
     manifest = manifest_of(folder)
     return schema_of(folder, manifest.files, manifest.sheets)
 
 
 def snakefile(folder: Path) -> Path:
-    """The Snakefile of a workflow. Raises Broken when there is none."""
-    found = first(folder, SNAKEFILES)
-    if found is None:
-        raise Broken(f"There is no {' and no '.join(SNAKEFILES)}.")
-    return found
+    """Return the path of the Snakefile of a workflow. Raises Broken when it has none."""
+    path = first(folder, SNAKEFILES)
+    if path is None:
+        raise Broken(NO_SNAKEFILE(path=SNAKEFILES[0], other=SNAKEFILES[1]))
+    return path
 
 
 def digest(folder: Path) -> str:
-    """sha256 over the names and contents of a workflow's files, its examples left out."""
+    """Return the sha256 over the names and contents of a workflow's files, without examples."""
     total = hashlib.sha256()
     for path, _ in _stats(folder):
-        content = hashlib.sha256((folder / path).read_bytes()).hexdigest()
+        with (folder / path).open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
         total.update(f"{path}\0{content}\n".encode("utf-8", "surrogateescape"))
     return total.hexdigest()
 
@@ -85,7 +89,7 @@ def _stats(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def manifest_of(folder: Path) -> Manifest:
-    """What the manifest in a folder says; all of it default without one. Raises Broken."""
+    """Return the manifest in a folder, or the defaults if there is none. Raises Broken."""
     path = folder / MANIFEST
     if not path.exists():
         return Manifest()
@@ -94,4 +98,5 @@ def manifest_of(folder: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise Broken(f"{MANIFEST}: {where}: {first['msg']}.") from error
+        text = INVALID_MANIFEST(file=MANIFEST, path=where, error=first["msg"])
+        raise Broken(text) from error

@@ -1,4 +1,4 @@
-"""What a workflow needs of the host, and whether this host has it."""
+"""The programs and Python packages that a workflow needs, and whether they are installed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from services.errors import Message, Text
 from services.models import Need
+
+NOT_INSTALLED = Message("unmet_requirement", "The {kind} {name} is not installed on this server.")
 
 
 class Needs(BaseModel):
-    """What a workflow expects of the host."""
+    """The requirements of a workflow, as in its manifest."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -25,7 +28,7 @@ class Needs(BaseModel):
     modules: list[str] = []
 
     def looked_up(self) -> list[Need]:
-        """Each with whether this host has it now."""
+        """Return each requirement with whether it is installed now."""
         programs = [Need(name=name, kind="program", met=program(name)) for name in self.executables]
         packages = [
             Need(name=name, kind="Python package", met=importable(name)) for name in self.modules
@@ -33,30 +36,27 @@ class Needs(BaseModel):
         return programs + packages
 
 
-def told(needs: Iterable[Need]) -> list[str]:
-    """Those that this host lacks, in words."""
-    return [
-        f"The {need.kind} {need.name} is not installed on this host."
-        for need in needs
-        if not need.met
-    ]
+def missing_messages(needs: Iterable[Need]) -> list[Text]:
+    """Return a text for each requirement that is not installed."""
+    return [NOT_INSTALLED(kind=need.kind, name=need.name) for need in needs if not need.met]
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Version of each Python package that is installed under that name."""
-    found = {}
+    """Return the versions of those of these Python packages that are installed, by name."""
+    installed = {}
     for name in packages:
         with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+            installed[name] = metadata.version(name)
+    return installed
 
 
 def program(name: str) -> bool:
-    """Whether this host has a program, beside Python or on the path."""
-    beside = str(Path(sys.executable).parent)
-    path = os.pathsep.join([beside, os.environ.get("PATH", "")])
+    """Whether a program is installed, next to Python or on the PATH."""
+    own = str(Path(sys.executable).parent)
+    path = os.pathsep.join([own, os.environ.get("PATH", "")])
     return shutil.which(name, path=path) is not None
 
 
 def importable(name: str) -> bool:
+    """Whether a Python module is installed."""
     return importlib.util.find_spec(name.partition(".")[0]) is not None

@@ -14,6 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
+from services.errors import Message, Text
 from services.params import refs
 from services.params.schema import groups, is_file
 
@@ -24,86 +25,102 @@ SCHEMAS = tuple(
     for name in ("config.schema.yaml", "config.schema.yml", "config.schema.json", "schema.yaml")
 )
 
+UNREADABLE = Message("invalid_workflow", "{file} cannot be read: {error}.")
+NOT_A_MAPPING = Message("invalid_workflow", "{file} must contain names and their values.")
+INVALID_SCHEMA = Message("invalid_workflow", "{file} is not a valid schema at {path}: {error}.")
+INVALID_REFERENCE = Message(
+    "invalid_workflow", "The references of {file} cannot be resolved. {problem}"
+)
+ROW_SCHEMA_MISSING = Message(
+    "invalid_workflow", "The schema {file} of the sample sheet {name} is not in the workflow."
+)
+ROW_SCHEMA_WITHOUT_COLUMNS = Message(
+    "invalid_workflow", "{file} must define the columns of the sample sheet as properties."
+)
 
-#: With libyaml, which is in the wheels of PyYAML, a schema is read several times as fast.
+#: libyaml, which is in the wheels of PyYAML, reads a schema several times as fast.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Broken(Exception):
-    """A workflow's files do not fit; the message says which and why."""
+    """The files of a workflow are missing or invalid; `text` says which and why."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        super().__init__(str(text))
 
 
 def schema_of(folder: Path, files: Mapping[str, str], sheets: Mapping[str, str]) -> dict[str, Any]:
-    """The schema of a workflow's parameters; one is inferred where there is none.
+    """Return the JSON Schema of a workflow's parameters, inferred if the workflow has none.
 
-    `files` and `sheets` are what its manifest says of parameters: name patterns of files, and where
-    the schema of a sheet's rows lies. Raises Broken.
+    `files` and `sheets` are those of its manifest: parameter to name pattern of its files, and
+    parameter to path of the schema of its rows. Raises Broken.
     """
-    found = first(folder, SCHEMAS)
-    schema = mapping(found) if found else infer(default_config(folder))
-    name = str(found.relative_to(folder)) if found else "the inferred schema"
+    path = first(folder, SCHEMAS)
+    schema = mapping(path) if path else infer(default_config(folder))
+    name = str(path.relative_to(folder)) if path else "the inferred schema"
     _check_schema(schema, name)
-    schema = _inlined(schema, name)
+    schema = _inline(schema, name)
     for group in groups(schema):
         for name, pattern in files.items():
             if name in group.fields:
                 group.fields[name]["format"] = "file-path"
                 if pattern:
                     group.fields[name]["pattern"] = pattern
-        for name, place in sheets.items():
+        for name, rows in sheets.items():
             if name in group.fields:
-                group.fields[name] |= {"format": "file-path", "schema": place}
-        _read_rows(group.fields, folder, found)
+                group.fields[name] |= {"format": "file-path", "schema": rows}
+        _read_rows(group.fields, folder, path)
     return schema
 
 
 def _read_rows(fields: Mapping[str, dict[str, Any]], folder: Path, schema: Path | None) -> None:
     """Put the schema of the rows of each sample sheet into its field, as `rows`.
 
-    It is looked for beside the schema that names it, then in the workflow's folder. Raises Broken.
+    Its path is relative to the schema that names it, or to the workflow's folder. Raises Broken.
     """
     for name, field in fields.items():
-        place = field.get("schema")
-        if not is_file(field) or not isinstance(place, str):
+        path = field.get("schema")
+        if not is_file(field) or not isinstance(path, str):
             continue
-        beside = [schema.parent / place] if schema else []
-        known = [path for path in [*beside, folder / place] if path.is_file()]
-        if not known or not known[0].resolve().is_relative_to(folder.resolve()):
-            raise Broken(f"The schema {place} of the sample sheet {name} is not in the workflow.")
-        rows = mapping(known[0])
+        folders = [schema.parent, folder] if schema else [folder]
+        existing = [parent / path for parent in folders if (parent / path).is_file()]
+        if not existing or not existing[0].resolve().is_relative_to(folder.resolve()):
+            raise Broken(ROW_SCHEMA_MISSING(file=path, name=name))
+        rows = mapping(existing[0])
         inner = rows.get("items", rows)
         if not isinstance(inner, dict) or not isinstance(inner.get("properties"), dict):
-            raise Broken(f"{place} must name the columns of a sheet as properties.")
-        _check_schema(rows, place)
-        field["rows"] = _inlined(rows, place)
+            raise Broken(ROW_SCHEMA_WITHOUT_COLUMNS(file=path))
+        _check_schema(rows, path)
+        field["rows"] = _inline(rows, path)
 
 
-def _inlined(schema: dict[str, Any], name: str) -> dict[str, Any]:
-    """With what its parts refer to in their places: forms and files then follow no reference."""
+def _inline(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a schema with its references replaced, so that other code need not follow them."""
     try:
-        found: dict[str, Any] = refs.inlined(schema, schema)
-    except LookupError as error:
-        raise Broken(f"{name}: {error.args[0]}.") from error
-    return found
+        inlined: dict[str, Any] = refs.inlined(schema, schema)
+    except refs.BadReference as error:
+        raise Broken(INVALID_REFERENCE(file=name, problem=error.text)) from error
+    return inlined
 
 
 def _check_schema(schema: dict[str, Any], name: str) -> None:
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
-        where = ".".join(map(str, error.absolute_path))
-        raise Broken(f"{name}: {where}: {error.message[:300]}.") from error
+        path = ".".join(map(str, error.absolute_path)) or "the top level"
+        raise Broken(INVALID_SCHEMA(file=name, path=path, error=error.message[:300])) from error
 
 
 def infer(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema for a configuration that has none: its keys, with its values as defaults."""
+    """Return a schema for a configuration without one: its keys, with its values as defaults."""
     return {
         "type": "object",
-        "properties": {str(name): _inferred(value) for name, value in config.items()},
+        "properties": {str(name): _infer_field(value) for name, value in config.items()},
     }
 
 
-def _inferred(value: Any) -> dict[str, Any]:
+def _infer_field(value: Any) -> dict[str, Any]:
     match value:
         case bool():
             return {"type": "boolean", "default": value}
@@ -112,8 +129,8 @@ def _inferred(value: Any) -> dict[str, Any]:
         case float():
             return {"type": "number", "default": value}
         case list():
-            kinds = {_inferred(item)["type"] for item in value if item is not None}
-            items = {"type": kinds.pop()} if len(kinds) == 1 else {}
+            types = {_infer_field(item)["type"] for item in value if item is not None}
+            items = {"type": types.pop()} if len(types) == 1 else {}
             return {"type": "array", "items": items, "default": value}
         case dict():
             return {**infer(value), "additionalProperties": True}
@@ -124,26 +141,26 @@ def _inferred(value: Any) -> dict[str, Any]:
 
 
 def default_config(folder: Path) -> dict[str, Any]:
-    """The workflow's own `config/config.yaml`; empty when it has none. Raises Broken."""
-    found = first(folder, CONFIGS)
-    return mapping(found) if found else {}
+    """Return the workflow's own `config/config.yaml`, {} if it has none. Raises Broken."""
+    path = first(folder, CONFIGS)
+    return mapping(path) if path else {}
 
 
 def first(folder: Path, names: Sequence[str]) -> Path | None:
-    """The first of these files that there is."""
+    """Return the first of these files that exists."""
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 def mapping(path: Path) -> dict[str, Any]:
-    """What a YAML or JSON file holds. Raises Broken."""
+    """Return the content of a YAML or JSON file of names and values. Raises Broken."""
     try:
         text = path.read_text(encoding="utf-8")
-        found = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)
+        content = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)
     except (yaml.YAMLError, ValueError, OSError) as error:
-        where = " ".join(str(error).split())
-        raise Broken(f"{path.name} cannot be read: {where[:300]}") from error
-    if found is None:
+        reason = " ".join(str(error).split())[:300].rstrip(".")
+        raise Broken(UNREADABLE(file=path.name, error=reason)) from error
+    if content is None:
         return {}
-    if not isinstance(found, dict):
-        raise Broken(f"{path.name} must hold names and values.")
-    return found
+    if not isinstance(content, dict):
+        raise Broken(NOT_A_MAPPING(file=path.name))
+    return content

@@ -13,6 +13,7 @@ from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
 
 from services.database.changes import QueueChanges
+from services.database.drafts import DraftStore
 from services.database.driver_errors import translate_errors
 from services.database.files import FileStore
 from services.database.imports import ImportStore
@@ -55,6 +56,7 @@ class Database:
         self.imports = ImportStore(self._database)
         self.tokens = TokenStore(self._database)
         self.sessions = SessionStore(self._database)
+        self.drafts = DraftStore(self._database)
 
     @translate_errors
     def ping(self) -> None:
@@ -90,6 +92,7 @@ class Database:
             self.imports,
             self.tokens,
             self.sessions,
+            self.drafts,
         ):
             store.create_indexes()
 

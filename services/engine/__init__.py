@@ -1,1 +1,1 @@
-"""How a run becomes processes, and how the desk stays sure of what became of them."""
+"""Starts the processes of runs, follows them, and records how they ended."""

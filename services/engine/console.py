@@ -1,4 +1,4 @@
-"""What Snakemake and its jobs print, in a file that cannot grow without bounds."""
+"""The output of Snakemake and its jobs, in a file of limited size."""
 
 from __future__ import annotations
 
@@ -8,82 +8,84 @@ import os
 import threading
 from pathlib import Path
 
-PIPE = 1024 * 1024  # bytes; the most that everybody may ask for
-END = 64 * 1024  # bytes of the end that are kept of a log that was cut
-PAUSE = 0.02  # s between two looks while little is printed
-PATIENCE = 2.0  # s for what is still in the pipe
+PIPE_BYTES = 1024 * 1024  # the most that an unprivileged process may request
+TAIL_BYTES = 64 * 1024  # kept of the end of a truncated log
+READ_PAUSE_S = 0.02  # between two reads while little is printed
+DRAIN_TIMEOUT_S = 2.0  # for what is still in the pipe
 
 
 class Console:
-    """A pipe to print to, and a thread that carries it to a file.
+    """A pipe to print to, and a thread that copies it to a file.
 
-    Beyond the limit only the end is kept, in memory; it is added when the run is over, because the
-    end tells why a run failed. Whoever prints is never held up for long, nor told that the disk is
-    full. Make it before a fork, `start` it after that.
+    Beyond the limit only the end is kept, in memory; it is appended when the run has finished,
+    because the end shows why a run failed. A printing process is never blocked for long and never
+    sees that the disk is full. Create the console before a fork and `start` it after that.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
-        """`limit` in bytes. Raises OSError when the file cannot be opened."""
+        """`limit` is in bytes. Raises OSError when the file cannot be opened."""
         self._limit = self._room = limit
         self._left_out = 0
-        self._end = b""
+        self._tail = b""
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._out, self._in = os.pipe2(os.O_CLOEXEC)
-        with contextlib.suppress(OSError):  # the user's pipes are large enough altogether
-            fcntl.fcntl(self._in, fcntl.F_SETPIPE_SZ, PIPE)
-        self._block = fcntl.fcntl(self._in, fcntl.F_GETPIPE_SZ)
-        self._using = threading.Lock()
+        with contextlib.suppress(OSError):  # the limit of all pipes of the user is reached
+            fcntl.fcntl(self._in, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self._chunk = fcntl.fcntl(self._in, fcntl.F_GETPIPE_SZ)
+        self._lock = threading.Lock()
         self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._copy, name="console", daemon=True)
 
     def fileno(self) -> int:
-        """Where to print to, until it is started."""
+        """Return the file descriptor to print to; valid until `start`."""
         return self._in
 
-    def become(self, *streams: int) -> None:
-        """In the process that prints: let these file descriptors lead here."""
+    def redirect(self, *streams: int) -> None:
+        """In the process that prints: redirect these file descriptors to the console."""
         for stream in streams:
             os.dup2(self._in, stream)
-        for ours in (self._file, self._out, self._in):
-            os.close(ours)
+        for own in (self._file, self._out, self._in):
+            os.close(own)
 
     def start(self) -> None:
+        """Start to copy; only processes that have the pipe already can print."""
         os.close(self._in)
-        self._thread = threading.Thread(target=self._carry, name="console", daemon=True)
         self._thread.start()
 
     def finish(self) -> None:
-        """Put everything printed so far into the file; there is nobody left who prints."""
+        """Write everything printed so far to the file. No process prints any more."""
         self._ending.set()
-        self._thread.join(PATIENCE)  # longer only if a process cannot be ended
-        with self._using:
+        self._thread.join(DRAIN_TIMEOUT_S)  # longer only if a process cannot be killed
+        with self._lock:
             if self._left_out:
-                missing = self._left_out - len(self._end)
-                self._write(f"\n[Rundesk: {missing} bytes are left out here]\n".encode())
-                self._write(self._end)
-            self._left_out, self._end = 0, b""
+                missing = self._left_out - len(self._tail)
+                self._write(f"\n[Rundesk: {missing} bytes omitted]\n".encode())
+                self._write(self._tail)
+            self._left_out, self._tail = 0, b""
 
-    def _carry(self) -> None:
-        while block := os.read(self._out, self._block):
-            with self._using:
-                self._take(block)
-            if len(block) < self._block // 2:
-                self._ending.wait(PAUSE)
+    def _copy(self) -> None:
+        while chunk := os.read(self._out, self._chunk):
+            with self._lock:
+                self._take(chunk)
+            if len(chunk) < self._chunk // 2:
+                self._ending.wait(READ_PAUSE_S)
 
-    def _take(self, block: bytes) -> None:
-        head, rest = block[: self._room], block[self._room :]
+    def _take(self, chunk: bytes) -> None:
+        head, rest = chunk[: self._room], chunk[self._room :]
         if head:
             self._room -= len(head)
             if unwritten := self._write(head):  # the disk is full
                 self._room, rest = 0, unwritten + rest
         if rest:
             if not self._left_out:
-                words = f"the log is cut here, at {self._limit} bytes; its end follows in time"
-                self._write(f"\n[Rundesk: {words}]\n".encode())
+                note = f"log truncated at {self._limit} bytes; its end follows after the run"
+                self._write(f"\n[Rundesk: {note}]\n".encode())
             self._left_out += len(rest)
-            self._end = (self._end + rest)[-END:] if len(rest) < END else rest[-END:]
+            full = len(rest) >= TAIL_BYTES
+            self._tail = rest[-TAIL_BYTES:] if full else (self._tail + rest)[-TAIL_BYTES:]
 
     def _write(self, data: bytes) -> bytes:
-        """Write what there is room for; returns the rest."""
+        """Write as much as the disk takes; return the rest."""
         try:
             while data:
                 data = data[os.write(self._file, data) :]

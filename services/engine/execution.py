@@ -1,8 +1,8 @@
-"""An attempt's Snakemake: the process just forked becomes it.
+"""The Snakemake of an attempt: a process just forked prepares the run directory and becomes it.
 
-It prepares the run directory first: copying large inputs may take its time, and here nobody waits
-for that. Everything that was imported before the fork is there already; nothing of the desk is
-visible in its arguments or its environment but the tag of the run.
+Preparing happens here because copying large inputs takes time and no other process waits for it.
+Everything was imported before the fork. Apart from the tag of the run, the arguments and the
+environment of the process contain nothing about Rundesk.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import contextlib
 import logging
 import os
 import random
-import shutil
 import signal
 import sys
 import traceback
@@ -23,14 +22,14 @@ from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
-from services.catalogue.deployment import declared
-from services.catalogue.layout import kept
+from services.catalogue.deployment import declared_methods
+from services.catalogue.layout import snapshot_folder
 from services.database import Database
 from services.database.shutdown import skip_monitor_shutdown
-from services.engine import causes, reporter
+from services.engine import causes, reporter, snakemake_internals
 from services.engine.console import Console
-from services.engine.settling import Attempt, Unstarted
-from services.engine.snakemake_metadata import distrust
+from services.engine.settling import AttemptTarget, PreparationFailure
+from services.engine.snakemake_metadata import mark_unrecorded_outputs
 from services.engine.staging import StagingFailed, stage
 from services.files.registry import content
 from services.host import processes
@@ -38,16 +37,17 @@ from services.models import Run
 from services.rundir import RunDir
 from services.settings import Settings
 
-PATIENCE = 2.0  # s that one write of reports may take
-SWEEPING = 10.0  # s to end what an earlier attempt left behind
+REPORT_TIMEOUT_S = 2.0  # for one write of reports
+LEFTOVERS_TIMEOUT_S = 10.0  # to end the processes that an earlier attempt left behind
 READY = b"ready"
-CACHE = "SNAKEMAKE_OUTPUT_CACHE"  # Snakemake's name for it
-WORD = 65536  # bytes of the longest word; what a pipe takes in one piece
+NO_MESSAGE = b"-"  # stands for the message of a process that ended without sending one
+CACHE = "SNAKEMAKE_OUTPUT_CACHE"  # the environment variable that Snakemake reads
+MAX_MESSAGE_BYTES = 65536  # what a pipe takes in one piece
 
 
 @dataclass(frozen=True)
 class Order:
-    """What the runner wants executed."""
+    """An attempt to execute, as the runner sends it to the fork server."""
 
     settings: Settings
     run: Run
@@ -55,138 +55,138 @@ class Order:
     cores: int
 
     @property
-    def target(self) -> Attempt:
-        return Attempt(self.settings, self.run.id, self.attempt, self.run.digest)
+    def target(self) -> AttemptTarget:
+        return AttemptTarget(self.settings, self.run.id, self.attempt, self.run.digest)
 
 
 class Preparation:
-    """How far what becomes Snakemake has come: one word through a pipe. Make it before the fork."""
+    """Informs the supervisor whether its child is ready to become Snakemake.
+
+    The child sends one message through a pipe. Create it before the fork.
+    """
 
     def __init__(self) -> None:
         self._out, self._in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._word = b""
+        self._message = b""
 
-    def tell(self, word: bytes) -> None:
-        """In the child, once."""
-        os.write(self._in, word)
+    def send(self, message: bytes) -> None:
+        """Send the result; called once, in the child."""
+        os.write(self._in, message)
         os.close(self._in)
         os.close(self._out)
 
-    def listen(self) -> None:
-        """In the parent."""
+    def expect(self) -> None:
+        """Wait for a message of the child only; called once, in the parent."""
         os.close(self._in)
 
     def fileno(self) -> int:
         return self._out
 
     @property
-    def over(self) -> bool:
-        return bool(self._word)
+    def finished(self) -> bool:
+        """Whether the message has arrived, or the child has ended without one."""
+        return bool(self._message)
 
     @property
     def ready(self) -> bool:
-        return self._word == READY
+        return self._message == READY
 
     @property
-    def failure(self) -> Unstarted | None:
-        """Why it did not get ready, if it could say so."""
+    def failure(self) -> PreparationFailure | None:
+        """Why the run could not be prepared, if the child sent a reason."""
         with contextlib.suppress(ValueError):
-            return Unstarted.model_validate_json(self._word)
+            return PreparationFailure.model_validate_json(self._message)
         return None
 
-    def hear(self) -> None:
-        """Take the word if it is there; the end of the child is one too."""
-        if not self.over:
-            with contextlib.suppress(BlockingIOError):
-                self._word = os.read(self._out, WORD) or b"-"
+    def receive(self) -> bool:
+        """Read the message if it is there; return whether it has arrived just now."""
+        if self.finished:
+            return False
+        with contextlib.suppress(BlockingIOError):
+            self._message = os.read(self._out, MAX_MESSAGE_BYTES) or NO_MESSAGE
+        return self.finished
 
 
 def execute(order: Order, parent: int, console: Console, preparation: Preparation) -> NoReturn:
-    """Become the Snakemake of an attempt, in a process just forked. Ends with its exit code."""
+    """Become the Snakemake of an attempt, in a process just forked; end with its exit code."""
     code = 1
     try:
         os.setpgid(0, 0)
         try:
-            _settle_in(order, parent, console)
-            words = prepare(order, partial(_sink, order))
+            _set_up_process(order, parent, console)
+            command = prepare(order, partial(_connect, order))
         except Exception as error:
             traceback.print_exc()
-            preparation.tell(_unstarted(error).model_dump_json().encode())
+            preparation.send(_preparation_failure(error).model_dump_json().encode())
         else:
-            preparation.tell(READY)
-            snakemake(words)
+            preparation.send(READY)
+            snakemake_internals.run_command(command)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(bool(end.code))
     except BaseException:
         traceback.print_exc()
     finally:
-        _leave(code)
+        _exit(code)
 
 
-def _settle_in(order: Order, parent: int, console: Console) -> None:
+def _set_up_process(order: Order, parent: int, console: Console) -> None:
     processes.die_with_parent(parent)
     processes.rename("snakemake")
     for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.getLogger().handlers.clear()  # those of the supervisor
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    console.become(1, 2)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    console.redirect(1, 2)
     os.environ[CACHE] = str(order.settings.cache)
     os.environ[processes.TAG] = f"{order.run.id}:{order.attempt}"
     random.seed()
 
 
 def prepare(order: Order, connect: Callable[[], reporter.Sink] | None) -> list[str]:
-    """Stage the run; returns Snakemake's arguments. `connect` gives where it reports to."""
+    """Prepare the run directory and the reporter; return Snakemake's arguments.
+
+    `connect` returns the sink of the reports. Raises StagingFailed and OSError.
+    """
     run, rundir = order.run, order.target.rundir
     if order.attempt > 1:
-        if not processes.end(lambda: processes.tagged(run.id), patience=SWEEPING):
+        if not processes.end(lambda: processes.tagged(run.id), patience=LEFTOVERS_TIMEOUT_S):
             raise OSError("processes of an earlier attempt cannot be ended")
-        # of a Snakemake that is proven dead: it could not remove them
-        shutil.rmtree(rundir.root / ".snakemake" / "locks", ignore_errors=True)
-        distrust(rundir.root, {rundir.inputs.name, rundir.desk.name})
+        snakemake_internals.remove_locks(rundir.root)  # their Snakemake is proven dead
+        mark_unrecorded_outputs(rundir.root, {rundir.inputs.name, rundir.internal.name})
     data = order.settings.data
-    order.settings.cache.mkdir(mode=0o700, exist_ok=True)  # Snakemake lets everybody write to files
-    snakefile = stage(run, rundir, kept(data, run.digest), partial(content, data))
+    order.settings.cache.mkdir(mode=0o700, exist_ok=True)  # its files are world-writable
+    snakefile = stage(run, rundir, snapshot_folder(data, run.digest), partial(content, data))
     os.chdir(rundir.root)
-    place = rundir.attempt(order.attempt)
-    reporter.hand_over(reporter.Reporter(place, connect, supervised=True))
+    attempt = rundir.attempt(order.attempt)
+    reporter.hand_over(reporter.Reporter(attempt, connect, supervised=True))
     return arguments(order, snakefile)
 
 
-def _unstarted(error: Exception) -> Unstarted:
+def _preparation_failure(error: Exception) -> PreparationFailure:
     if isinstance(error, StagingFailed):
-        return Unstarted(cause=causes.unstarted(error.message), hopeless=True)
-    return Unstarted(cause=causes.unprepared(error))
-
-
-def snakemake(words: list[str]) -> None:
-    """Snakemake's command, in this process; ends with SystemExit."""
-    from snakemake.cli import main  # imported long before, in the nursery
-
-    sys.argv = ["snakemake", *words]
-    main(words)
+        return PreparationFailure(cause=causes.staging_failure(error.text), hopeless=True)
+    return PreparationFailure(cause=causes.preparation_failure(error))
 
 
 def arguments(order: Order, snakefile: Path) -> list[str]:
-    """Snakemake's command line for an attempt."""
+    """Return the arguments of Snakemake for an attempt."""
     return [
-        *common(snakefile, order.target.rundir, cores=order.cores),
-        "--cache",  # what rules are marked for it
+        *common_arguments(snakefile, order.target.rundir, cores=order.cores),
+        "--cache",  # for the rules that declare it
         "--rerun-incomplete",
         *_deployment(order),
     ]
 
 
-def common(snakefile: Path, rundir: RunDir, *, cores: int) -> list[str]:
-    """What is said to Snakemake for a run and for its rehearsal alike.
+def common_arguments(snakefile: Path, rundir: RunDir, *, cores: int) -> list[str]:
+    """Return the arguments of Snakemake that runs and previews have in common.
 
-    Anybody on the host may read it: parameters are in the config file. Never `--quiet progress`: it
-    silences the end of jobs at the source. Profiles are the installation's way to choose cores and
-    executors, which is the desk's to decide here.
+    Every user of the host can read arguments, so parameters are in the config file. Never add
+    `--quiet progress`: Snakemake then does not report the end of jobs. Profiles are disabled
+    because they would choose cores and executors, which Rundesk does here.
     """
     return [
         *("--snakefile", str(snakefile)),
@@ -202,27 +202,31 @@ def common(snakefile: Path, rundir: RunDir, *, cores: int) -> list[str]:
 
 
 def _deployment(order: Order) -> list[str]:
-    """What installs software: as the workflow declares and the desk allows; kept for all runs."""
+    """Return the arguments that have Snakemake install software, which all runs share.
+
+    The methods are those that the workflow declares and the settings allow.
+    """
     settings = order.settings
-    used = settings.software and declared(kept(settings.data, order.run.digest))
+    used = settings.software and declared_methods(snapshot_folder(settings.data, order.run.digest))
     methods = [method for method in settings.software if method in (used or ())]
     if not methods:
         return []
-    places = [(f"--{one}-prefix", str(settings.data / "software" / one)) for one in methods]
-    return ["--software-deployment-method", *methods, *chain.from_iterable(places)]
+    software = settings.data / "software"
+    prefixes = [(f"--{method}-prefix", str(software / method)) for method in methods]
+    return ["--software-deployment-method", *methods, *chain.from_iterable(prefixes)]
 
 
-def _sink(order: Order) -> reporter.Sink:
+def _connect(order: Order) -> reporter.Sink:
     settings = order.settings
-    database = Database(settings.uri, settings.database, patience=PATIENCE)
+    database = Database(settings.uri, settings.database, patience=REPORT_TIMEOUT_S)
     return partial(database.jobs.apply, order.run.id, order.attempt)
 
 
-def _leave(code: int) -> NoReturn:
-    """End without waiting for Snakemake's timers; its exit functions remove its cache folder."""
+def _exit(code: int) -> NoReturn:
+    """End without waiting for Snakemake's timers. Its exit functions remove its cache folder."""
     try:
         skip_monitor_shutdown()
-        atexit._run_exitfuncs()  # there is no public name for it
+        atexit._run_exitfuncs()  # it has no public name
         sys.stdout.flush()
         sys.stderr.flush()
     finally:

@@ -1,9 +1,9 @@
-"""The fork server: Snakemake is imported once, each attempt is a fork of that.
+"""The fork server: imports Snakemake once and forks itself for each attempt.
 
-A forked Snakemake reaches its first job in a twentieth of the time of a new one, and some forks are
-always made ahead: they wait for the next orders. What makes forking safe: this process has one
-thread, opens no connection, and does nothing but fork. It ends when the runner does, and the
-forks that wait with it; those at work go on.
+A forked Snakemake reaches its first job in a twentieth of the time of a new one. Some forks are
+created in advance and wait for the next orders. Forking is safe because this process has one thread
+and opens no connection. It ends when the runner does, and so do the waiting forks; those that
+execute an attempt continue.
 """
 
 from __future__ import annotations
@@ -18,106 +18,137 @@ import subprocess
 import sys
 import time
 from itertools import chain
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from services.engine import supervisor
 from services.engine.execution import Order
 from services.engine.warmup import warm_up
-from services.errors import RundeskError
+from services.errors import Message, RundeskError, Text
 from services.host import processes
 from services.host.launcher import program
 from services.settings import HERE, Settings
 
-log = logging.getLogger("rundesk.nursery")
+log = logging.getLogger("rundesk.fork_server")
 
-MESSAGE = 1 << 12  # bytes of the largest message
+MAX_MESSAGE_BYTES = 1 << 12
 ORDER, READY, STARTED = b"order", b"ready", b"started"
-FILES = 3  # with an order: the lock of its attempt, the door for errands, the order itself
-PATIENCE = 5.0  # s that a fork may take
-AHEAD = 4  # forks made at once, for the orders to come
-BACK_OFF = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)  # s before a further start
-STABLE = 60.0  # s after which a nursery counts as healthy
-SLOWEST = 120.0  # s that it may take to be ready
-TOO_OFTEN = 5  # failures in a row after which runs need not wait for better times
+FILES_PER_ORDER = 3  # the lock of the attempt, the socket of the end recorder, the order itself
+FORK_TIMEOUT_S = 5.0
+FORKS_AHEAD = 4  # created at once, for the next orders
+BACK_OFF_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)  # before a further start, by failures in a row
+STABLE_AFTER_S = 60.0  # until a fork server is considered healthy
+START_TIMEOUT_S = 120.0
+MAX_FAILURES_IN_A_ROW = 5  # after more of them runs fail instead of waiting
+
+CHECK_RUNNER_LOG = "The log of the runner contains the error."
+EXITED = Message(
+    "system_error",
+    "The fork server exited with code {code}, {count} times in a row.",
+    hint=CHECK_RUNNER_LOG,
+    one="The fork server exited with code {code}.",
+)
+NOT_READY_IN_TIME = Message(
+    "system_error",
+    "The fork server was not ready after {seconds} s, {count} times in a row.",
+    hint=CHECK_RUNNER_LOG,
+    one="The fork server was not ready after {seconds} s.",
+)
+NO_RESPONSE = Message(
+    "system_error",
+    "The fork server did not respond, {count} times in a row.",
+    hint=CHECK_RUNNER_LOG,
+    one="The fork server did not respond.",
+)
+NO_RUN_STARTED = Message(
+    "system_error",
+    "The fork server could not start a run, {count} times in a row.",
+    hint=CHECK_RUNNER_LOG,
+    one="The fork server could not start a run.",
+)
+ORDER_FAILED = Message("system_error", "The fork server failed: {error}", hint=CHECK_RUNNER_LOG)
+FORKS_KILLED = Message("system_error", "The forks created in advance were killed.")
 
 
-class NurseryFailed(RundeskError):
-    """The process that starts runs does not answer."""
+class ForkServerFailed(RundeskError):
+    """The fork server cannot execute an order."""
+
+    default = Message("system_error", "The fork server is not running.", hint=CHECK_RUNNER_LOG)
 
 
-class Nursery:
-    """The runner's end: starts the process, starts it again when it died, and hands it orders."""
+class ForkServer:
+    """The runner's end: starts the process, restarts it after a failure, and sends it orders."""
 
-    def __init__(self, settings: Settings, door: socket.socket) -> None:
-        """`door`: where those who execute an order ask the runner for errands."""
+    def __init__(self, settings: Settings, runner_socket: socket.socket) -> None:
+        """`runner_socket`: where supervisors have the runner record the end of their attempt."""
         self._settings = settings
-        self._door = door
+        self._runner_socket = runner_socket
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._ready = False
         self._started = 0.0  # monotonic
         self._failures = 0  # in a row
-        self._trouble = ""
+        self._failure: Text | None = None  # not yet taken
 
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    def ready(self) -> bool:
-        """Whether it takes orders now; starts it when it is time to. Never waits."""
+    def ensure_ready(self) -> bool:
+        """Start the process if it is due; return whether it accepts orders. Never waits."""
         since = time.monotonic() - self._started
         if self._process is not None and self._process.poll() is not None:
-            self._failed(f"ended with code {self._process.returncode}")
-        elif self._process is not None and not self._ready and since > SLOWEST:
-            self._failed(f"was not ready after {SLOWEST:.0f} s")
+            self._handle_failure(EXITED, code=self._process.returncode)
+        elif self._process is not None and not self._ready and since > START_TIMEOUT_S:
+            self._handle_failure(NOT_READY_IN_TIME, seconds=round(START_TIMEOUT_S))
         if self._process is None:
-            if since >= BACK_OFF[min(self._failures, len(BACK_OFF) - 1)] or not self._started:
+            if since >= BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)] or not self._started:
                 self._start()
         elif not self._ready and self._socket is not None:
             try:
-                self._ready = self._socket.recv(MESSAGE, socket.MSG_DONTWAIT) == READY
+                self._ready = self._socket.recv(MAX_MESSAGE_BYTES, socket.MSG_DONTWAIT) == READY
             except BlockingIOError:
                 pass
             except OSError:
-                self._failed("does not answer")
+                self._handle_failure(NO_RESPONSE)
         return self._ready
 
-    def trouble(self) -> str:
-        """Why runs cannot start, once for each failure after too many in a row; else empty."""
-        words, self._trouble = self._trouble, ""
-        return words
+    def take_failure(self) -> Text | None:
+        """Return why runs cannot start, once per failure after MAX_FAILURES_IN_A_ROW; else None."""
+        failure, self._failure = self._failure, None
+        return failure
 
-    def order(self, order: Order, lock: int) -> None:
-        """Have an attempt executed; its lock goes with it. Raises NurseryFailed."""
+    def send_order(self, order: Order, lock: int) -> None:
+        """Have an attempt executed; its lock is passed on. Raises ForkServerFailed."""
         if self._socket is None:
-            raise NurseryFailed
+            raise ForkServerFailed
         try:
             with open(os.memfd_create("order"), "wb") as file:  # noqa: PTH123 - it has no path
                 pickle.dump(order, file)
                 file.flush()
-                self._socket.settimeout(PATIENCE)
-                files = [lock, self._door.fileno(), file.fileno()]
+                self._socket.settimeout(FORK_TIMEOUT_S)
+                files = [lock, self._runner_socket.fileno(), file.fileno()]
                 socket.send_fds(self._socket, [ORDER], files)
-            answer = self._socket.recv(MESSAGE)
+            answer = self._socket.recv(MAX_MESSAGE_BYTES)
         except OSError as error:
-            self._failed("does not answer")
-            raise NurseryFailed(f"The process that starts runs failed: {error}") from error
+            self._handle_failure(NO_RESPONSE)
+            raise ForkServerFailed(ORDER_FAILED(error=error)) from error
         if answer != STARTED:
-            self._failed("cannot start runs")
-            raise NurseryFailed(f"The process that starts runs failed: {answer.decode()}")
+            self._handle_failure(NO_RUN_STARTED)
+            raise ForkServerFailed(ORDER_FAILED(error=answer.decode()))
 
     def stop(self) -> None:
-        """End the process; runs go on."""
+        """End the process; runs continue."""
         self._discard()
 
-    def _failed(self, how: str) -> None:
-        healthy = self._ready and time.monotonic() - self._started > STABLE
+    def _handle_failure(self, message: Message, **values: Any) -> None:
+        """Discard the process and count a failure, which `message` describes."""
+        healthy = self._ready and time.monotonic() - self._started > STABLE_AFTER_S
         self._discard()
         self._failures = 1 if healthy else self._failures + 1
-        log.warning("the nursery %s, failure %d in a row", how, self._failures)
-        if self._failures > TOO_OFTEN:
-            words = f"The process that starts runs {how}, {self._failures} times in a row."
-            self._trouble = f"{words} Its last words are in the log of the runner."
+        failure = message(count=self._failures, **values)
+        log.warning("%s", failure)
+        if self._failures > MAX_FAILURES_IN_A_ROW:
+            self._failure = failure
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -146,39 +177,40 @@ class Nursery:
 
 
 def serve(control: socket.socket) -> None:
-    """Have an attempt executed for each order, until the runner is gone."""
+    """Execute an attempt for each order, until the runner has ended."""
     waiting: list[socket.socket] = []
     while True:
-        waiting = waiting or hatched(control)
-        message, files, _, _ = socket.recv_fds(control, MESSAGE, FILES)
+        waiting = waiting or fork_ahead(control)
+        message, files, _, _ = socket.recv_fds(control, MAX_MESSAGE_BYTES, FILES_PER_ORDER)
         if not message:
             return
         try:
-            hand_on(files, waiting)
+            pass_order(files, waiting)
             answer = STARTED
         except Exception as error:
             log.exception("an attempt could not be started")
-            answer = repr(error).encode()[:MESSAGE]
+            answer = (str(error) or repr(error)).encode()[:MAX_MESSAGE_BYTES]
         for file in files:
             os.close(file)
         control.send(answer)
 
 
-def hand_on(files: list[int], waiting: list[socket.socket]) -> None:
-    """Pass an order on to a fork that waits for one. Raises NurseryFailed when all were killed."""
+def pass_order(files: list[int], waiting: list[socket.socket]) -> None:
+    """Pass an order to a waiting fork. Raises ForkServerFailed when all of them were killed."""
     while waiting:
-        with waiting.pop() as to, contextlib.suppress(ConnectionError):
-            socket.send_fds(to, [ORDER], files)
+        with waiting.pop() as target, contextlib.suppress(ConnectionError):
+            socket.send_fds(target, [ORDER], files)
             return
-    raise NurseryFailed("What was forked ahead has been killed.")
+    raise ForkServerFailed(FORKS_KILLED())
 
 
-def hatched(control: socket.socket) -> list[socket.socket]:
-    """Where new forks wait for an order each; one ends when its end here is closed without.
+def fork_ahead(control: socket.socket) -> list[socket.socket]:
+    """Create forks that each wait for an order; return the sockets that lead to them.
 
-    They are nobody's children: the process between them and us ends at once.
+    A fork whose socket is closed without an order ends. The forks are no children of this process:
+    the process in between ends at once.
     """
-    pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(AHEAD)]
+    pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(FORKS_AHEAD)]
     between = os.fork()
     if between == 0:
         try:
@@ -196,30 +228,33 @@ def hatched(control: socket.socket) -> list[socket.socket]:
 
 
 def await_order(source: socket.socket) -> NoReturn:
-    """The life of a fork: in a session of its own, where it becomes parent of all it starts."""
+    """Wait for an order in a fork and execute it.
+
+    The fork leads a session of its own and becomes the parent of all that it starts.
+    """
     os.setsid()
     processes.become_subreaper()
     with source:
-        message, files, _, _ = socket.recv_fds(source, MESSAGE, FILES)
+        message, files, _, _ = socket.recv_fds(source, MAX_MESSAGE_BYTES, FILES_PER_ORDER)
     if not message:
         os._exit(0)
-    lock, door, order = files
+    lock, runner_socket, order = files
     with open(order, "rb") as file:  # noqa: PTH123 - it has no path
         file.seek(0)
-        supervisor.supervise(pickle.load(file), lock, socket.socket(fileno=door))
+        supervisor.supervise(pickle.load(file), lock, socket.socket(fileno=runner_socket))
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's goes to the runner as well
-    # What is forked keeps this, on a stream of its own: logging is slow to set up again.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the runner as well
+    # Forks keep this logging, redirected to a file of their own: setting it up again is slow.
     logging.basicConfig(level=sys.argv[2], format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     control = socket.socket(fileno=int(sys.argv[1]))
-    processes.rename("rundesk-nursery")
+    processes.rename("rundesk-forks")
     warm_up()
     try:
         control.send(READY)
         serve(control)
-    except ConnectionError:  # the runner is gone
+    except ConnectionError:  # the runner has ended
         return
 
 

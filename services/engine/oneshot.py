@@ -1,6 +1,6 @@
-"""A Snakemake beside the runs: short-lived, bounded in every way, ended with all it started.
+"""Runs a short-lived Snakemake outside of a run, with limits, and ends all that it started.
 
-To read a Snakefile is to execute it, so portal and API never do that themselves.
+Reading a Snakefile executes it, so portal and API never do that in their own process.
 """
 
 from __future__ import annotations
@@ -21,35 +21,40 @@ from services.host.launcher import program
 from services.host.tether import tethered
 from services.settings import HERE, MIB
 
-PATIENCE = 60.0  # s that it may take
-SWEEPING = 5.0  # s to end what a Snakefile may have started
-LARGEST = 128 * MIB  # of a file that it may write
-SHOWN = 65536  # bytes of what it printed that are kept, its last ones
+ONESHOT_TIMEOUT_S = 60.0
+LEFTOVERS_TIMEOUT_S = 5.0  # to end what a Snakefile may have started
+MAX_FILE_BYTES = 128 * MIB  # of a file that it may write
+OUTPUT_TAIL_BYTES = 65536  # kept of its output
 
 
 @dataclass(frozen=True)
-class Said:
-    """How it went."""
+class Result:
+    """How a Snakemake ended, and what it printed."""
 
-    code: int | None  # None: ended, as it took too long
-    output: str  # both streams
+    code: int | None  # None: killed after the timeout
+    output: str  # the end of both streams
 
 
-def snakemake(words: Sequence[str], *, patience: float = PATIENCE, largest: int = LARGEST) -> Said:
-    """Run `snakemake` with these words. Raises OSError when it cannot be started."""
+def snakemake(
+    words: Sequence[str], *, patience: float = ONESHOT_TIMEOUT_S, largest: int = MAX_FILE_BYTES
+) -> Result:
+    """Run `snakemake` with these arguments, for at most `patience` seconds.
+
+    No file that it writes is longer than `largest` bytes. Raises OSError when it cannot be started.
+    """
     with tempfile.TemporaryFile() as console:
-        with started(words, console, largest=largest) as process:
+        with snakemake_process(words, console, largest=largest) as process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(patience)
             code = process.poll()
-        return Said(code, _end(console))
+        return Result(code, _read_tail(console))
 
 
 @contextlib.contextmanager
-def started(
+def snakemake_process(
     words: Sequence[str], console: IO[bytes], *, largest: int
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """`snakemake` with these words, until the end of the block, and nothing that it started after.
+    """Run `snakemake` with these arguments until the end of the block; then end all it started.
 
     Both streams go to `console`; no file that it writes is longer than `largest` bytes.
     """
@@ -64,16 +69,16 @@ def started(
         start_new_session=True,
     )
     try:
-        with contextlib.suppress(ProcessLookupError):  # it is over already
+        with contextlib.suppress(ProcessLookupError):  # it has exited already
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (largest, largest))
         yield process
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        processes.end(lambda: processes.tagged(name), patience=SWEEPING)
+        processes.end(lambda: processes.tagged(name), patience=LEFTOVERS_TIMEOUT_S)
 
 
-def _end(console: IO[bytes]) -> str:
-    console.seek(max(0, console.seek(0, os.SEEK_END) - SHOWN))
+def _read_tail(console: IO[bytes]) -> str:
+    console.seek(max(0, console.seek(0, os.SEEK_END) - OUTPUT_TAIL_BYTES))
     return console.read().decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Publishes the results of a run: writes the manifest that everything else reads."""
+"""Publishes the results of a run by writing the manifest that everything else reads."""
 
 from __future__ import annotations
 
@@ -9,34 +9,32 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from services.files.registry import BLOCK, kind_of
+from services.files.registry import kind_of
+from services.host.atomic import write_atomically
 from services.models import Highlight, Result
 from services.rundir import RunDir
 
 
 def publish(rundir: RunDir, outputs: Iterable[str], highlights: Sequence[Highlight]) -> None:
-    """Write the manifest of a run, whole or not at all.
+    """Write the manifest of a run atomically.
 
-    Results are the files below `results/`; for a workflow that keeps none there, the outputs of
-    its jobs that still exist. `outputs` are those, relative to the run directory.
+    Results are the files below `results/`; for a workflow that has none there, the outputs of its
+    jobs that still exist. `outputs` are those, relative to the run directory.
     """
-    found = list(_below(rundir.root, rundir.results)) or list(_existing(rundir.root, outputs))
-    listed = [_result(rundir.root, path, highlights) for path in dict.fromkeys(found)]
-    order = {highlight.path: place for place, highlight in enumerate(highlights)}
-    listed.sort(key=lambda result: (_place(result.path, order), result.path))
-    draft = rundir.manifest.with_suffix(".part")
-    draft.parent.mkdir(parents=True, exist_ok=True)
-    unsaid = {"rule", "job"}  # the jobs themselves say that
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump([result.model_dump(exclude=unsaid) for result in listed], file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(rundir.manifest)
+    paths = list(_files_below(rundir.root, rundir.results))
+    paths = paths or list(_existing_files(rundir.root, outputs))
+    results = [_result(rundir.root, path, highlights) for path in dict.fromkeys(paths)]
+    ranks = {highlight.path: rank for rank, highlight in enumerate(highlights)}
+    results.sort(key=lambda result: (_rank(result.path, ranks), result.path))
+    rundir.manifest.parent.mkdir(parents=True, exist_ok=True)
+    omitted = {"rule", "job"}  # the jobs themselves say that
+    with write_atomically(rundir.manifest, durable=True) as file:
+        json.dump([result.model_dump(exclude=omitted) for result in results], file)
 
 
-def _place(path: str, order: dict[str, int]) -> int:
-    matching = (place for glob, place in order.items() if fnmatch.fnmatchcase(path, glob))
-    return min(matching, default=len(order))
+def _rank(path: str, ranks: dict[str, int]) -> int:
+    matching = (rank for glob, rank in ranks.items() if fnmatch.fnmatchcase(path, glob))
+    return min(matching, default=len(ranks))
 
 
 def _result(root: Path, path: str, highlights: Sequence[Highlight]) -> Result:
@@ -50,27 +48,24 @@ def _result(root: Path, path: str, highlights: Sequence[Highlight]) -> Result:
     )
 
 
-def _below(root: Path, folder: Path) -> Iterator[str]:
-    for place, folders, names in os.walk(folder):
+def _files_below(root: Path, folder: Path) -> Iterator[str]:
+    for parent, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
-            yield from _existing(root, [str(Path(place, name).relative_to(root))])
+            yield from _existing_files(root, [str(Path(parent, name).relative_to(root))])
 
 
-def _existing(root: Path, paths: Iterable[str]) -> Iterator[str]:
-    """Those that are files and lie inside the run directory, links followed."""
+def _existing_files(root: Path, paths: Iterable[str]) -> Iterator[str]:
+    """Yield the files among `paths` that lie inside the run directory, links followed."""
     home = root.resolve()
     for path in paths:
         real = (root / path).resolve()
         if real.is_relative_to(home) and real.is_file():
             yield Path(os.path.normpath(path)).as_posix()
         elif real.is_relative_to(home) and real.is_dir() and (root / path) != root:
-            yield from _below(root, root / path)
+            yield from _files_below(root, root / path)
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

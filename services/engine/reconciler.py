@@ -1,4 +1,4 @@
-"""Compares what the database says with what is alive, and settles the difference."""
+"""Compares the database with the living processes, and settles runs whose processes are dead."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.database import Database
 from services.database.queue import Lease
 from services.engine import causes
 from services.engine.dispatcher import acquire
-from services.engine.settling import Attempt, Ended, settle, why
+from services.engine.settling import AttemptTarget, ExitRecord, find_cause, settle
 from services.errors import DatabaseUnavailable, TransitionRefused
 from services.host import processes
 from services.host.processes import Identity
@@ -23,40 +23,43 @@ from services.settings import Settings
 
 log = logging.getLogger("rundesk.reconciler")
 
-SWEEPING = 10.0  # s to end what a dead attempt left behind
-#: After a lease ran out. With its length that is less than two minutes without a sign of life.
-OVERDUE = timedelta(seconds=90)
-STUCK = timedelta(seconds=5)  # the same for who was told to end
-SETTLED = timedelta(seconds=10)  # that the database must have been there: leases need it too
+LEFTOVERS_TIMEOUT_S = 10.0  # to end the processes that a dead attempt left behind
+#: From the expiry of a lease until its run is flagged. With the duration of a lease, this is less
+#: than two minutes without a response of the host.
+UNREACHABLE_AFTER = timedelta(seconds=90)
+STUCK_AFTER = timedelta(seconds=5)  # from the expiry of the lease of a supervisor that must end
+DATABASE_STABLE_FOR = timedelta(seconds=10)  # leases are renewed only while it is available
 
 
 class Reconciler:
-    """The same function at the runner's start and every few seconds.
+    """Settles dead attempts: once when the runner starts, and then every few seconds.
 
     For each live run (INITIALIZING, RUNNING, CANCELING) of this host, whatever its lease says:
 
-    | lock of the attempt          | exit.json | then                                             |
+    | lock of the attempt          | exit.json | action                                           |
     |------------------------------|-----------|--------------------------------------------------|
-    | held, no identity in it      | any       | nothing: the dispatcher is preparing it          |
-    | held, its supervisor lives   | any       | nothing: it renews its lease when it can         |
-    | the same, but the run is to  | any       | it is stopped or stuck: end who holds it; then:  |
-    | end and its lease ran out    |           | free                                             |
-    | held, its supervisor is dead | any       | end who holds it, forks of Snakemake; then: free |
-    | free                         | there     | end what is left; settle by exit.json            |
-    | free                         | none      | end what is left; CANCELING → CANCELED, attempts |
+    | held, without an identity    | any       | none: the dispatcher is preparing it             |
+    | held, supervisor alive       | any       | none: it renews its lease when it can            |
+    | the same, but the run is     | any       | the supervisor is stopped or stuck: end the      |
+    | CANCELING with an expired    |           | holders of the lock; continue as with a free one |
+    | lease                        |           |                                                  |
+    | held, supervisor dead        | any       | end the holders of the lock, which are forks of  |
+    |                              |           | Snakemake; continue as with a free one           |
+    | free                         | exists    | end leftovers; settle by exit.json               |
+    | free                         | missing   | end leftovers; CANCELING → CANCELED, attempts    |
     |                              |           | left → QUEUED, none left → SYSTEM_ERROR          |
-    | free, leftovers do not end   | any       | nothing yet, they may still write; next time     |
+    | free, leftovers do not end   | any       | none yet, they may still write; try again later  |
 
-    A lock never outlives its holders, also when they are killed or the host is restarted; so a
-    free lock means that nobody is at work, and a time limit is not needed to know it. A supervisor
-    is known by boot, number and start time: a recycled number is a stranger, a zombie is dead.
+    A lock never outlives its holders, even when they are killed or the host is restarted. So a
+    free lock proves that no process works on the attempt, without any time limit. A supervisor is
+    identified by boot, pid and start time: a reused pid is another process, a zombie is dead.
 
-    | live run of another host     | then                                                         |
+    | live run of another host     | action                                                       |
     |------------------------------|--------------------------------------------------------------|
-    | its lease is not overdue     | nothing                                                      |
-    | its lease is overdue         | flag it as unreachable, once; a renewal takes the flag away  |
+    | lease not overdue            | none                                                         |
+    | lease overdue                | flag it as unreachable, once; a renewal removes the flag     |
 
-    It is never taken away from there: from here nobody can see what lives there.
+    It is never taken over, because its processes cannot be seen from this host.
     """
 
     def __init__(
@@ -66,14 +69,14 @@ class Reconciler:
         self._database = database
         self._host = host
         self._claiming = claiming
-        self._there_since: datetime | None = None  # the database, without a break
+        self._database_since: datetime | None = None  # available without interruption
 
     def tick(self, now: datetime) -> int:
-        """Settle what is dead; how many runs were."""
+        """Settle dead attempts; return how many were settled."""
         with self._claiming:
             leases = self._leases(now)
             own = [lease for lease in leases if lease.host == self._host]
-            dead = [(lease, lock) for lease in own if (lock := self._free(lease, now))]
+            dead = [(lease, lock) for lease in own if (lock := self._lock_if_dead(lease, now))]
         settled = 0
         try:
             for lease, _ in dead:
@@ -83,54 +86,58 @@ class Reconciler:
                 os.close(lock)
         for lease in leases:
             if lease.host != self._host:
-                self._watch(lease, now)
+                self._flag_if_unreachable(lease, now)
         return settled
 
     def _leases(self, now: datetime) -> list[Lease]:
         try:
             leases = self._database.queue.leases()
         except DatabaseUnavailable:
-            self._there_since = None
+            self._database_since = None
             raise
-        self._there_since = self._there_since or now
+        self._database_since = self._database_since or now
         return leases
 
-    def _watch(self, lease: Lease, now: datetime) -> None:
-        """Flag a run of another host that gives no sign of life."""
-        there = self._there_since is not None and now - self._there_since >= SETTLED
-        overdue = there and now - lease.until >= OVERDUE
+    def _flag_if_unreachable(self, lease: Lease, now: datetime) -> None:
+        """Flag a run of another host that does not renew its lease."""
+        since = self._database_since
+        stable = since is not None and now - since >= DATABASE_STABLE_FOR
+        overdue = stable and now - lease.until >= UNREACHABLE_AFTER
         if overdue and self._database.queue.flag_unreachable(lease, now=now):
-            log.warning("run %s: its host %s gives no sign of life", lease.run_id, lease.host)
+            log.warning("run %s: its host %s is unreachable", lease.run_id, lease.host)
 
-    def _free(self, lease: Lease, now: datetime) -> int | None:
-        """The lock of an attempt, when nobody is at work on it."""
-        place = RunDir.of(self._settings.data, lease.run_id).attempt(lease.attempt)
+    def _lock_if_dead(self, lease: Lease, now: datetime) -> int | None:
+        """Acquire the lock of an attempt on which no process works; else return None."""
+        attempt = RunDir.of(self._settings.data, lease.run_id).attempt(lease.attempt)
         try:
-            if lock := acquire(place):
+            if lock := acquire(attempt):
                 return lock
-            identity = _holder(place)
-            ending = lease.state is State.CANCELING and now - lease.until >= STUCK
-            if identity is None or (identity.alive and not ending):
+            identity = _read_identity(attempt)
+            stuck = lease.state is State.CANCELING and now - lease.until >= STUCK_AFTER
+            if identity is None or (identity.alive and not stuck):
                 return None
-            log.warning("run %s: its supervisor is dead or stuck, its lock is held", lease.run_id)
-            processes.end(lambda: processes.holding(place.lock), patience=SWEEPING)
-            return acquire(place)
-        except OSError:  # one run's trouble is not that of others
-            log.exception("run %s cannot be looked at", lease.run_id)
+            log.warning(
+                "run %s: its supervisor is dead or stuck, and its lock is held", lease.run_id
+            )
+            processes.end(lambda: processes.holding(attempt.lock), patience=LEFTOVERS_TIMEOUT_S)
+            return acquire(attempt)
+        except OSError:  # must not affect other runs
+            log.exception("run %s cannot be examined", lease.run_id)
             return None
 
     def _settle(self, lease: Lease, now: datetime) -> int:
-        """Settle one dead attempt, whose lock is ours; 1 when it was settled."""
-        left = processes.end(
-            lambda: processes.tagged(lease.run_id, lease.attempt), patience=SWEEPING
+        """Settle a dead attempt whose lock is held here; return 1 when it was settled, else 0."""
+        ended = processes.end(
+            lambda: processes.tagged(lease.run_id, lease.attempt), patience=LEFTOVERS_TIMEOUT_S
         )
-        if not left:
-            log.error("run %s left processes behind that cannot be ended", lease.run_id)
+        if not ended:
+            log.error("run %s: processes that it left behind cannot be ended", lease.run_id)
             return 0
-        attempt = Attempt(self._settings, lease.run_id, lease.attempt)
+        attempt = AttemptTarget(self._settings, lease.run_id, lease.attempt)
         try:
-            ended = Ended.read(attempt.rundir.attempt(lease.attempt).exit)
-            state = settle(attempt, self._database, ended or _vanished(attempt, lease, now))
+            record = ExitRecord.read(attempt.rundir.attempt(lease.attempt).exit)
+            record = record or _record_of_loss(attempt, lease, now)
+            state = settle(attempt, self._database, record)
         except TransitionRefused:  # its supervisor was faster
             return 0
         except DatabaseUnavailable:
@@ -139,26 +146,28 @@ class Reconciler:
             log.exception("run %s could not be settled", lease.run_id)
             return 0
         log.warning(
-            "run %s, attempt %d: nobody was at work; %s", lease.run_id, lease.attempt, state
+            "run %s, attempt %d had no processes: now %s", lease.run_id, lease.attempt, state
         )
         return 1
 
 
-def _vanished(attempt: Attempt, lease: Lease, now: datetime) -> Ended:
-    """How an attempt ended that could not say so."""
+def _record_of_loss(attempt: AttemptTarget, lease: Lease, now: datetime) -> ExitRecord:
+    """Return the exit record of an attempt that did not write one."""
     canceled = lease.state is State.CANCELING
-    tell = causes.explain if canceled else causes.lost
-    return Ended(canceled=canceled, ended=now, cause=why(attempt, tell, canceled=canceled))
+    explain = causes.explain if canceled else causes.explain_loss
+    cause = find_cause(attempt, explain, canceled=canceled)
+    return ExitRecord(canceled=canceled, ended=now, cause=cause)
 
 
-def _holder(place: AttemptDir) -> Identity | None:
-    with _opened(place) as file:
+def _read_identity(attempt: AttemptDir) -> Identity | None:
+    """Read the identity of the supervisor from the lock of an attempt."""
+    with _open_lock(attempt) as file:
         return Identity.read(file)
 
 
 @contextmanager
-def _opened(place: AttemptDir) -> Iterator[int]:
-    file = os.open(place.lock, os.O_RDONLY)
+def _open_lock(attempt: AttemptDir) -> Iterator[int]:
+    file = os.open(attempt.lock, os.O_RDONLY)
     try:
         yield file
     finally:

@@ -1,9 +1,9 @@
-"""Carries what Snakemake reports to the database, from inside Snakemake, without slowing it.
+"""Writes the reports of Snakemake to the database, from inside Snakemake, without slowing it down.
 
-One thread writes in batches. When the database does not answer, records go to a spool file; as long
-as that file exists everything goes through it, so that their order stays. What is left in it when
-Snakemake ends is replayed by the supervisor. Applying records again changes nothing, so in doubt
-they are applied twice.
+One thread writes in batches. When the database does not respond, records go to a spool file; as
+long as that file exists all records go through it, which keeps their order. The supervisor replays
+what is left in it when Snakemake ends. Applying a record twice changes nothing, so in doubt records
+are applied again.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ Sink = Callable[[Sequence[Record]], None]
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 0.1  # s that records wait for others
-SHARE = 0.02  # of the time that writing may take while records keep coming
-LONGEST = 1.0  # s that records wait at most for that share to be kept
-FIRST = 1.0  # s that the first ones wait: connecting takes from Snakemake what its start needs
-RETRY = 2.0  # s between two tries while the database is away
-HOLD = 1.0  # s that a failed job waits for the news that Snakemake starts it again
-CLOSING = 5.0  # s that Snakemake's end waits for the last write
-MOST_IN_MEMORY = 10_000  # records
-BLOCK = 500  # records replayed at once
+BATCH_INTERVAL_S = 0.1  # that records wait for others
+MAX_WRITE_SHARE = 0.02  # of the time spent on writing while records keep coming
+MAX_BATCH_INTERVAL_S = 1.0  # that records wait at most for the sake of that share
+FIRST_WRITE_DELAY_S = 1.0  # connecting earlier would slow down the start of Snakemake
+DATABASE_RETRY_S = 2.0  # between two attempts while the database does not respond
+FAILURE_HOLD_S = 1.0  # that a failed job is held back, as Snakemake may start it again
+CLOSE_TIMEOUT_S = 5.0  # that the end of Snakemake waits for the last write
+MAX_RECORDS_IN_MEMORY = 10_000
+REPLAY_BATCH_RECORDS = 500
 
 
 class Spool:
-    """Records on disk, one JSON object a line, in order."""
+    """Records on disk, one JSON object per line, in order."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._writing = threading.Lock()
+        self._lock = threading.Lock()
 
     @property
     def pending(self) -> bool:
         return self.path.exists()
 
     def append(self, records: Sequence[Record]) -> None:
-        """Add all of them or none. Raises OSError when the disk takes no more."""
+        """Append all records or none. Raises OSError when the disk is full."""
         if not records:
             return
-        with self._writing:
+        with self._lock:
             before = self.path.stat().st_size if self.pending else 0
             try:
                 append(self.path, records)
@@ -65,31 +65,31 @@ class Spool:
                 raise
 
     def drain(self, sink: Sink) -> None:
-        """Hand everything to `sink`, then forget it; when `sink` raises, all of it stays."""
+        """Pass all records to `sink`, then delete the file; it stays when `sink` raises."""
         if not self.pending:
             return
         with self.path.open("rb") as file:
             while True:
-                if records := list(_records(islice(file, BLOCK))):
+                if records := list(_records(islice(file, REPLAY_BATCH_RECORDS))):
                     sink(records)
-                with self._writing:
+                with self._lock:
                     if file.tell() >= self.path.stat().st_size:
                         self.path.unlink()
                         return
 
 
 class Reporter:
-    """Takes records at any pace; a thread of its own delivers them.
+    """Accepts records at any rate and delivers them in a thread of its own.
 
-    `connect` is called in that thread, once, and gives what writes a batch; it raises
-    DatabaseUnavailable, as the sink does, when nobody answers. Without `connect` all goes to the
-    spool. Nothing in here raises towards the caller: failures are counted and told at the end.
+    `connect` is called once, in that thread, and returns the function that writes a batch. Both
+    raise DatabaseUnavailable when the database does not respond. Without `connect` all records go
+    to the spool. A failure of the thread is counted, and reported by `close`.
     """
 
     def __init__(
         self, attempt: AttemptDir, connect: Callable[[], Sink] | None, *, supervised: bool = False
     ) -> None:
-        """`supervised`: somebody replays the spool when this is closed."""
+        """`supervised`: a supervisor replays the spool after `close`."""
         self._attempt = attempt
         self._supervised = supervised
         self._spool = Spool(attempt.spool)
@@ -102,14 +102,14 @@ class Reporter:
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
         self._retry_at = 0.0
-        self._next_at = 0.0  # when the next write keeps to SHARE
+        self._next_at = 0.0  # when the next write keeps within MAX_WRITE_SHARE
         self.failures = 0
         self.last_failure = ""
 
     # ---- called by the logger plugin ------------------------------------------------------------
 
     def put(self, record: Record) -> None:
-        """Take a record. A failed job is held back for a moment: Snakemake may start it again."""
+        """Accept a record. A failed job is held back briefly, as Snakemake may start it again."""
         with self._changed:
             if record["type"] == "failed":
                 self._hold(record)
@@ -117,23 +117,23 @@ class Reporter:
                 self._held.pop(record["job"], None)
             if record["type"] not in ("failed", "restarted"):
                 self._waiting.append(record)
-            if len(self._waiting) > MOST_IN_MEMORY:
+            if len(self._waiting) > MAX_RECORDS_IN_MEMORY:
                 self._spill()
             self._start()
             self._changed.notify()
 
-    def note(self, record: Record) -> None:
-        """Keep what explains a failure beside the run, where it is found without the database."""
+    def write_error(self, record: Record) -> None:
+        """Write what explains a failure to the attempt's files, which need no database."""
         self._attempt.errors.parent.mkdir(parents=True, exist_ok=True)
         append(self._attempt.errors, [record])
 
-    def failed(self, error: Exception) -> None:
-        """Count a failure of the observer itself."""
+    def count_failure(self, error: Exception) -> None:
+        """Count a failure of the reporter itself."""
         self.failures += 1
         self.last_failure = f"{type(error).__name__}: {error}"
 
     def close(self) -> None:
-        """Deliver what is there, or leave it in the spool; takes CLOSING seconds at most."""
+        """Deliver the remaining records or leave them in the spool, within CLOSE_TIMEOUT_S."""
         with self._changed:
             first = not self._closing.is_set()
             self._closing.set()
@@ -141,17 +141,17 @@ class Reporter:
         if not first:
             return
         if self._thread is not None:
-            self._thread.join(CLOSING)
+            self._thread.join(CLOSE_TIMEOUT_S)
         with self._changed:
-            left = [*self._sending, *self._waiting, *self._due(time.monotonic())]
+            left = [*self._sending, *self._waiting, *self._take_due_failures(time.monotonic())]
             self._sending, self._waiting = [], []
         try:
             self._spool.append(left)
         except OSError as error:
-            self.failed(error)
+            self.count_failure(error)
         if self.failures:
             print(
-                f"rundesk: {self.failures} events could not be reported; the last: "
+                f"rundesk: {self.failures} events could not be reported; the last error: "
                 f"{self.last_failure}",
                 file=sys.stderr,
             )
@@ -167,70 +167,70 @@ class Reporter:
         while True:
             with self._changed:
                 if not self._waiting and not self._closing.is_set():
-                    self._changed.wait(self._patience())
-            self._closing.wait(self._pause() if self._sink else FIRST)
+                    self._changed.wait(self._idle_timeout())
+            self._closing.wait(self._batch_delay() if self._sink else FIRST_WRITE_DELAY_S)
             with self._changed:
-                self._sending = [*self._waiting, *self._due(time.monotonic())]
+                self._sending = [*self._waiting, *self._take_due_failures(time.monotonic())]
                 self._waiting = []
                 last = self._closing.is_set()
             try:
                 self._deliver(last)
-            except Exception as error:  # an observer never breaks what it observes
-                self.failed(error)
+            except Exception as error:  # must not disturb Snakemake
+                self.count_failure(error)
             with self._changed:
                 self._sending = []
                 if last:
                     return
 
-    def _patience(self) -> float | None:
-        """Seconds until there is something to do even if no record comes."""
+    def _idle_timeout(self) -> float | None:
+        """Return the seconds until there is work even without a new record."""
         if self._held:
-            return HOLD
-        return RETRY if self._connect and self._spool.pending else None
+            return FAILURE_HOLD_S
+        return DATABASE_RETRY_S if self._connect and self._spool.pending else None
 
-    def _pause(self) -> float:
-        """Seconds that records wait for others: short in a trickle, longer in a stream."""
-        return max(INTERVAL, self._next_at - time.monotonic())
+    def _batch_delay(self) -> float:
+        """Return the seconds that records wait for others: the more records, the longer."""
+        return max(BATCH_INTERVAL_S, self._next_at - time.monotonic())
 
     def _deliver(self, last: bool) -> None:
-        """Write what is being sent; what the database does not take is in the spool after that."""
+        """Write the records being sent; those that the database does not take go to the spool."""
         if self._connect is None or (last and self._sink is None and self._supervised):
-            self._keep()  # not worth connecting any more
+            self._spool_sending()  # no database, or no longer worth a connection
         elif self._spool.pending:
-            self._keep()
+            self._spool_sending()
             if not last and time.monotonic() >= self._retry_at:
-                self._reach(lambda sink: self._spool.drain(sink))
-        elif self._sending and not self._reach(lambda sink: sink(self._sending)):
-            self._keep()
+                self._try_write(lambda sink: self._spool.drain(sink))
+        elif self._sending and not self._try_write(lambda sink: sink(self._sending)):
+            self._spool_sending()
 
-    def _reach(self, write: Callable[[Sink], None]) -> bool:
-        """Do `write` with the database; False when it does not answer."""
+    def _try_write(self, write: Callable[[Sink], None]) -> bool:
+        """Call `write` with the sink; return False when the database does not respond."""
         try:
             if self._sink is None and self._connect is not None:
-                self._sink = tolerant(self._connect(), self.failed)
+                self._sink = skip_unstorable(self._connect(), self.count_failure)
             if self._sink is not None:
-                begun = time.monotonic()
+                start = time.monotonic()
                 write(self._sink)
-                over = time.monotonic()
-                self._next_at = over + min((over - begun) / SHARE, LONGEST)
+                end = time.monotonic()
+                self._next_at = end + min((end - start) / MAX_WRITE_SHARE, MAX_BATCH_INTERVAL_S)
         except DatabaseUnavailable:
-            self._retry_at = time.monotonic() + RETRY
+            self._retry_at = time.monotonic() + DATABASE_RETRY_S
             return False
         return True
 
-    def _keep(self) -> None:
-        """Put what is being sent into the spool; past it, or back, when the disk is full."""
+    def _spool_sending(self) -> None:
+        """Spool the records being sent. On a full disk, write them to the database or wait."""
         try:
             with self._changed:
                 self._spool.append(self._sending)
                 self._sending = []
         except OSError:
-            if self._connect is None or not self._reach(self._past_the_spool):
+            if self._connect is None or not self._try_write(self._bypass_spool):
                 with self._changed:
                     self._waiting = [*self._sending, *self._waiting]
 
-    def _past_the_spool(self, sink: Sink) -> None:
-        self._spool.drain(sink)  # older ones first
+    def _bypass_spool(self, sink: Sink) -> None:
+        self._spool.drain(sink)  # older records first
         sink(self._sending)
 
     def _spill(self) -> None:
@@ -238,19 +238,20 @@ class Reporter:
         self._sending, self._waiting = [], []
 
     def _hold(self, record: Record) -> None:
-        if not self._attempt.stopping.exists():  # a job that is being ended did not fail
-            self._held[record["job"]] = (record, time.monotonic() + HOLD)
+        if not self._attempt.stopping.exists():  # a job that is being stopped did not fail
+            self._held[record["job"]] = (record, time.monotonic() + FAILURE_HOLD_S)
 
-    def _due(self, now: float) -> list[Record]:
-        everything = self._closing.is_set()
-        over = [job for job, (_, until) in self._held.items() if everything or until <= now]
-        return [self._held.pop(job)[0] for job in over]
+    def _take_due_failures(self, now: float) -> list[Record]:
+        """Remove and return the failed jobs that are no longer held back."""
+        closing = self._closing.is_set()
+        due = [job for job, (_, until) in self._held.items() if closing or until <= now]
+        return [self._held.pop(job)[0] for job in due]
 
 
-def tolerant(sink: Sink, failed: Callable[[Exception], None]) -> Sink:
-    """`sink` for batches of which some records cannot be stored: those are told to `failed`.
+def skip_unstorable(sink: Sink, on_failure: Callable[[Exception], None]) -> Sink:
+    """Return a sink that skips records that cannot be stored and passes the error on.
 
-    A record that nobody can store must not stand in the way of all that come after it.
+    A record that cannot be stored must not block those after it.
     """
 
     def write(records: Sequence[Record]) -> None:
@@ -260,7 +261,7 @@ def tolerant(sink: Sink, failed: Callable[[Exception], None]) -> Sink:
             raise
         except Exception as error:
             if len(records) == 1:
-                failed(error)
+                on_failure(error)
                 return
             for record in records:
                 write([record])
@@ -269,14 +270,14 @@ def tolerant(sink: Sink, failed: Callable[[Exception], None]) -> Sink:
 
 
 def append(path: Path, records: Sequence[Record]) -> None:
-    """Add lines to a file of records. Survives the death of the process, not that of the host."""
+    """Append lines to a file of records. They survive a crash of the process, not of the host."""
     lines = "".join(json.dumps(record, default=str) + "\n" for record in records)
     with path.open("a", encoding="utf-8", errors="replace") as file:
         file.write(lines)
 
 
 def read(path: Path) -> Iterator[Record]:
-    """The records of a file, as far as they are whole; none when there is no file."""
+    """Yield the complete records of a file; none when the file does not exist."""
     if path.exists():
         with path.open("rb") as file:
             yield from _records(file)
@@ -286,7 +287,7 @@ def _records(lines: Iterable[bytes]) -> Iterator[Record]:
     for line in lines:
         try:
             record = json.loads(line)
-        except ValueError:  # cut off by the death of its writer
+        except ValueError:  # incomplete: its writer was killed
             continue
         if isinstance(record, dict):
             yield record
@@ -296,10 +297,11 @@ _handed_over: Reporter | None = None
 
 
 def hand_over(reporter: Reporter) -> None:
-    """Give the plugin its reporter inside the process, so that no setting shows in arguments."""
+    """Pass the plugin its reporter inside the process, so that no setting shows in arguments."""
     global _handed_over
     _handed_over = reporter
 
 
-def handed_over() -> Reporter | None:
+def get_handed_over() -> Reporter | None:
+    """Return the reporter that `hand_over` passed, if any."""
     return _handed_over

@@ -1,6 +1,6 @@
-"""From the end of Snakemake to the final state of the run. Every step may be repeated.
+"""Brings a run from the end of its Snakemake to its final state. Every step may be repeated.
 
-The supervisor settles its attempt; when it is gone too, the reconciler does it by the same code.
+The supervisor settles its attempt; when it is gone too, the reconciler does so with the same code.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import contextlib
 import functools
 import json
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,14 +16,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from services.catalogue.layout import kept, manifest_of
+from services.catalogue.layout import manifest_of, snapshot_folder
 from services.catalogue.requirements import versions
 from services.database import Database
 from services.database.runs import Outcome
 from services.engine import causes, reporter
 from services.engine.publishing import publish
-from services.engine.snakemake_metadata import made
-from services.errors import TransitionRefused
+from services.engine.snakemake_metadata import recorded_outputs
+from services.errors import Message, TransitionRefused
+from services.host.atomic import write_atomically
 from services.host.disk import no_room
 from services.logs import tail
 from services.models import Cause, CauseKind, Model, State
@@ -33,57 +33,63 @@ from services.settings import Settings
 
 log = logging.getLogger("rundesk.settling")
 
-END_OF_LOG = 16_384  # bytes of a log that are looked at
+LOG_TAIL_BYTES = 16_384  # of the end of a log that are read
+
+CAUSE_UNKNOWN = Message(
+    "system_error",
+    "The run failed, and its cause could not be determined.",
+    hint="The log of the server contains the error.",
+)
+DISK_FULL_AFTER_END = Message(
+    "system_error",
+    "The run succeeded, but its results could not be published because the disk is full.",
+    hint=causes.CONTACT_OPERATORS,
+)
+NOT_PUBLISHED = Message(
+    "system_error", "The run succeeded, but its results could not be published: {error}"
+)
+ATTEMPT_FAILED = Message("executor_error", "Attempt {number} failed ({failures} of {limit}).")
 
 
-class Unstarted(Model):
+class PreparationFailure(Model):
     """Why Snakemake was never started."""
 
     cause: Cause
-    hopeless: bool = False  # it would be the same another time
+    hopeless: bool = False  # another attempt would fail the same way
 
 
-class Ended(Model):
+class ExitRecord(Model):
     """How an attempt ended: `exit.json`."""
 
-    exit_code: int | None = None  # None: ended by a signal, or nobody knows
+    exit_code: int | None = None  # None: killed by a signal, or unknown
     signal: int | None = None
     canceled: bool = False
-    overtime: bool = False  # ended by the desk because it took too long
+    overtime: bool = False  # stopped by Rundesk at the time limit
     shutdown: bool = False
-    started: datetime | None = None  # None: Snakemake never was
+    started: datetime | None = None  # None: Snakemake was never started
     ended: datetime
     cause: Cause | None = None
     hopeless: bool = False  # another attempt would end the same way
-    unlisted: bool = False  # it ended well, and its results could not be listed
+    unlisted: bool = False  # it succeeded, and its results could not be published
 
     @property
     def state(self) -> State:
-        """What the attempt itself came to."""
+        """The final state of the attempt itself."""
         if self.canceled:
             return State.CANCELED
         if self.exit_code == 0:
             return State.SYSTEM_ERROR if self.unlisted else State.COMPLETE
-        own = self.overtime or self.exit_code is not None
-        return State.EXECUTOR_ERROR if own else State.SYSTEM_ERROR
+        by_workflow = self.overtime or self.exit_code is not None
+        return State.EXECUTOR_ERROR if by_workflow else State.SYSTEM_ERROR
 
     def write(self, path: Path) -> None:
-        """Whole or not at all, and still there after a power cut."""
-        draft = path.with_suffix(".part")
-        with draft.open("w", encoding="utf-8") as file:
+        """Write the record atomically; it survives a power failure."""
+        with write_atomically(path, durable=True) as file:
             file.write(self.model_dump_json())
-            file.flush()
-            os.fsync(file.fileno())
-        draft.rename(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     @classmethod
-    def read(cls, path: Path) -> Ended | None:
-        """None when there is none."""
+    def read(cls, path: Path) -> ExitRecord | None:
+        """Read a record; None when the file does not exist."""
         try:
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
@@ -91,136 +97,144 @@ class Ended(Model):
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """One attempt and where its things are."""
+class AttemptTarget:
+    """An attempt of a run, and where its files are."""
 
     settings: Settings
     run_id: str
     number: int
-    digest: str = ""  # of the workflow; "": the database knows it
+    digest: str = ""  # of the workflow; "": the database has it
 
     @property
     def rundir(self) -> RunDir:
         return RunDir.of(self.settings.data, self.run_id)
 
-    def evidence(self) -> causes.Evidence:
-        """What the attempt left behind, as far as it can be read."""
-        place = self.rundir.attempt(self.number)
-        records = list(reporter.read(place.errors))
+    def read_evidence(self) -> causes.Evidence:
+        """Read what the attempt left behind, as far as it is readable."""
+        files = self.rundir.attempt(self.number)
+        records = list(reporter.read(files.errors))
         names = {name for record in records for name in record.get("log", ())}
         return causes.Evidence(
             attempt=self.number,
             records=records,
-            console=_end(place.console),
-            logs={name: text for name in names if (text := _end(self.rundir.root / name))},
+            console=_read_tail(files.console),
+            logs={name: text for name in names if (text := _read_tail(self.rundir.root / name))},
         )
 
 
-def why(
-    attempt: Attempt, tell: Callable[[causes.Evidence], Cause | None] = causes.explain, **how: Any
+def find_cause(
+    attempt: AttemptTarget,
+    explain: Callable[[causes.Evidence], Cause | None] = causes.explain,
+    **circumstances: Any,
 ) -> Cause | None:
-    """The cause of an end that went `how`. Whatever lies about, a run is settled all the same."""
+    """Return the cause of an end under these circumstances (fields of Evidence).
+
+    Never raises: a run is settled whatever its files contain.
+    """
     try:
-        return tell(replace(attempt.evidence(), **how))
+        return explain(replace(attempt.read_evidence(), **circumstances))
     except Exception:
-        log.exception("what the attempt left behind could not be understood")
-        message = "It failed, and this desk could not find out why: see its log."
-        return Cause(kind=CauseKind.UNKNOWN, message=message)
+        log.exception("the files of an attempt could not be interpreted")
+        text = CAUSE_UNKNOWN()
+        return Cause(kind=CauseKind.UNKNOWN, message=str(text), hint=text.hint)
 
 
-def settle(attempt: Attempt, database: Database, ended: Ended) -> State:
-    """List the results and record the end; returns the state the run is in then.
+def settle(attempt: AttemptTarget, database: Database, record: ExitRecord) -> State:
+    """Publish the results and record the end; return the state that the run is in then.
 
-    Raises DatabaseUnavailable: then do it again. Raises TransitionRefused when the attempt is not
-    the run's present one any more.
+    Raises DatabaseUnavailable, after which it must be repeated, and TransitionRefused when the
+    attempt is no longer the present one of its run.
     """
     if not attempt.digest and (run := database.runs.get(attempt.run_id, None)):
         attempt = replace(attempt, digest=run.digest)
-    return record(attempt, database, listed(attempt, ended))
+    return record_end(attempt, database, publish_results(attempt, record))
 
 
-def listed(attempt: Attempt, ended: Ended) -> Ended:
-    """Publish the results of an attempt that ended well; how it ended, that done.
+def publish_results(attempt: AttemptTarget, record: ExitRecord) -> ExitRecord:
+    """Publish the results of an attempt that succeeded; return the record of its end after that.
 
     Needs the attempt's digest, and no database.
     """
-    if ended.state is not State.COMPLETE:
-        return ended
+    if record.state is not State.COMPLETE:
+        return record
     try:
-        manifest = manifest_of(kept(attempt.settings.data, attempt.digest))
-        used = _ours() | versions(manifest.needs.modules)
+        manifest = manifest_of(snapshot_folder(attempt.settings.data, attempt.digest))
+        used = _engine_versions() | versions(manifest.needs.modules)
         attempt.rundir.software.write_text(json.dumps(used), encoding="utf-8")
-        publish(attempt.rundir, sorted(made(attempt.rundir.root)), manifest.highlights)
+        outputs = sorted(recorded_outputs(attempt.rundir.root))
+        publish(attempt.rundir, outputs, manifest.highlights)
     except Exception as error:
-        log.exception("the results could not be listed")
-        return ended.model_copy(update={"cause": _unpublished(error), "unlisted": True})
-    return ended
+        log.exception("the results could not be published")
+        return record.model_copy(update={"cause": _publishing_failure(error), "unlisted": True})
+    return record
 
 
 @functools.cache
-def _ours() -> dict[str, str]:
-    """Versions of what executes runs: those in memory, also when newer ones are installed."""
+def _engine_versions() -> dict[str, str]:
+    """Return the versions of what executes runs: those in memory, even if newer are installed."""
     return versions(["snakemake", "rundesk"])
 
 
-def record(attempt: Attempt, database: Database, ended: Ended) -> State:
-    """Replay what was spooled, close the jobs and move the run on; raises as `settle` does."""
+def record_end(attempt: AttemptTarget, database: Database, record: ExitRecord) -> State:
+    """Replay spooled records, close the jobs and change the state of the run.
+
+    Returns the new state. Raises what `settle` raises.
+    """
     apply = partial(database.jobs.apply, attempt.run_id, attempt.number)
     spool = reporter.Spool(attempt.rundir.attempt(attempt.number).spool)
-    spool.drain(reporter.tolerant(apply, lambda error: log.error("not stored: %s", error)))
-    database.jobs.close(attempt.run_id, attempt.number, ended.state, now=ended.ended)
-    return _move(attempt, database, ended, _outcome(attempt, database, ended))
+    spool.drain(reporter.skip_unstorable(apply, lambda error: log.error("not stored: %s", error)))
+    database.jobs.close(attempt.run_id, attempt.number, record.state, now=record.ended)
+    return _transition_after(attempt, database, record, _outcome(attempt, database, record))
 
 
-def _outcome(attempt: Attempt, database: Database, ended: Ended) -> Outcome:
-    """What an attempt counts for. Failures by the workflow and by the desk are counted apart.
+def _outcome(attempt: AttemptTarget, database: Database, record: ExitRecord) -> Outcome:
+    """Return how an attempt ended, and how many such failures are allowed.
 
-    Both only since the run was submitted or resumed. What would fail the same way again is given
-    up at once, and the workflow's own failures unless more attempts were asked for.
+    Failures of the workflow and of the system are counted apart, each since the run was submitted
+    or resumed. A run is not tried again after a failure that would repeat itself, nor after one of
+    the workflow unless retries were requested.
     """
-    state, code = ended.state, -ended.signal if ended.signal is not None else ended.exit_code
+    state, code = record.state, -record.signal if record.signal is not None else record.exit_code
     if state not in (State.EXECUTOR_ERROR, State.SYSTEM_ERROR):
         return Outcome(state, code)
     run = database.runs.get(attempt.run_id, None)
     failures = database.runs.failures(attempt.run_id, attempt.number)[state] + 1
-    own = 1 + (run.retries if run else 0)
-    limit = own if state is State.EXECUTOR_ERROR else attempt.settings.attempts
-    return Outcome(state, code, failures, failures if ended.hopeless else limit)
+    retries = run.retries if run else 0
+    limit = 1 + retries if state is State.EXECUTOR_ERROR else attempt.settings.attempts
+    return Outcome(state, code, failures, failures if record.hopeless else limit)
 
 
-def _move(attempt: Attempt, database: Database, ended: Ended, outcome: Outcome) -> State:
-    end = partial(database.runs.end, attempt.run_id, attempt.number, now=ended.ended)
+def _transition_after(
+    attempt: AttemptTarget, database: Database, record: ExitRecord, outcome: Outcome
+) -> State:
+    """Move the run to its state after this attempt, or back to the queue; return that state."""
+    end = partial(database.runs.end, attempt.run_id, attempt.number, now=record.ended)
     if outcome.failures is not None and outcome.failures < (outcome.limit or 0):
-        if ended.started is not None:
-            with contextlib.suppress(TransitionRefused):  # told already
-                database.runs.start(attempt.run_id, attempt.number, now=ended.started)
-        note = f"Attempt {attempt.number} failed ({outcome.failures} of {outcome.limit})."
+        if record.started is not None:
+            with contextlib.suppress(TransitionRefused):  # recorded already
+                database.runs.start(attempt.run_id, attempt.number, now=record.started)
+        note = ATTEMPT_FAILED(number=attempt.number, failures=outcome.failures, limit=outcome.limit)
         with contextlib.suppress(TransitionRefused):
-            return end(State.QUEUED, note=note, cause=ended.cause, outcome=outcome).state
-        # It was asked to cancel since: only that keeps a live attempt from the queue.
-        cause = causes.explain(causes.Evidence(attempt.number, canceled=True))
+            return end(State.QUEUED, note=str(note), cause=record.cause, outcome=outcome).state
+        # Canceled meanwhile: nothing else keeps a live attempt from the queue.
         outcome = Outcome(State.CANCELED, outcome.exit_code)
-        return end(State.CANCELED, cause=cause, outcome=outcome).state
-    end = partial(end, outcome.state, cause=ended.cause, outcome=outcome)
-    if ended.started is not None:  # a short run; or the database was away when it began
-        with contextlib.suppress(TransitionRefused):  # told already
-            return end(started=ended.started).state
+        return end(State.CANCELED, cause=causes.canceled_cause(), outcome=outcome).state
+    end = partial(end, outcome.state, cause=record.cause, outcome=outcome)
+    if record.started is not None:  # a short run, or the database was unavailable at its start
+        with contextlib.suppress(TransitionRefused):  # recorded already
+            return end(started=record.started).state
     return end().state
 
 
-def _unpublished(error: Exception) -> Cause:
+def _publishing_failure(error: Exception) -> Cause:
     if no_room(error):
-        return causes.disk_full(
-            "The run ended well, but the disk is full: its results could not be listed."
-        )
-    return Cause(
-        kind=CauseKind.UNKNOWN,
-        message=f"The run ended well, but its results could not be listed: {error}",
-    )
+        return causes.disk_full(DISK_FULL_AFTER_END())
+    text = NOT_PUBLISHED(error=error)
+    return Cause(kind=CauseKind.UNKNOWN, message=str(text), hint=text.hint)
 
 
-def _end(path: Path) -> str:
+def _read_tail(path: Path) -> str:
     try:
-        return tail(path, END_OF_LOG)
+        return tail(path, LOG_TAIL_BYTES)
     except OSError:
         return ""

@@ -1,15 +1,13 @@
 """Prepares a run directory: inputs under safe names, the workflow's config folder, config.json.
 
-Doing it again (a further attempt) changes nothing that is there already: a new modification time
-would make Snakemake run finished jobs again.
+Repeating it in a further attempt leaves existing files unchanged: a new modification time would
+make Snakemake run finished jobs again.
 """
 
 from __future__ import annotations
 
 import copy
-import fcntl
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,59 +16,72 @@ from typing import Any
 from services import sheets
 from services.catalogue.layout import params_schema, snakefile
 from services.catalogue.schemas import Broken, default_config
-from services.errors import Invalid, RundeskError
-from services.host.disk import no_room
+from services.errors import Invalid, Message, RundeskError
+from services.host.atomic import draft_of, write_atomically
+from services.host.copying import clone_or_link
 from services.models import Input, Submission
 from services.params import file_values
 from services.params.schema import sheet_fields
 from services.rundir import RunDir
 
-FICLONE = 0x40049409  # linux/fs.h; shares the blocks of a file until one of both is written to
+WORKFLOW_UNREADABLE = Message("invalid_workflow", "The workflow cannot be read: {error}")
+SHEET_UNREADABLE = Message("unreadable_file", "The sample sheet cannot be read: {error}")
+INPUT_GONE = Message(
+    "gone",
+    "The file {name} (input {field}) no longer exists on this server.",
+    hint="Upload the file again and submit a new run.",
+)
 
 
 class StagingFailed(RundeskError):
-    """The run cannot be prepared, now or later."""
+    """The run cannot be prepared, neither now nor later."""
+
+    default = Message("system_error", "The run cannot be prepared.")
 
 
 def stage(run: Submission, rundir: RunDir, workflow: Path, blob: Callable[[str], Path]) -> Path:
-    """Prepare `rundir` for `run`; returns the Snakefile to run.
+    """Prepare `rundir` for `run`; return the Snakefile to run.
 
-    `workflow` is the frozen copy of its files; `blob` tells where content with a sha256 lies.
-    Raises StagingFailed when it cannot succeed, OSError when it may another time; what happened
-    here before may be repeated.
+    `workflow` is the stored copy of its files; `blob` returns the path of the content with a
+    sha256. Raises StagingFailed when a repetition would fail too, OSError when it may succeed.
     """
     try:
-        found = snakefile(workflow)
-        for folder in (rundir.root, rundir.desk):
+        path = snakefile(workflow)
+        for folder in (rundir.root, rundir.internal):
             folder.mkdir(parents=True, exist_ok=True)
         for entry in run.inputs:
-            _input(entry, blob(entry.sha256), rundir.root / entry.path)
+            _stage_input(entry, blob(entry.sha256), rundir.root / entry.path)
         if run.inputs and not rundir.names.exists():
             names = {entry.path: entry.name for entry in run.inputs}
             _write(rundir.names, json.dumps(names, indent=1, ensure_ascii=False))
         if run.sheets:
-            _sheets(run, rundir, sheet_fields(params_schema(workflow)))
-        _folder(workflow / "config", rundir.root / "config")
+            _write_sheets(run, rundir, sheet_fields(params_schema(workflow)))
+        _copy_folder(workflow / "config", rundir.root / "config")
         content = configuration(run, default_config(workflow))
         _write(rundir.config, json.dumps(content, indent=1, ensure_ascii=False))
     except Broken as error:
-        raise StagingFailed(f"The workflow's files cannot be read: {error}") from error
+        raise StagingFailed(WORKFLOW_UNREADABLE(error=error)) from error
     except Invalid as error:
-        raise StagingFailed(f"The sample sheet cannot be read: {error}") from error
-    return found
+        raise StagingFailed(SHEET_UNREADABLE(error=error)) from error
+    return path
 
 
 def configuration(run: Submission, base: Mapping[str, Any]) -> dict[str, Any]:
-    """What Snakemake reads: the workflow's defaults under the parameters, files as staged paths."""
-    given = copy.deepcopy(run.params) | run.sheets
+    """Return the configuration of a run: defaults of the workflow, overridden by the parameters.
+
+    Parameters that are files have their staged paths as values.
+    """
+    values = copy.deepcopy(run.params) | run.sheets
     for entry in run.inputs:
-        if entry.field.partition(".")[0] not in run.sheets:  # else in its table, or what made it
-            file_values.put(given, entry.field, entry.path)
-    return _merged(base, given)
+        if (
+            entry.field.partition(".")[0] not in run.sheets
+        ):  # else its path is in the table, or it is the table's source
+            file_values.put(values, entry.field, entry.path)
+    return _merge(base, values)
 
 
-def _sheets(run: Submission, rundir: RunDir, fields: Mapping[str, Any]) -> None:
-    """Write each sample sheet as a plain table whose file cells are staged paths."""
+def _write_sheets(run: Submission, rundir: RunDir, fields: Mapping[str, Any]) -> None:
+    """Write each sample sheet as a plain table with staged paths in its file cells."""
     for name, path in run.sheets.items():
         if (target := rundir.root / path).exists():
             continue
@@ -87,61 +98,34 @@ def _sheets(run: Submission, rundir: RunDir, fields: Mapping[str, Any]) -> None:
         sheets.write(records, target, rows, delimiter=sheets.DELIMITERS[target.suffix])
 
 
-def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    result = copy.deepcopy(dict(under))
-    for name, value in over.items():
-        below = result.get(name)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        result[name] = _merged(below, value) if both else value  # type: ignore[arg-type]
+def _merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    result = copy.deepcopy(dict(base))
+    for name, value in overrides.items():
+        default = result.get(name)
+        both = isinstance(default, Mapping) and isinstance(value, Mapping)
+        result[name] = _merge(default, value) if both else value  # type: ignore[arg-type]
     return result
 
 
-def _input(entry: Input, source: Path, target: Path) -> None:
+def _stage_input(entry: Input, source: Path, target: Path) -> None:
     if not source.is_file():
-        raise StagingFailed(f"The file {entry.name} (input {entry.field}) is gone from this desk.")
+        raise StagingFailed(INPUT_GONE(name=entry.name, field=entry.field))
     if target.exists() and target.stat().st_size == entry.size:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.part")
-    draft.unlink(missing_ok=True)
-    if not _cloned(source, draft) and not _linked(source, draft):
-        shutil.copyfile(source, draft)
-    draft.rename(target)
+    with draft_of(target) as draft, source.open("rb") as file:
+        if not clone_or_link(file.fileno(), draft):
+            shutil.copyfile(source, draft)
 
 
-def _folder(source: Path, target: Path) -> None:
-    """Workflows name files of their config folder relative to the working directory."""
+def _copy_folder(source: Path, target: Path) -> None:
+    """Copy the config folder: workflows refer to its files relative to the working directory."""
     if not source.is_dir() or target.exists():
         return
-    draft = target.with_name(f".{target.name}.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    shutil.copytree(source, draft)
-    draft.rename(target)
-
-
-def _cloned(source: Path, target: Path) -> bool:
-    """A copy that shares its blocks, where the file system can do that."""
-    with source.open("rb") as old, target.open("wb") as new:
-        try:
-            fcntl.ioctl(new.fileno(), FICLONE, old.fileno())
-        except OSError as error:
-            if no_room(error):
-                raise
-        else:
-            return True
-    target.unlink()
-    return False
-
-
-def _linked(source: Path, target: Path) -> bool:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without links
-        return False
-    return True
+    with draft_of(target) as draft:
+        shutil.copytree(source, draft)
 
 
 def _write(path: Path, text: str) -> None:
-    draft = path.with_suffix(".part")
-    draft.write_text(text, encoding="utf-8")
-    draft.rename(path)
+    with write_atomically(path) as file:
+        file.write(text)

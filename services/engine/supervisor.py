@@ -1,4 +1,4 @@
-"""One process per attempt: it starts Snakemake, ends it on request, and says how it ended.
+"""One process per attempt: it starts Snakemake, stops it on request, and records how it ended.
 
 It outlives runner, portal, API and database. The lock of the attempt, taken before the run was
 handed over, is held by this process and by Snakemake, and by nothing that Snakemake starts.
@@ -15,15 +15,18 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from typing import NoReturn
 
 from services.database import Database
-from services.engine import causes, errands
+from services.engine import causes
 from services.engine.console import Console
+from services.engine.end_recorder import record_via_runner
 from services.engine.execution import Order, Preparation, execute
-from services.engine.settling import Ended, listed, record, why
+from services.engine.settling import ExitRecord, find_cause, publish_results, record_end
 from services.errors import DatabaseUnavailable, TransitionRefused
 from services.host import processes
 from services.host.processes import Identity
@@ -32,22 +35,87 @@ from services.settings import MIB
 
 log = logging.getLogger("rundesk.supervisor")
 
-LEASE = timedelta(seconds=15)
-BEAT = 1.0  # s between two renewals of the lease
-FIRST_BEAT = 1.0  # s; before it, connecting would take from Snakemake what it needs to start
-PATIENCE = 2.0  # s that one word with the database may take
-SWEEPING = 30.0  # s to end what a run left behind; longer only in uninterruptible sleep
-BETWEEN_TRIES = 1.0  # s between two tries to settle while the database is away
-SAME_AGAIN = (CauseKind.WALLTIME, CauseKind.WORKFLOW_INVALID)  # however often it is tried
+LEASE_DURATION = timedelta(seconds=15)
+RENEWAL_INTERVAL_S = 1.0
+FIRST_RENEWAL_S = 1.0  # after the start; connecting earlier would slow down Snakemake's start
+DATABASE_TIMEOUT_S = 2.0  # for one operation
+KILL_INTERVAL_S = 1.0  # between two SIGKILLs while processes are left
+LEFTOVERS_TIMEOUT_S = 30.0  # to end leftovers; takes longer only in uninterruptible sleep
+RECORD_RETRY_S = 1.0  # between two attempts to record the end
+DETERMINISTIC_CAUSES = (CauseKind.WALLTIME, CauseKind.WORKFLOW_INVALID)  # not tried again
 
 
-def supervise(order: Order, lock: int, door: socket.socket) -> NoReturn:
+class StopReason(Enum):
+    """Why an attempt is stopped; earlier ones take precedence."""
+
+    SUPERSEDED = auto()  # the run has another attempt or is settled: this one records nothing
+    WALLTIME = auto()
+    SHUTDOWN = auto()  # the supervisor received SIGTERM
+    CANCELED = auto()
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A decision to stop an attempt."""
+
+    reason: StopReason
+    deadline: float  # monotonic; from then on processes get SIGKILL
+
+
+class Action(Enum):
+    """What to do with the processes of an attempt."""
+
+    NONE = auto()
+    TERMINATE = auto()  # SIGTERM to Snakemake's process group
+    KILL = auto()  # SIGKILL to everything
+
+
+def decide(
+    now: float,
+    stop: Stop | None,
+    requests: Collection[StopReason],
+    *,
+    time_limit: float,
+    grace: float,
+) -> tuple[Stop | None, Action]:
+    """Return the stop that now applies to an attempt, and what to do with its processes.
+
+    `now` and `time_limit` are monotonic times, `grace` are seconds; `requests` are the reasons to
+    stop that were observed so far.
+
+    | present stop     | observed            | new stop                          | action    |
+    |------------------|---------------------|-----------------------------------|-----------|
+    | none             | nothing             | none                              | NONE      |
+    | none             | superseded          | SUPERSEDED, deadline now          | TERMINATE |
+    | none             | time limit reached, | the first of these reasons,       | TERMINATE |
+    |                  | shutdown, canceled  | deadline after `grace`            |           |
+    | before deadline  | anything            | unchanged                         | NONE      |
+    | deadline reached | anything            | the same, deadline after          | KILL      |
+    |                  |                     | KILL_INTERVAL_S                   |           |
+
+    A later reason does not replace an earlier one, except SUPERSEDED, which keeps the deadline.
+    """
+    superseded = StopReason.SUPERSEDED in requests
+    if stop is None:
+        reasons = {*requests, *([StopReason.WALLTIME] if now >= time_limit else [])}
+        if not reasons:
+            return None, Action.NONE
+        reason = next(reason for reason in StopReason if reason in reasons)
+        return Stop(reason, now + (0.0 if superseded else grace)), Action.TERMINATE
+    if superseded:
+        stop = replace(stop, reason=StopReason.SUPERSEDED)
+    if now < stop.deadline:
+        return stop, Action.NONE
+    return replace(stop, deadline=now + KILL_INTERVAL_S), Action.KILL
+
+
+def supervise(order: Order, lock: int, runner_socket: socket.socket) -> NoReturn:
     """Execute an order in this process, which was forked for it alone and has one thread.
 
-    It leads a session and is a subreaper already. `door` is where the runner takes errands.
+    It leads a session and is a subreaper already. Behind `runner_socket` is the end recorder.
     """
     try:
-        Supervisor(order, lock, door).run()
+        Supervisor(order, lock, runner_socket).run()
     except BaseException:
         log.exception("the supervisor failed")
     finally:
@@ -55,248 +123,269 @@ def supervise(order: Order, lock: int, door: socket.socket) -> NoReturn:
         os._exit(0)
 
 
+@dataclass(frozen=True)
+class Child:
+    """The process that becomes Snakemake, and the two pipes from it."""
+
+    pid: int
+    console: Console
+    preparation: Preparation
+
+
 class Supervisor:
     """Follows one attempt from its first process to the final state of the run."""
 
-    def __init__(self, order: Order, lock: int, door: socket.socket) -> None:
+    def __init__(self, order: Order, lock: int, runner_socket: socket.socket) -> None:
         self._order = order
         self._lock = lock
-        self._door = door
+        self._runner_socket = runner_socket
         self._attempt = order.target
-        self._place = self._attempt.rundir.attempt(order.attempt)
+        self._files = self._attempt.rundir.attempt(order.attempt)
         self._database: Database | None = None
-        self._told_running = False
-        self._canceled = self._overtime = self._shutdown = self._stale = False
-        self._stop_until: float | None = None  # monotonic; after that SIGKILL
+        self._ready = False  # the run is prepared
+        self._running_recorded = False
+        self._requests: set[StopReason] = set()
+        self._stop: Stop | None = None
 
     def run(self) -> None:
+        """Execute the attempt and record its end."""
         started = datetime.now(UTC)
         try:
-            snakemake = self._start()
+            child = self._start()
         except OSError as error:
             log.exception("the run could not be prepared")
-            self._say(Ended(ended=datetime.now(UTC), cause=causes.unprepared(error)))
+            cause = causes.preparation_failure(error)
+            self._report_end(ExitRecord(ended=datetime.now(UTC), cause=cause))
             return
         kills = processes.out_of_memory_kills()
         processes.rename("rundesk-run")
-        self._console.start()
-        self._listen()
-        status = self._watch(snakemake)
-        self._sweep()
-        self._console.finish()
-        if self._stale:
-            log.info("another attempt has begun; this one says no more")
+        child.console.start()
+        status = self._watch(child)
+        self._end_leftovers()
+        child.console.finish()
+        if self._stop is not None and self._stop.reason is StopReason.SUPERSEDED:
+            log.info("another attempt has started; the end of this one is not recorded")
             return
         oom = processes.out_of_memory_kills() > kills
-        self._say(self._ended(status, started, oom))
+        self._report_end(self._exit_record(child.preparation, status, started, oom))
 
-    def _say(self, ended: Ended) -> None:
-        """To the file first, which outlives us, then to the database."""
+    def _report_end(self, record: ExitRecord) -> None:
+        """Write the end to its file, which outlives this process, then to the database."""
         try:
-            ended.write(self._place.exit)
-        except OSError:  # a full disk; the database may take it all the same
+            record.write(self._files.exit)
+        except OSError:  # the disk is full; the database may still accept the record
             log.exception("exit.json could not be written")
-        with self._renewing():
-            ended = listed(self._attempt, ended)
-            if self._database is None and errands.asked(self._door, self._attempt, ended):
-                log.info("the runner has told the database")  # it was too short to connect
+        with self._lease_renewed():
+            record = publish_results(self._attempt, record)
+            # An attempt too short to have connected leaves it to the runner.
+            if self._database is None and record_via_runner(
+                self._runner_socket, self._attempt, record
+            ):
+                log.info("the runner has recorded the end")
             else:
-                self._record(ended)
+                self._record(record)
 
     # ---- Snakemake ------------------------------------------------------------------------------
 
-    def _start(self) -> int:
-        """Fork what becomes Snakemake. Raises OSError when the disk takes not even our own files.
+    def _start(self) -> Child:
+        """Fork the process that becomes Snakemake. Raises OSError when the disk is full.
 
-        From here on we have no stream of the runner, and our identity is in the lock.
+        From here on this process uses no stream of the runner, and its identity is in the lock.
         """
-        diary = os.open(self._place.diary, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        log_file = os.open(
+            self._files.supervisor_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
+        )
         for stream in (1, 2):
-            os.dup2(diary, stream)
-        os.close(diary)
+            os.dup2(log_file, stream)
+        os.close(log_file)
         Identity.mine().write(self._lock)
-        self._place.stopping.unlink(missing_ok=True)
-        self._console = Console(self._place.console, self._order.settings.max_console * MIB)
-        self._preparation = Preparation()
+        self._files.stopping.unlink(missing_ok=True)
+        console = Console(self._files.console, self._order.settings.max_console * MIB)
+        preparation = Preparation()
         parent = os.getpid()
-        if (child := os.fork()) == 0:
-            execute(self._order, parent, self._console, self._preparation)
-        self._preparation.listen()
+        if (pid := os.fork()) == 0:
+            execute(self._order, parent, console, preparation)
+        preparation.expect()
         with contextlib.suppress(OSError):
-            os.setpgid(child, child)
-        return child
+            os.setpgid(pid, pid)
+        return Child(pid, console, preparation)
 
-    def _listen(self) -> None:
-        """Have signals heard while we wait."""
-        self._bell, bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
+    def _handle_signals(self) -> int:
+        """Install the signal handlers; return a pipe that is readable after a signal."""
+        wakeup, signaled = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(signaled, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGTERM, self._terminated)
+        signal.signal(signal.SIGTERM, lambda *_: self._requests.add(StopReason.SHUTDOWN))
         for ignored in (signal.SIGINT, signal.SIGHUP):
             signal.signal(ignored, signal.SIG_IGN)
+        return wakeup
 
-    def _terminated(self, *_: object) -> None:
-        self._shutdown = True
-
-    def _watch(self, snakemake: int) -> int:
-        """Until Snakemake has ended; its wait status."""
-        begun = time.monotonic()
-        until = begun + (self._order.settings.walltime * 60 or math.inf)
-        beat = first = begun + FIRST_BEAT
+    def _watch(self, child: Child) -> int:
+        """Wait until Snakemake has ended, and stop it when that is due; return its wait status."""
+        wakeup, settings = self._handle_signals(), self._order.settings
+        start = time.monotonic()
+        time_limit = start + (settings.walltime * 60 or math.inf)
+        next_renewal = first_renewal = start + FIRST_RENEWAL_S
         while True:
-            self._preparation.hear()
+            if child.preparation.receive():
+                next_renewal = first_renewal  # record RUNNING as soon as possible
+            self._ready = child.preparation.ready
             for pid, status in processes.reap():
-                if pid == snakemake:
-                    self._preparation.hear()
+                if pid == child.pid:
+                    child.preparation.receive()
+                    self._ready = child.preparation.ready
+                    self._apply_requests(time_limit=math.inf)
                     return status
-            if time.monotonic() >= until and self._stop_until is None:
-                log.info("it took too long")
-                self._overtime = True
-            if self._shutdown or self._overtime:
-                self._stop(snakemake, self._order.settings.cancel_grace)
-            if time.monotonic() >= beat:
-                self._beat(snakemake)
-                beat = time.monotonic() + BEAT
-            if self._stop_until is not None and time.monotonic() >= self._stop_until:
-                self._kill(snakemake)
-            if self._wait(min(beat, until if self._stop_until is None else self._stop_until)):
-                beat = first  # prepared: to be told at once
+            if (action := self._apply_requests(time_limit=time_limit)) is not Action.NONE:
+                self._act(action, child.pid)
+            if time.monotonic() >= next_renewal:
+                self._heartbeat()
+                next_renewal = time.monotonic() + RENEWAL_INTERVAL_S
+            else:
+                deadline = time_limit if self._stop is None else self._stop.deadline
+                _wait(wakeup, child.preparation, min(next_renewal, deadline))
 
-    def _wait(self, until: float) -> bool:
-        """Until a signal arrives, or it is time; True when the preparation has come to its end."""
-        sources: list[int] = [self._bell]
-        if not self._preparation.over:
-            sources.append(self._preparation.fileno())
-        heard, _, _ = select.select(sources, [], [], max(0.0, until - time.monotonic()))
-        if self._bell in heard:
-            os.read(self._bell, 4096)
-        return self._preparation.fileno() in heard
+    def _apply_requests(self, *, time_limit: float) -> Action:
+        grace = self._order.settings.cancel_grace
+        self._stop, action = decide(
+            time.monotonic(), self._stop, self._requests, time_limit=time_limit, grace=grace
+        )
+        return action
 
-    def _beat(self, snakemake: int) -> None:
-        """Renew the lease and read the cancel flag; a missing database changes nothing."""
+    def _act(self, action: Action, snakemake: int) -> None:
+        if action is Action.TERMINATE and self._stop is not None:
+            log.info("stopping Snakemake: %s", self._stop.reason.name)
+            with contextlib.suppress(OSError):  # a full disk must not prevent the stop
+                self._files.stopping.touch()
+            processes.send_group(snakemake, signal.SIGTERM)
+        elif action is Action.KILL:
+            processes.send_group(snakemake, signal.SIGKILL)
+            for process in processes.descendants(os.getpid()):
+                processes.send(process, signal.SIGKILL)
+
+    def _heartbeat(self) -> None:
+        """Renew the lease and note requests to stop; without a database the run continues."""
         try:
-            state = self._renewed()
+            state = self._renew_lease()
         except DatabaseUnavailable:
             return
         except TransitionRefused:
-            self._stale = True
-            self._stop(snakemake, 0.0)
-            return
-        except Exception:  # whatever the database says: the run goes on
+            self._requests.add(StopReason.SUPERSEDED)
+        except Exception:  # must not end the run
             log.exception("the lease could not be renewed")
-            return
-        if state is State.CANCELING and self._stop_until is None:
-            log.info("canceled")
-            self._canceled = True
-            self._stop(snakemake, self._order.settings.cancel_grace)
+        else:
+            if state is State.CANCELING:
+                self._requests.add(StopReason.CANCELED)
 
-    def _renewed(self) -> State:
-        database, now = self._opened(), datetime.now(UTC)
+    def _renew_lease(self) -> State:
+        """Renew the lease, and record RUNNING before the first time; return the state of the run.
+
+        Raises DatabaseUnavailable, and TransitionRefused when the run has another attempt.
+        """
+        database, now = self._connect(), datetime.now(UTC)
         run, attempt = self._order.run.id, self._order.attempt
-        if self._preparation.ready and not self._told_running:
-            with contextlib.suppress(TransitionRefused):  # canceled already, or not ours any more
+        if self._ready and not self._running_recorded:
+            with contextlib.suppress(TransitionRefused):  # canceled or superseded meanwhile
                 database.runs.start(run, attempt, now=now)
-            self._told_running = True
-        return database.queue.renew(run, attempt, now=now, lease=LEASE)
+            self._running_recorded = True
+        return database.queue.renew(run, attempt, now=now, lease=LEASE_DURATION)
 
-    def _opened(self) -> Database:
-        """The database, opened only now: a client must not be carried through a fork."""
+    def _connect(self) -> Database:
+        """Return the database; connected late, as a client must not exist before a fork."""
         if self._database is None:
             settings = self._order.settings
-            self._database = Database(settings.uri, settings.database, patience=PATIENCE)
+            self._database = Database(settings.uri, settings.database, patience=DATABASE_TIMEOUT_S)
         return self._database
 
-    # ---- ending ----------------------------------------------------------------------------------
+    # ---- the end ---------------------------------------------------------------------------------
 
-    def _stop(self, snakemake: int, grace: float) -> None:
-        """Ask the whole group to end; `grace` seconds later it has to."""
-        if self._stop_until is None:
-            with contextlib.suppress(OSError):  # a full disk is no reason to go on
-                self._place.stopping.touch()
-            self._stop_until = time.monotonic() + grace
-            processes.send_group(snakemake, signal.SIGTERM)
+    def _end_leftovers(self) -> None:
+        """End all processes that the run left; as a subreaper this process is their parent."""
+        order, own_pid = self._order, os.getpid()
 
-    def _kill(self, snakemake: int) -> None:
-        processes.send_group(snakemake, signal.SIGKILL)
-        for process in processes.descendants(os.getpid()):
-            processes.send(process, signal.SIGKILL)
-        self._stop_until = time.monotonic() + BEAT  # again, while there is something left
-
-    def _sweep(self) -> None:
-        """End everything the run started that is still there. As a subreaper we are its parent."""
-        order, me = self._order, os.getpid()
-
-        def left() -> list[processes.Process]:
+        def leftovers() -> list[processes.Process]:
             for _ in processes.reap():
                 pass
-            if processes.childless():  # what a run starts cannot escape a subreaper
+            if processes.childless():  # no process that a run starts can escape a subreaper
                 return []
-            return [*processes.descendants(me), *processes.tagged(order.run.id, order.attempt)]
+            tagged = processes.tagged(order.run.id, order.attempt)
+            return [*processes.descendants(own_pid), *tagged]
 
-        if not processes.end(left, patience=SWEEPING):
-            log.error("some processes of the run cannot be ended: %s", left())
+        if not processes.end(leftovers, patience=LEFTOVERS_TIMEOUT_S):
+            log.error("some processes of the run cannot be ended: %s", leftovers())
 
-    def _ended(self, status: int, started: datetime, oom: bool) -> Ended:
+    def _exit_record(
+        self, preparation: Preparation, status: int, started: datetime, oom: bool
+    ) -> ExitRecord:
         code = os.waitstatus_to_exitcode(status)
-        shutdown = self._shutdown and not self._canceled and code != 0
-        ready, failure = self._preparation.ready, self._preparation.failure
-        ended = Ended(
-            exit_code=code if code >= 0 and ready and not shutdown else None,
+        reason = self._stop.reason if self._stop is not None else None
+        shutdown = reason is StopReason.SHUTDOWN and code != 0
+        record = ExitRecord(
+            exit_code=code if code >= 0 and preparation.ready and not shutdown else None,
             signal=-code if code < 0 else None,
-            canceled=self._canceled,
-            overtime=self._overtime,
+            canceled=reason is StopReason.CANCELED,
+            overtime=reason is StopReason.WALLTIME,
             shutdown=shutdown,
-            started=started if ready else None,
+            started=started if preparation.ready else None,
             ended=datetime.now(UTC),
         )
-        if failure is not None and not ended.canceled:
-            told = {"cause": failure.cause, "hopeless": failure.hopeless}
-            return ended.model_copy(update=told)
-        cause = why(
+        failure = preparation.failure
+        if failure is not None and not record.canceled:
+            fields = {"cause": failure.cause, "hopeless": failure.hopeless}
+            return record.model_copy(update=fields)
+        cause = find_cause(
             self._attempt,
-            exit_code=ended.exit_code,
-            signal=ended.signal,
-            canceled=ended.canceled,
-            overtime=self._order.settings.walltime if ended.overtime else 0.0,
-            shutdown=ended.shutdown,
+            exit_code=record.exit_code,
+            signal=record.signal,
+            canceled=record.canceled,
+            overtime=self._order.settings.walltime if record.overtime else 0.0,
+            shutdown=record.shutdown,
             oom=oom,
         )
-        hopeless = cause is not None and cause.kind in SAME_AGAIN
-        return ended.model_copy(update={"cause": cause, "hopeless": hopeless})
+        hopeless = cause is not None and cause.kind in DETERMINISTIC_CAUSES
+        return record.model_copy(update={"cause": cause, "hopeless": hopeless})
 
     @contextlib.contextmanager
-    def _renewing(self) -> Iterator[None]:
-        """Keep the lease: listing large results takes its time. No more forks from here on."""
-        over = threading.Event()
+    def _lease_renewed(self) -> Iterator[None]:
+        """Keep renewing the lease: publishing large results takes time. No forks from here on."""
+        finished = threading.Event()
 
         def work() -> None:
-            while not over.wait(BEAT):
+            while not finished.wait(RENEWAL_INTERVAL_S):
                 with contextlib.suppress(Exception):
-                    self._renewed()
+                    self._renew_lease()
 
         thread = threading.Thread(target=work, name="lease", daemon=True)
         thread.start()
         try:
             yield
         finally:
-            over.set()
+            finished.set()
 
-    def _record(self, ended: Ended) -> None:
-        """Bring it to the database, however long that is away. Without a folder there is no run."""
-        told = False
-        while self._place.root.exists():
+    def _record(self, record: ExitRecord) -> None:
+        """Record the end, however long the database is unavailable, while the run exists."""
+        waiting = False
+        while self._files.root.exists():
             try:
-                state = record(self._attempt, self._opened(), ended)
+                state = record_end(self._attempt, self._connect(), record)
             except TransitionRefused:
-                log.warning("the run was settled by somebody else")
+                log.warning("the run was already settled by another process")
                 return
             except Exception as error:
                 if not isinstance(error, DatabaseUnavailable):
                     log.exception("the run could not be settled; trying again")
-                elif not told:
-                    log.info("ended; waiting for the database to say so")
-                    told = True
-                time.sleep(BETWEEN_TRIES)
+                elif not waiting:
+                    log.info("ended; waiting for the database to record it")
+                    waiting = True
+                time.sleep(RECORD_RETRY_S)
             else:
                 log.info("the run is %s", state)
                 return
+
+
+def _wait(wakeup: int, preparation: Preparation, until: float) -> None:
+    """Wait for a signal, for the message of the preparation, or until a monotonic time."""
+    sources = [wakeup] if preparation.finished else [wakeup, preparation.fileno()]
+    readable, _, _ = select.select(sources, [], [], max(0.0, until - time.monotonic()))
+    if wakeup in readable:
+        os.read(wakeup, 4096)

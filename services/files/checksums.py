@@ -1,4 +1,4 @@
-"""Checksums of files that arrive in pieces, kept while they grow."""
+"""Checksums of files that arrive in pieces, computed while they grow."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from services.settings import MIB
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-MOST = 64  # files at once
+MAX_TRACKED_FILES = 64
 
 
 class Digests:
-    """sha256 of files as far as this process saw them arrive, from their beginning on.
+    """Running sha256 states of growing files, each over the bytes that this process received.
 
-    What it did not see (another process took it, or this one is new) is read once at the end. Who
-    calls holds the lock of the file.
+    Bytes received by other processes, or before this one started, are read from the file at the
+    end. Callers must hold the lock of the file.
     """
 
     def __init__(self) -> None:
@@ -27,14 +27,14 @@ class Digests:
         self._lock = threading.Lock()
 
     def add(self, name: str, block: bytes, offset: int) -> None:
-        """Take in a block that was written at `offset`, if it is the next one."""
+        """Add a block that was written at `offset`, unless bytes before it are missing here."""
         reached, digest = self._get(name)
         if reached == offset:
             digest.update(block)
             self._put(name, offset + len(block), digest)
 
-    def whole(self, name: str, part: int) -> str:
-        """The checksum of an open file, in hexadecimal digits."""
+    def hexdigest(self, name: str, part: int) -> str:
+        """Return the sha256 of the whole file that is open as `part`, in hexadecimal digits."""
         reached, digest = self._get(name)
         while block := os.pread(part, MIB, reached):
             digest.update(block)
@@ -54,5 +54,5 @@ class Digests:
         with self._lock:
             self._known.pop(name, None)
             self._known[name] = reached, digest
-            while len(self._known) > MOST:
+            while len(self._known) > MAX_TRACKED_FILES:
                 self._known.pop(next(iter(self._known)))

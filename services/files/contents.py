@@ -1,8 +1,8 @@
-"""What the bytes of a file say it is, against what a parameter asks for.
+"""Checks the content of input files against the format that their parameter requires.
 
-A file parameter, or a column of a sample sheet, may say `contents: fastq`, `fasta` or `mzml`. The
-schema of a row may say `mates: [fastq_1, fastq_2]`: two files with the reads of pairs. What does
-not fit is told before anything runs.
+A file parameter, or a column of a sample sheet, may declare `contents: fastq`, `fasta` or `mzml`.
+The schema of a row may declare `mates: [fastq_1, fastq_2]`: two files with the reads of the same
+pairs. Files that do not match are reported before anything runs.
 """
 
 from __future__ import annotations
@@ -16,19 +16,56 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from services.errors import Invalid, Problem
+from services.errors import Invalid, Message, Problem, Text
 from services.models import Input
 from services.params.schema import flatten, sheet_fields
+from services.params.validation import INVALID_PARAMETERS
 from services.settings import MIB
 
-HEAD = 64 * 1024  # unpacked bytes that tell what a file is
-TAIL = 4 * 1024  # unpacked bytes in which a complete mzML file says that it ends
-MOST_READ = 128 * MIB  # packed bytes read to the end for one submission, about two seconds
-MOST_UNPACKED = 2048 * MIB  # unpacked bytes read of one file
-REMEMBERED = 4096  # files whose content is not read again
+HEAD_BYTES = 64 * 1024  # unpacked; enough to recognize every format
+TAIL_BYTES = 4 * 1024  # unpacked; the end tag of a complete mzML file is within these
+MAX_READ_BYTES = 128 * MIB  # packed; of all files of one submission, about two seconds
+MAX_UNPACKED_BYTES = 2048 * MIB  # of one file
+MAX_CACHED_FILES = 4096  # files whose content is not read again
 
-NAMES = {"fastq": "FASTQ", "fasta": "FASTA", "mzml": "mzML"}
-OTHERS = {
+CORRUPT_GZIP = Message(
+    "unreadable_file",
+    "{name} is damaged: its gzip data is corrupt or incomplete.",
+    hint="Upload the file again.",
+)
+TRUNCATED = Message(
+    "unreadable_file", "{name} is damaged: its end is missing.", hint="Upload the file again."
+)
+WRONG_CONTENT = Message("wrong_kind_of_file", "{name} is {actual}, but {required} is required.")
+GZIP_SUFFIX_MISSING = Message(
+    "wrong_kind_of_file",
+    "{name} is compressed with gzip, but its name does not end in .gz.",
+    hint="Rename the file.",
+)
+GZIP_SUFFIX_WRONG = Message(
+    "wrong_kind_of_file",
+    "{name} is not compressed with gzip, but its name says so.",
+    hint="Rename the file.",
+)
+ONE_SAMPLE_PER_ROW = "Put the two files of the same sample into one row."
+SAME_CONTENT = Message(
+    "not_unique", "{first} and {second} have the same content.", hint=ONE_SAMPLE_PER_ROW
+)
+DIFFERENT_READ_NAMES = Message(
+    "wrong_kind_of_file",
+    "{first} and {second} do not belong together: "
+    "their first reads are named {first_read} and {second_read}.",
+    hint=ONE_SAMPLE_PER_ROW,
+)
+DIFFERENT_READ_COUNTS = Message(
+    "wrong_kind_of_file",
+    "{first} and {second} do not belong together: "
+    "they contain {first_count:,} and {second_count:,} reads.",
+    hint=ONE_SAMPLE_PER_ROW,
+)
+
+FORMATS = {"fastq": "FASTQ", "fasta": "FASTA", "mzml": "mzML"}
+OTHER_SIGNATURES = {
     b"PK\x03\x04": "a zip archive or an Excel file",
     b"%PDF": "a PDF",
     b"BZh": "compressed with bzip2",
@@ -37,7 +74,7 @@ OTHERS = {
     b"\x1f\x8b": "compressed twice",
     b"\x89PNG": "an image",
     b"\xff\xd8\xff": "an image",
-    b"\xd0\xcf\x11\xe0": "a file of an old Office",
+    b"\xd0\xcf\x11\xe0": "a Microsoft Office file of the old format",
     b"\x89HDF": "HDF5",
     b"CRAM": "CRAM alignments",
     b"BAM\x01": "BAM alignments",
@@ -51,88 +88,91 @@ OTHERS = {
     b"LOCUS ": "GenBank",
 }
 FASTQ = re.compile(rb"@[^\n]*\n[^\n]*\n\+")
-READ = re.compile(rb"@(\S*)")
+READ_NAME = re.compile(rb"@(\S*)")
 MZML = re.compile(rb"<(indexedmzML|mzML)\b")
-MATE = re.compile(r"[/.][12]$")
+MATE_SUFFIX = re.compile(r"[/.][12]$")
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a file was found to be."""
+    """The content of a file, as recognized from its bytes."""
 
-    kind: str  # a key of NAMES, or words for anything else
+    kind: str  # a key of FORMATS, or a description of anything else
     packed: bool  # with gzip
     read: str  # name of the first read of FASTQ
-    whole: bool = True  # False: its gzip data end early, or it ends before its format does
-    lines: int | None = None  # None: it was not read to its end
+    whole: bool = True  # False: its gzip data or its format ends too early
+    lines: int | None = None  # None: not read to the end
 
 
 class _End(NamedTuple):
-    """What the last pass over a file saw; `lines` is None when it was too long to finish."""
+    """Result of reading a file to its end; `lines` is None when the file was too long for that."""
 
     lines: int | None
     tail: bytes
 
 
 def check(schema: Mapping[str, Any], inputs: Sequence[Input], blob: Callable[[str], Path]) -> None:
-    """Look into the inputs whose parameters ask for a kind; `blob` tells where a sha256 lies.
+    """Check the inputs whose parameters require a format; `blob` returns the path of a sha256.
 
-    Raises Invalid with every problem. Files are read to their ends as far as MOST_READ goes; of
-    the others only the beginning is looked at.
+    Files are read to their end until MAX_READ_BYTES are used up; of the others only the beginning
+    is read. Raises Invalid with every problem.
     """
-    left = MOST_READ
+    left = MAX_READ_BYTES
     fields = flatten(dict(schema))["properties"]
     problems = []
-    found: dict[str, Content] = {}
+    contents: dict[str, Content] = {}
     for entry in inputs:
-        wanted = _field(fields, entry.field).get("contents")
-        if wanted not in NAMES:
+        required = _field(fields, entry.field).get("contents")
+        if required not in FORMATS:
             continue
         try:
-            content = look(blob(entry.sha256), entry.sha256, to_the_end=entry.size <= left)
+            content = inspect(blob(entry.sha256), entry.sha256, to_the_end=entry.size <= left)
         except FileNotFoundError:
-            continue  # deleted a moment ago: the submission itself says so
+            continue  # deleted a moment ago: the submission itself reports that
         left -= entry.size if entry.size <= left else 0
-        found[entry.field] = content
-        if words := _unfit(entry.name, content, wanted):
-            problems.append(Problem(f"params.{entry.field}", *words))
+        contents[entry.field] = content
+        if text := _mismatch(entry.name, content, required):
+            problems.append(Problem(f"params.{entry.field}", text))
     wrong = {problem.field for problem in problems}
     good = {
         entry.field: entry
         for entry in inputs
-        if entry.field in found and f"params.{entry.field}" not in wrong
+        if entry.field in contents and f"params.{entry.field}" not in wrong
     }
-    problems += _unpaired(schema, good, found)
+    problems += _mate_problems(schema, good, contents)
     if problems:
-        raise Invalid("The parameters do not fit the workflow.", problems=problems)
+        raise Invalid(INVALID_PARAMETERS(), problems=problems)
 
 
-def asks(schema: Mapping[str, Any]) -> bool:
-    """Whether any parameter of a schema asks for a kind of content."""
-    return any(map(_asks, flatten(dict(schema))["properties"].values()))
+def is_needed(schema: Mapping[str, Any]) -> bool:
+    """Whether any parameter of a schema requires a format, so that `check` reads files."""
+    return any(map(_requires_format, flatten(dict(schema))["properties"].values()))
 
 
-def _asks(field: Any) -> bool:
+def _requires_format(field: Any) -> bool:
     if not field or not isinstance(field, dict):
         return False
     inner = (*field.get("properties", {}).values(), field.get("items"), _row(field))
-    return "contents" in field or any(map(_asks, inner))
+    return "contents" in field or any(map(_requires_format, inner))
 
 
-@lru_cache(maxsize=REMEMBERED)
-def look(path: Path, sha256: str, *, to_the_end: bool) -> Content:  # noqa: ARG001 - names content
-    """What a file holds; `sha256` makes sure that only what did not change is remembered."""
+@lru_cache(maxsize=MAX_CACHED_FILES)
+def inspect(path: Path, sha256: str, *, to_the_end: bool) -> Content:  # noqa: ARG001 - cache key
+    """Return what a file contains; `sha256` keeps the result of a changed file from being reused.
+
+    Raises FileNotFoundError.
+    """
     packed = False
     try:
         with path.open("rb") as stream:
             packed = stream.read(2) == b"\x1f\x8b"
-        with _unpacked(path, packed) as stream:
-            head = stream.read(HEAD)
+        with _open_unpacked(path, packed) as stream:
+            head = stream.read(HEAD_BYTES)
         kind = _kind(head)
         end = _end(path, packed) if to_the_end else None
     except (gzip.BadGzipFile, EOFError, zlib.error):
         return Content("damaged", packed, "", whole=False)
-    first = READ.match(head) if kind == "fastq" else None
+    first = READ_NAME.match(head) if kind == "fastq" else None
     complete = not end or end.lines is None or kind != "mzml" or b"mzML>" in end.tail
     return Content(
         kind,
@@ -143,13 +183,13 @@ def look(path: Path, sha256: str, *, to_the_end: bool) -> Content:  # noqa: ARG0
     )
 
 
-def _unpacked(path: Path, packed: bool) -> BinaryIO:
+def _open_unpacked(path: Path, packed: bool) -> BinaryIO:
     return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
 
 
 def _kind(head: bytes) -> str:
-    """A key of NAMES, or what else a file with that beginning is, in words."""
-    for signature, words in OTHERS.items():
+    """A key of FORMATS, or a description of what else a file with these first bytes is."""
+    for signature, words in OTHER_SIGNATURES.items():
         if head.startswith(signature):
             return words
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -176,81 +216,71 @@ def _markup(text: bytes) -> str:
 
 
 def _end(path: Path, packed: bool) -> _End:
-    """Read a file to its end. Raises BadGzipFile, EOFError or zlib.error when it has none."""
+    """Read a file to its end. Raises BadGzipFile, EOFError or zlib.error when it is damaged."""
     lines, size, tail = 0, 0, b""
-    with _unpacked(path, packed) as stream:
+    with _open_unpacked(path, packed) as stream:
         while block := stream.read(MIB):
             lines += block.count(b"\n")
             size += len(block)
-            tail = (tail + block)[-TAIL:]
-            if size > MOST_UNPACKED:
+            tail = (tail + block)[-TAIL_BYTES:]
+            if size > MAX_UNPACKED_BYTES:
                 return _End(None, b"")
     return _End(lines + (bool(tail) and not tail.endswith(b"\n")), tail)
 
 
-def _unfit(name: str, content: Content, wanted: str) -> tuple[str, str] | None:
-    """Message and hint when a file is not what is asked for."""
+def _mismatch(name: str, content: Content, required: str) -> Text | None:
+    """The problem of a file that is not in the required format, if any."""
     if not content.whole:
-        how = "its gzip data end early or are corrupt" if content.packed else "it ends too early"
-        return f"{name} is damaged: {how}.", "Send the file again."
-    if content.kind != wanted:
-        is_what = NAMES.get(content.kind, content.kind)
-        return f"{name} is {is_what}, but {NAMES[wanted]} is needed here.", ""
+        return CORRUPT_GZIP(name=name) if content.packed else TRUNCATED(name=name)
+    if content.kind != required:
+        actual = FORMATS.get(content.kind, content.kind)
+        return WRONG_CONTENT(name=name, actual=actual, required=FORMATS[required])
     if content.packed != name.lower().endswith((".gz", ".bgz", ".bgzf")):
-        if content.packed:
-            return f"{name} is compressed with gzip, but its name has no .gz.", "Rename it."
-        return f"{name} is not compressed with gzip, as its name says.", "Rename it."
+        return (GZIP_SUFFIX_MISSING if content.packed else GZIP_SUFFIX_WRONG)(name=name)
     return None
 
 
-def _unpaired(
-    schema: Mapping[str, Any], inputs: Mapping[str, Input], found: Mapping[str, Content]
+def _mate_problems(
+    schema: Mapping[str, Any], inputs: Mapping[str, Input], contents: Mapping[str, Content]
 ) -> Iterator[Problem]:
-    """What is wrong with files that should hold the reads of the same pairs."""
+    """Problems of files that should contain the reads of the same pairs."""
     for name, field in sheet_fields(dict(schema)).items():
         mates = _row(field).get("mates")
         if not isinstance(mates, list) or len(mates) != 2:
             continue
-        for row in sorted(set(_rows(name, found))):
+        for row in sorted(set(_rows(name, contents))):
             first, second = (f"{name}.{row}.{column}" for column in mates)
             if first not in inputs or second not in inputs:
                 continue
             pair = (inputs[first], inputs[second])
-            if words := _unlike(pair, (found[first], found[second])):
-                hint = "Put the two files of the same sample into one row."
-                yield Problem(f"params.{second}", words, hint)
+            if text := _mate_mismatch(pair, (contents[first], contents[second])):
+                yield Problem(f"params.{second}", text)
 
 
-def _rows(name: str, found: Mapping[str, Content]) -> Iterator[int]:
-    for field in found:
+def _rows(name: str, contents: Mapping[str, Content]) -> Iterator[int]:
+    for field in contents:
         parts = field.split(".")
         if parts[0] == name and len(parts) == 3:
             yield int(parts[1])
 
 
-def _unlike(inputs: tuple[Input, Input], found: tuple[Content, Content]) -> str:
-    """Why two files cannot hold the reads of the same pairs; empty when they can."""
-    one, other = inputs
-    if one.sha256 == other.sha256:
-        return f"{one.name} and {other.name} have the same content."
-    first, second = (MATE.sub("", content.read) for content in found)
+def _mate_mismatch(inputs: tuple[Input, Input], contents: tuple[Content, Content]) -> Text | None:
+    """Why two files cannot contain the reads of the same pairs; None when they can."""
+    names = {"first": inputs[0].name, "second": inputs[1].name}
+    if inputs[0].sha256 == inputs[1].sha256:
+        return SAME_CONTENT(**names)
+    first, second = (MATE_SUFFIX.sub("", content.read) for content in contents)
     if first != second:
-        return (
-            f"{one.name} and {other.name} do not belong together: their first reads are named "
-            f"{first[:80]} and {second[:80]}."
-        )
-    counts = [content.lines // 4 for content in found if content.lines is not None]
+        return DIFFERENT_READ_NAMES(**names, first_read=first[:80], second_read=second[:80])
+    counts = [content.lines // 4 for content in contents if content.lines is not None]
     if len(set(counts)) > 1:
-        return (
-            f"{one.name} and {other.name} do not belong together: they hold {counts[0]:,} and "
-            f"{counts[1]:,} reads."
-        )
-    return ""
+        return DIFFERENT_READ_COUNTS(**names, first_count=counts[0], second_count=counts[1])
+    return None
 
 
-def _field(fields: Mapping[str, Any], place: str) -> Mapping[str, Any]:
+def _field(fields: Mapping[str, Any], path: str) -> Mapping[str, Any]:
     """The schema of the parameter, item, part or column that an input is for."""
-    name, *rest = place.split(".")
+    name, *rest = path.split(".")
     field: Any = fields.get(name, {})
     for part in rest:
         inner = field.get("properties", {})
@@ -261,7 +291,7 @@ def _field(fields: Mapping[str, Any], place: str) -> Mapping[str, Any]:
 
 
 def _row(field: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The schema of a row of a sample sheet; empty when the parameter is none."""
+    """The schema of a row of a sample sheet; empty when the parameter is not a sheet."""
     rows = field.get("rows")
     row = rows.get("items", rows) if isinstance(rows, dict) else {}
     return row if isinstance(row, dict) else {}

@@ -1,9 +1,9 @@
-"""Downloads from hosts that the operators allow, and from nowhere else.
+"""Downloads from the hosts that the operators allow.
 
-Whoever may name an address could otherwise have the desk ask inside its own network. So each
-address, each redirect included, must name an allowed host and port in one plain spelling, and what
-is connected to must be public, whatever the name stands for by then. Proxies of the environment are
-not used: behind one it would not be known who answers.
+A user who can name any URL could make the server send requests inside its own network. Therefore
+every URL, including those of redirects, must name an allowed host and port in one plain spelling,
+and the IP address that is connected to must be public, whatever the name resolves to by then.
+Proxies of the environment are not used: behind one, the address of the peer is unknown.
 """
 
 from __future__ import annotations
@@ -22,19 +22,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, urljoin
 
-from services.errors import Invalid
+from services.errors import Invalid, Message, Text
 
-CONNECT = 10.0  # s
-SILENCE = 30.0  # s without a byte
-HEAD = 30.0  # s until the headers of a reply are there
-HOPS = 6  # requests, with redirects
-LONGEST = 4000  # characters of an address
-PORTS = {"http": 80, "https": 443}
-MOVED = frozenset({301, 302, 303, 307, 308})
-#: One spelling, read the same by everybody: no user, no percent signs or brackets in the host.
-ADDRESS = re.compile(
-    r"(https?)://([a-z0-9.-]{1,253})(?::([0-9]{1,5}))?([/?][!-~]*)?", re.IGNORECASE
-)
+CONNECT_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 30.0  # without a byte
+HEADERS_TIMEOUT_S = 30.0  # until the headers of a reply are complete
+MAX_REQUESTS = 6  # of one download, including redirects
+MAX_URL_LENGTH = 4000  # characters
+DEFAULT_PORTS = {"http": 80, "https": 443}
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+#: One spelling that every parser reads alike: no user, percent signs or brackets in the host.
+URL = re.compile(r"(https?)://([a-z0-9.-]{1,253})(?::([0-9]{1,5}))?([/?][!-~]*)?", re.IGNORECASE)
 #: IPv6 networks whose addresses stand for IPv4 ones, which a gateway may reach: NAT64 (RFC 6052,
 #: 8215), 6to4 (RFC 3056), Teredo (RFC 4380), IPv4-compatible (RFC 4291). And the 6to4 relays.
 GATEWAYS = [
@@ -42,11 +40,47 @@ GATEWAYS = [
     for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")
 ] + [ipaddress.ip_network("192.88.99.0/24")]
 
+INVALID_URL = Message(
+    "wrong_format",
+    "Invalid URL.",
+    hint="Send an http:// or https:// URL with a host name and a path without spaces.",
+)
+HOST_NOT_ALLOWED = Message(
+    "host_not_allowed",
+    "Imports from {host}, port {port}, are not allowed.",
+    hint="Allowed hosts: {allowed}.",
+)
+NO_HOST_ALLOWED = Message(
+    "host_not_allowed",
+    "Imports from {host}, port {port}, are not allowed.",
+    hint="No hosts are allowed on this server (RUNDESK_IMPORT_HOSTS is empty).",
+)
+HOST_NOT_PUBLIC = Message("host_not_allowed", "{host} is not on the public internet.")
+TOO_MANY_REDIRECTS = Message("download_failed", "Too many redirects from {host}.")
+INSECURE_REDIRECT = Message("download_failed", "{host} redirects to a connection without TLS.")
+CERTIFICATE_INVALID = Message(
+    "download_failed", "The TLS certificate of {host} could not be verified."
+)
+HOST_UNKNOWN = Message("download_failed", "The host name {host} could not be resolved.")
+NOT_DOWNLOADED = Message(
+    "download_failed",
+    "{host} responded with status {status}.",
+    hint="The URL must point to the file itself and must not require sign-in.",
+)
+RETRY = "Try again, or download the file yourself and upload it."
+LENGTH_UNKNOWN = Message(
+    "download_failed", "{host} does not send the length of the file.", hint=RETRY
+)
+CUT_SHORT = Message("download_failed", "{host} sent only {received} of {size} bytes.", hint=RETRY)
+NO_RESPONSE = Message("download_failed", "{host} did not respond in time.", hint=RETRY)
+CONNECTION_FAILED = Message("download_failed", "The connection to {host} failed.", hint=RETRY)
+TOO_SLOW = Message("download_failed", "The download took too long.", hint=RETRY)
+
 Resolve = Callable[..., Sequence[tuple[Any, ...]]]  # socket.getaddrinfo
 
 
 def public(address: str) -> bool:
-    """Whether an IP address is one of the public internet."""
+    """Whether an IP address belongs to the public internet."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     ip = getattr(ip, "ipv4_mapped", None) or ip
     inside = any(ip in network for network in GATEWAYS if network.version == ip.version)
@@ -55,7 +89,7 @@ def public(address: str) -> bool:
 
 @dataclass(frozen=True)
 class Target:
-    """An address that may be asked, taken apart."""
+    """The parts of a URL that may be downloaded."""
 
     scheme: str
     host: str
@@ -64,20 +98,20 @@ class Target:
 
     @property
     def url(self) -> str:
-        port = "" if self.port == PORTS[self.scheme] else f":{self.port}"
+        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{self.host}{port}{self.path}"
 
     @property
     def name(self) -> str:
-        """The last part of the path, for people; may be empty."""
+        """The last part of the path, decoded; may be empty."""
         return unquote(self.path.partition("?")[0].rpartition("/")[2])
 
 
 class Download(io.RawIOBase):
-    """What a host sends. Reading raises Invalid when it stops before its end, or takes too long."""
+    """The body of a response. Reading raises Invalid when it ends too early or takes too long."""
 
     def __init__(self, reply: http.client.HTTPResponse, host: str, end: float) -> None:
-        self.size = reply.length  # bytes, or None: it is not said, yet the end is marked
+        self.size = reply.length  # bytes; None for a chunked body
         self._reply, self._host, self._end = reply, host, end
         self._read = 0
 
@@ -85,21 +119,22 @@ class Download(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """What has arrived, `size` bytes at most; nothing at the end only."""
-        with _told(self._host, self._end):
+        """Return what has arrived, at most `size` bytes; nothing only at the end."""
+        with _as_invalid(self._host, self._end):
             block = self._reply.read1(size)
         self._read += len(block)
         if not block and self.size is not None and self._read < self.size:
-            raise _failed(f"{self._host} sent {self._read} of {self.size} bytes.", self._end)
+            text = CUT_SHORT(host=self._host, received=self._read, size=self.size)
+            raise _failed(text, self._end)
         return block
 
 
 @dataclass(frozen=True)
 class Fetcher:
-    """Fetches from `hosts`, written as in RUNDESK_IMPORT_HOSTS.
+    """Downloads from `hosts`, written as in RUNDESK_IMPORT_HOSTS.
 
-    `trusted` says which IP addresses may be connected to; only tests let it say yes to others than
-    public ones.
+    `trusted` returns whether an IP address may be connected to; only tests allow others than public
+    ones.
     """
 
     hosts: tuple[str, ...]
@@ -107,64 +142,59 @@ class Fetcher:
     resolve: Resolve = socket.getaddrinfo
 
     def target(self, url: str) -> Target:
-        """An address that may be asked. Raises Invalid for any other; asks nobody."""
-        match = ADDRESS.fullmatch(url.partition("#")[0]) if len(url) <= LONGEST else None
+        """Parse a URL. Raises Invalid unless its host and port are allowed; sends no request."""
+        match = URL.fullmatch(url.partition("#")[0]) if len(url) <= MAX_URL_LENGTH else None
         if match is None or "\\" in url:
-            raise Invalid(
-                "This is no address of a file.",
-                field="url",
-                hint="Send http:// or https://, a host's name, and a path without spaces.",
-            )
+            raise Invalid(INVALID_URL(), field="url")
         scheme, host = match[1].lower(), match[2].lower().removesuffix(".")
         path = match[4] or "/"
-        found = Target(
+        target = Target(
             scheme,
             host,
-            int(match[3] or PORTS[scheme]),
+            int(match[3] or DEFAULT_PORTS[scheme]),
             path if path.startswith("/") else f"/{path}",
         )
-        if not any(_matches(entry, found) for entry in self.hosts):
-            allowed = ", ".join(self.hosts)
-            raise Invalid(
-                f"Nothing is fetched from {host}, port {found.port}.",
-                field="url",
-                hint=f"Allowed here: {allowed}." if allowed else "This desk fetches from no host.",
-            )
-        return found
+        if not any(_matches(entry, target) for entry in self.hosts):
+            message = HOST_NOT_ALLOWED if self.hosts else NO_HOST_ALLOWED
+            text = message(host=host, port=target.port, allowed=", ".join(self.hosts))
+            raise Invalid(text, field="url")
+        return target
 
     @contextlib.contextmanager
     def open(self, url: str, *, seconds: float) -> Iterator[Download]:
-        """What an address holds, redirects followed; all of it within `seconds`. Raises Invalid."""
+        """Download a URL, following redirects, all of it within `seconds`. Raises Invalid."""
         end = time.monotonic() + seconds
         target = self.target(url)
-        for _ in range(HOPS):
+        for _ in range(MAX_REQUESTS):
             with contextlib.ExitStack() as held:
-                with _told(target.host, end):
+                with _as_invalid(target.host, end):
                     reply = self._ask(target, end, held)
-                if reply.status in MOVED and (place := reply.headers["Location"]):
-                    target = self._next(target, place)
+                if reply.status in REDIRECT_STATUSES and (location := reply.headers["Location"]):
+                    target = self._next(target, location)
                     continue
                 _check(reply, target, end)
                 yield Download(reply, target.host, end)
                 return
-        raise Invalid(f"{target.host} leads on and on.", field="url")
+        raise Invalid(TOO_MANY_REDIRECTS(host=target.host), field="url")
 
-    def _next(self, target: Target, place: str) -> Target:
-        """Where a redirect leads to."""
-        plain = quote(place, safe="%/:=&?~#+!$,;'@()*[]\\", encoding="latin-1", errors="replace")
-        found = self.target(urljoin(target.url, plain))
-        if (target.scheme, found.scheme) == ("https", "http"):
-            raise Invalid(f"{target.host} leads on to a connection without TLS.", field="url")
-        return found
+    def _next(self, target: Target, location: str) -> Target:
+        """The target of a redirect."""
+        safe = "%/:=&?~#+!$,;'@()*[]\\"
+        plain = quote(location, safe=safe, encoding="latin-1", errors="replace")
+        following = self.target(urljoin(target.url, plain))
+        if (target.scheme, following.scheme) == ("https", "http"):
+            raise Invalid(INSECURE_REDIRECT(host=target.host), field="url")
+        return following
 
     def _ask(
         self, target: Target, end: float, held: contextlib.ExitStack
     ) -> http.client.HTTPResponse:
-        """The reply of a host, its body still to come; `held` closes all."""
+        """Send the request and return the response without its body; `held` closes everything."""
         sock = held.enter_context(contextlib.closing(self._connect(target)))
-        with _cut_off(sock, min(end, time.monotonic() + HEAD)):
+        with _cut_off(sock, min(end, time.monotonic() + HEADERS_TIMEOUT_S)):
             connection = http.client.HTTPConnection(target.host, target.port)
-            connection.default_port = PORTS[target.scheme]  # which the Host header leaves out
+            # the Host header leaves the default port out
+            connection.default_port = DEFAULT_PORTS[target.scheme]
             if isinstance(sock, ssl.SSLSocket):
                 sock.do_handshake()
             connection.sock = sock
@@ -179,21 +209,21 @@ class Fetcher:
         return reply
 
     def _connect(self, target: Target) -> socket.socket:
-        """A connection to the first address of a host that answers, if all of them may be asked."""
+        """Connect to the first address of a host that accepts, if all its addresses are trusted."""
         known = self.resolve(target.host, target.port, type=socket.SOCK_STREAM)
-        addresses = [str(one[4][0]) for one in known]
+        addresses = [str(entry[4][0]) for entry in known]
         self._check_peers(target, addresses)
-        trouble: OSError = OSError("no address")
+        failure: OSError = OSError("no address")
         for address in addresses:
             try:
-                # an IP address, not the name: that may stand for another one by now
-                sock = socket.create_connection((address, target.port), timeout=CONNECT)
+                # the IP address that was checked: the name may resolve to another one by now
+                sock = socket.create_connection((address, target.port), timeout=CONNECT_TIMEOUT_S)
             except OSError as error:
-                trouble = error
+                failure = error
                 continue
             try:
                 self._check_peers(target, [str(sock.getpeername()[0])])
-                sock.settimeout(SILENCE)
+                sock.settimeout(READ_TIMEOUT_S)
                 if target.scheme == "http":
                     return sock
                 context = ssl.create_default_context()
@@ -203,16 +233,16 @@ class Fetcher:
             except BaseException:
                 sock.close()
                 raise
-        raise trouble
+        raise failure
 
     def _check_peers(self, target: Target, addresses: Sequence[str]) -> None:
         if not all(self.trusted(address) for address in addresses):
-            raise Invalid(f"{target.host} is not on the public internet.", field="url")
+            raise Invalid(HOST_NOT_PUBLIC(host=target.host), field="url")
 
 
 def _matches(entry: str, target: Target) -> bool:
     name, _, port = entry.partition(":")
-    if int(port or PORTS[target.scheme]) != target.port:
+    if int(port or DEFAULT_PORTS[target.scheme]) != target.port:
         return False
     if name.startswith("*."):
         return target.host.endswith(name[1:])
@@ -220,20 +250,17 @@ def _matches(entry: str, target: Target) -> bool:
 
 
 def _check(reply: http.client.HTTPResponse, target: Target, end: float) -> None:
-    """Whether this reply holds a file whose end can be told from a cut connection."""
+    """Raise Invalid unless a response contains a file whose end differs from a lost connection."""
     if reply.status != 200:
-        raise Invalid(
-            f"{target.host} answered {reply.status} {reply.reason}".strip()[:200] + ".",
-            field="url",
-            hint="The address must lead to the file itself, without signing in.",
-        )
+        status = f"{reply.status} {reply.reason}".strip()[:200]
+        raise Invalid(NOT_DOWNLOADED(host=target.host, status=status), field="url")
     if reply.length is None and not reply.chunked:
-        raise _failed(f"{target.host} does not say how long the file is.", end)
+        raise _failed(LENGTH_UNKNOWN(host=target.host), end)
 
 
 @contextlib.contextmanager
 def _cut_off(sock: socket.socket, end: float) -> Iterator[None]:
-    """A host that sends a byte now and then holds nobody longer than until `end`."""
+    """Close the connection at `end`, even if the host still sends a byte now and then."""
 
     def cut() -> None:
         with contextlib.suppress(OSError):
@@ -249,23 +276,19 @@ def _cut_off(sock: socket.socket, end: float) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _told(host: str, end: float) -> Iterator[None]:
-    """Whatever goes wrong on the way, in words."""
+def _as_invalid(host: str, end: float) -> Iterator[None]:
+    """Raise Invalid for every error of the connection."""
     try:
         yield
     except socket.gaierror as error:
-        raise Invalid(
-            f"There is no host {host}, or its name cannot be looked up.", field="url"
-        ) from error
+        raise Invalid(HOST_UNKNOWN(host=host), field="url") from error
     except ssl.SSLCertVerificationError as error:
-        raise Invalid(f"The certificate of {host} does not count.", field="url") from error
+        raise Invalid(CERTIFICATE_INVALID(host=host), field="url") from error
     except TimeoutError as error:
-        raise _failed(f"{host} did not answer in time.", end) from error
+        raise _failed(NO_RESPONSE(host=host), end) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _failed(f"The connection to {host} broke.", end) from error
+        raise _failed(CONNECTION_FAILED(host=host), end) from error
 
 
-def _failed(message: str, end: float) -> Invalid:
-    if time.monotonic() >= end:
-        message = "It took too long."
-    return Invalid(message, field="url", hint="Try again, or download it yourself and upload it.")
+def _failed(text: Text, end: float) -> Invalid:
+    return Invalid(TOO_SLOW() if time.monotonic() >= end else text, field="url")

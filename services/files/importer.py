@@ -1,14 +1,13 @@
-"""Does what is to be imported; part of the runner.
+"""Runs the queued imports; part of the runner.
 
-A few at once, each in a thread of its own. An import whose runner was killed is begun anew, by the
-next one at once or by another when the lease has run out: it leaves no half a file behind.
+A few imports run at the same time, each in a thread of its own. An import whose runner was killed
+is restarted: at once by the next runner of the same host, or by another runner when the lease has
+expired. It leaves no partial file behind.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import hashlib
 import io
 import logging
@@ -19,35 +18,43 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from services.database import Database
 from services.database.imports import ImportClaim
-from services.errors import Conflict, DatabaseUnavailable, DiskFull, RundeskError
+from services.errors import Conflict, DatabaseUnavailable, DiskFull, Message, RundeskError, Text
 from services.files import Files
 from services.files.downloads import Fetcher
 from services.files.inbox import Inbox
-from services.files.registry import BLOCK
+from services.host.copying import clone_or_link
+from services.host.disk import disk_full_as_error
 from services.models import Actor, File, State
 
 log = logging.getLogger("rundesk.imports")
 
-AT_ONCE = 2
-ATTEMPTS = 3
-TOLD = 1.0  # s between two times that progress is told
+MAX_IMPORTS_AT_ONCE = 2
+MAX_ATTEMPTS = 3
+PROGRESS_INTERVAL_S = 1.0
 LEASE = timedelta(minutes=2)
-LONGEST = 12 * 3600.0  # s of one download
-FICLONE = 0x40049409  # of Linux: share the blocks of a file until one of both is changed
-GIVEN_UP = f"The desk was stopped in the midst of it {ATTEMPTS} times."
-CHANGED = "The file was changed while it was read."
+DOWNLOAD_TIMEOUT_S = 12 * 3600.0
+
+INTERRUPTED = Message("system_error", "The import was interrupted {count} times.")
+SYSTEM_ERROR = Message(
+    "system_error", "The import failed because of a system error.", hint="Contact the operators."
+)
+FILE_CHANGED = Message(
+    "file_changed",
+    "The file changed while it was read.",
+    hint="Import it again when no program writes to it.",
+)
 
 
-class Ended(Exception):
-    """The import was ended, or is somebody else's by now."""
+class ImportStopped(Exception):
+    """The import was deleted, or another runner has claimed it."""
 
 
 class Importer:
-    """Claims imports and does them."""
+    """Claims queued imports and runs them."""
 
     def __init__(
         self, database: Database, files: Files, fetcher: Fetcher, inbox: Inbox, *, host: str
@@ -57,15 +64,15 @@ class Importer:
         self._fetcher = fetcher
         self._inbox = inbox
         self._host = host
-        self._places = threading.Semaphore(AT_ONCE)
-        self._released: datetime | None = None  # when lost ones were looked for last
+        self._places = threading.Semaphore(MAX_IMPORTS_AT_ONCE)
+        self._released: datetime | None = None  # when lost imports were last released
 
     def tick(self, now: datetime) -> int:
-        """Begin what there is a place for; how many were begun. Does not wait for their end."""
+        """Start as many imports as may run now and return their number. Does not wait for them."""
         if not (self._fetcher.hosts or self._inbox.offered):
             return 0
         self._release(now)
-        begun = 0
+        started = 0
         while self._places.acquire(blocking=False):
             try:
                 claim = self._store.claim(host=self._host, now=now, lease=LEASE)
@@ -76,16 +83,17 @@ class Importer:
                 self._places.release()
                 break
             threading.Thread(target=self._work, args=(claim,), daemon=True).start()
-            begun += 1
-        return begun
+            started += 1
+        return started
 
     def _release(self, now: datetime) -> None:
-        """Have lost imports begun anew: at the start those that an earlier process here left."""
+        """Queue lost imports again; at the start also those of an earlier process on this host."""
+        error = str(INTERRUPTED(count=MAX_ATTEMPTS))
         if self._released is None:
-            self._store.release(now=now, most=ATTEMPTS, error=GIVEN_UP, host=self._host)
+            self._store.release(now=now, most=MAX_ATTEMPTS, error=error, host=self._host)
         elif now - self._released < LEASE / 4:
             return
-        self._store.release(now=now, most=ATTEMPTS, error=GIVEN_UP)
+        self._store.release(now=now, most=MAX_ATTEMPTS, error=error)
         self._released = now
 
     def _work(self, claim: ImportClaim) -> None:
@@ -97,112 +105,116 @@ class Importer:
             self._places.release()
 
     def do(self, claim: ImportClaim) -> None:
-        """Do one import to its end, and say what became of it."""
+        """Run one import to its end and store the outcome."""
         try:
             file = self._file(claim)
-        except Ended:
-            log.info("import %s was ended", claim.item.id)
+        except ImportStopped:
+            log.info("import %s was stopped", claim.item.id)
         except DatabaseUnavailable:
             raise
         except RundeskError as error:
             state = State.SYSTEM_ERROR if isinstance(error, DiskFull) else State.EXECUTOR_ERROR
-            self._fail(claim, state, error.message, error.hint)
+            self._fail(claim, state, error.text)
         except Exception:
             log.exception("import %s failed", claim.item.id)
-            self._fail(claim, State.SYSTEM_ERROR, "The desk failed.", "Tell its operators.")
+            self._fail(claim, State.SYSTEM_ERROR, SYSTEM_ERROR())
         else:
             self._store.finish(claim, file=file.id, size=file.size, now=datetime.now(UTC))
 
-    def _fail(self, claim: ImportClaim, state: State, error: str, hint: str) -> None:
-        self._store.fail(claim, state, error=error, hint=hint, now=datetime.now(UTC))
+    def _fail(self, claim: ImportClaim, state: State, text: Text) -> None:
+        now = datetime.now(UTC)
+        self._store.fail(claim, state, error=str(text), hint=text.hint, now=now)
 
     def _file(self, claim: ImportClaim) -> File:
-        """The registered file."""
+        """Register the file of an import."""
         item, actor = claim.item, Actor(id=claim.item.owner)
         if item.url is not None:
-            with self._fetcher.open(item.url, seconds=LONGEST) as download:
-                told = self._told(claim, download.size)
-                watched = cast(BinaryIO, Watched(download.read, told))
-                return self._files.register(actor, item.name, watched, size=download.size)
-        with self._inbox.open(item.inbox or "") as found, self._files.incoming() as draft:
-            known = os.fstat(found)
+            with self._fetcher.open(item.url, seconds=DOWNLOAD_TIMEOUT_S) as download:
+                progress = self._progress(claim, download.size)
+                stream = Watched(download.read, progress)
+                return self._register(actor, item.name, stream, size=download.size)
+        with self._inbox.open(item.inbox or "") as source, self._files.incoming() as draft:
+            known = os.fstat(source)
             self._files.check(item.name, known.st_size)
-            told = self._told(claim, known.st_size)
-            watched = cast(BinaryIO, Watched(partial(_unchanged, found, known), told))
-            if _shared(found, draft):
-                size, sha256 = known.st_size, _sha256(watched)
+            progress = self._progress(claim, known.st_size)
+            stream = Watched(partial(_read_unchanged, source, known), progress)
+            if _take_over(source, draft):
+                size, sha256 = known.st_size, _sha256(stream)
                 return self._files.adopt(actor, item.name, draft, sha256=sha256, size=size)
-            return self._files.register(actor, item.name, watched)
+            return self._register(actor, item.name, stream)
 
-    def _told(self, claim: ImportClaim, size: int | None) -> Callable[[int], None]:
-        """What notes progress now and then. Raises Ended as soon as it is known."""
-        last = time.monotonic() - TOLD
+    def _register(
+        self, actor: Actor, name: str, stream: Watched, *, size: int | None = None
+    ) -> File:
+        return self._files.register(actor, name, cast(BinaryIO, stream), size=size)
 
-        def tell(received: int) -> None:
+    def _progress(self, claim: ImportClaim, size: int | None) -> Callable[[int], None]:
+        """Return a function that stores the bytes received, at most every PROGRESS_INTERVAL_S.
+
+        The function raises ImportStopped when the claim is no longer valid.
+        """
+        last = time.monotonic() - PROGRESS_INTERVAL_S
+
+        def report(received: int) -> None:
             nonlocal last
-            if time.monotonic() - last < TOLD:
+            if time.monotonic() - last < PROGRESS_INTERVAL_S:
                 return
             last = time.monotonic()
             until = datetime.now(UTC) + LEASE
-            with contextlib.suppress(DatabaseUnavailable):  # the lease outlives a short absence
+            with contextlib.suppress(DatabaseUnavailable):  # the lease outlives a short outage
                 if not self._store.renew(claim, received=received, size=size, until=until):
-                    raise Ended
+                    raise ImportStopped
 
-        return tell
+        return report
 
 
 class Watched(io.RawIOBase):
-    """A stream that tells how much of it was read."""
+    """A stream that reports after each read how many bytes were read in total."""
 
-    def __init__(self, read: Callable[[int], bytes], tell: Callable[[int], None]) -> None:
-        self._read, self._tell = read, tell
+    def __init__(self, read: Callable[[int], bytes], report: Callable[[int], None]) -> None:
+        self._read, self._report = read, report
         self._received = 0
+
+    def readable(self) -> bool:
+        return True
 
     def read(self, size: int = -1) -> bytes:
         block = self._read(size)
         self._received += len(block)
-        self._tell(self._received)
+        self._report(self._received)
         return block
 
+    def readinto(self, buffer: Any) -> int:
+        block = self.read(len(buffer))
+        buffer[: len(block)] = block
+        return len(block)
 
-def _shared(found: int, draft: Path) -> bool:
-    """Give a file a name of ours without copying it; False where that is not possible.
 
-    A clone is a file of its own. A second name is made only where the file can be made read-only:
-    it is the content of a registered file from then on.
+def _take_over(source: int, draft: Path) -> bool:
+    """Create `draft` from an open file without copying it, read-only; False if not possible.
+
+    A hard link is made only where the file can be made read-only: from then on it is the content of
+    a registered file. Raises DiskFull.
     """
-    with contextlib.suppress(OSError):
-        with draft.open("xb") as file:
-            fcntl.ioctl(file, FICLONE, found)
-            os.fchmod(file.fileno(), 0o444)
-        return True
-    draft.unlink(missing_ok=True)
+    with disk_full_as_error():
+        if not clone_or_link(source, draft):
+            return False
     try:
-        root = os.open("/", os.O_PATH)  # any folder: with one, a link of /proc is followed
-        try:
-            os.link(f"/proc/self/fd/{found}", draft, src_dir_fd=root, follow_symlinks=True)
-        finally:
-            os.close(root)
-        os.fchmod(found, 0o444)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        if error.errno == errno.ENOSPC:
-            raise DiskFull from error
+        draft.chmod(0o444)
+    except OSError:  # a hard link to a file of another user
+        draft.unlink()
         return False
     return True
 
 
-def _sha256(stream: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while block := stream.read(BLOCK):
-        digest.update(block)
-    return digest.hexdigest()
+def _sha256(stream: Watched) -> str:
+    return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _unchanged(found: int, known: os.stat_result, size: int) -> bytes:
-    """The next bytes of a file. Raises Conflict at its end when it is not what it was."""
-    block = os.read(found, size)
-    now = os.fstat(found)
+def _read_unchanged(source: int, known: os.stat_result, size: int) -> bytes:
+    """Return the next bytes of a file. Raises Conflict at the end if the file has changed."""
+    block = os.read(source, size)
+    now = os.fstat(source)
     if not block and (now.st_size, now.st_mtime_ns) != (known.st_size, known.st_mtime_ns):
-        raise Conflict(CHANGED, hint="Import it again when nobody writes to it.")
+        raise Conflict(FILE_CHANGED())
     return block

@@ -1,4 +1,4 @@
-"""Files: bytes stored once by content, names kept for people and never used as paths."""
+"""Registered files: content stored once by its sha256; names are for people, never paths."""
 
 from __future__ import annotations
 
@@ -14,13 +14,41 @@ from typing import BinaryIO
 
 from services.access.actors import check_may_change, scope
 from services.database import Database
-from services.errors import Conflict, Invalid, NotFound, TooLarge
-from services.host.disk import told_when_full
+from services.errors import Conflict, Invalid, Message, NotFound, TooLarge
+from services.host.disk import disk_full_as_error
 from services.models import Actor, File, Page
 from services.settings import MIB, Settings
 
-BLOCK = MIB // 4  # bytes read at once; what fits the caches of a core is hashed and written faster
-FORGOTTEN = timedelta(days=1)  # since anything arrived
+READ_CHUNK_BYTES = MIB // 4  # what fits into the caches of a core is hashed and written faster
+DRAFT_LIFETIME = timedelta(days=1)  # since its last byte was received
+MAX_NAME_LENGTH = 255  # characters
+
+FILE_NOT_FOUND = Message("not_found", "File not found.")
+FILE_IN_USE = Message(
+    "in_use",
+    "{count} runs use this file.",
+    one="1 run uses this file.",
+    hint="Delete those runs first.",
+)
+BODY_INCOMPLETE = Message(
+    "body_incomplete",
+    "The upload ended after {received} of {size} bytes.",
+    hint="Send the file again.",
+)
+FILE_TOO_LARGE = Message(
+    "file_too_large",
+    "The file is larger than {limit_mib} MiB.",
+    hint="The operators can raise RUNDESK_MAX_UPLOAD.",
+)
+NAME_LENGTH = Message(
+    "wrong_length",
+    "The name of a file must have 1 to {limit} characters.",
+    hint="Send it as ?name=reads.fastq.gz",
+)
+NAME_CHARACTERS = Message(
+    "invalid_characters", "The name of a file must not contain control characters."
+)
+
 KINDS = {
     "fasta": "fa fasta fna faa ffn fas",
     "fastq": "fq fastq",
@@ -40,7 +68,7 @@ COMPRESSED = {"gz", "bz2", "xz", "zst"}
 
 
 def kind_of(name: str) -> str:
-    """What the suffix of a file's name says it is; compression does not count."""
+    """Return the kind of a file by the suffix of its name, ignoring a suffix of compression."""
     parts = name.lower().split(".")[1:]
     if parts and parts[-1] in COMPRESSED:
         parts = parts[:-1] or parts
@@ -60,59 +88,56 @@ class Files:
     def register(
         self, actor: Actor, name: str, stream: BinaryIO, *, size: int | None = None
     ) -> File:
-        """Read `stream` to its end, in blocks, and register what it held.
+        """Read `stream` to its end, in chunks, and register its content.
 
-        `size` is the announced length in bytes. The same name and content again gives the file
-        that is there. Raises Invalid (name, or fewer bytes than announced), TooLarge, DiskFull;
-        nothing stays behind then.
+        `size` is the announced length in bytes. A file with the same name and content as an
+        existing one returns that one. Raises Invalid (name, or fewer bytes than announced),
+        TooLarge, DiskFull; nothing is kept then.
         """
         check_may_change(actor)
         self.check(name, size)
         with self.incoming() as draft:
-            sha256, read = _receive(stream, draft, self.largest)
+            sha256, read = _receive(stream, draft, self.max_bytes)
             if size is not None and read < size:
-                raise Invalid(
-                    f"The upload ended after {read} of {size} bytes.",
-                    field="body",
-                    hint="Send the file again.",
-                )
+                raise Invalid(BODY_INCOMPLETE(received=read, size=size), field="body")
             return self.adopt(actor, name, draft, sha256=sha256, size=read)
 
     @property
-    def largest(self) -> int:
-        """The largest file taken, in bytes."""
+    def max_bytes(self) -> int:
+        """The maximum size of a file."""
         return self._settings.max_upload * MIB
 
     def check(self, name: str, size: int | None) -> None:
-        """Whether a file of that name and size may come. Raises Invalid (name), TooLarge."""
+        """Raise Invalid (name) or TooLarge unless a file of that name and size is accepted."""
         _check_name(name)
-        if size is not None and size > self.largest:
-            raise _too_large(self.largest)
+        if size is not None and size > self.max_bytes:
+            raise _too_large(self.max_bytes)
 
     def adopt(self, actor: Actor, name: str, draft: Path, *, sha256: str, size: int) -> File:
-        """Register what lies at `draft` in our folder, without copying it.
+        """Register the file at `draft`, a path from `incoming`, without copying it.
 
-        Nothing may be written there any more; the caller removes that name of it.
+        It must not be written to any more. The caller removes `draft`.
         """
-        with self.unchanging():
+        with self.lock():
             return self._keep(actor, name, draft, sha256, size)
 
     def get(self, actor: Actor, file_id: str) -> File:
+        """Return a file. Raises NotFound."""
         file = self._store.get(file_id, scope(actor))
         if file is None:
-            raise NotFound("There is no such file.")
+            raise NotFound(FILE_NOT_FOUND())
         return file
 
     def by_ids(self, actor: Actor, file_ids: Iterable[str]) -> dict[str, File]:
-        """Those files that there are for the actor, by their ids."""
+        """Return the files with these ids that exist and that the actor may see, by id."""
         return {file.id: file for file in self._store.by_ids(file_ids, scope(actor))}
 
     def by_names(self, actor: Actor, names: Iterable[str]) -> dict[str, Sequence[File]]:
-        """The actor's own files with these names; several may have the same."""
-        found: dict[str, Sequence[File]] = {}
+        """Return the actor's own files with these names; several may have the same name."""
+        files: dict[str, Sequence[File]] = {}
         for file in self._store.by_names(names, actor.id):
-            found[file.name] = [*found.get(file.name, ()), file]
-        return found
+            files[file.name] = [*files.get(file.name, ()), file]
+        return files
 
     def list(
         self,
@@ -123,38 +148,38 @@ class Files:
         after: str | None = None,
         limit: int = 50,
     ) -> Page[File]:
-        """Newest first; `text` is part of the name, `kind` as in File."""
+        """Return a page of files, newest first; `text` is part of the name, `kind` as in File."""
         return self._store.page(scope(actor), text=text, kind=kind, after=after, limit=limit)
 
     def uses(self, actor: Actor, file_id: str) -> int:
-        """How many runs that the actor may see use it; 1000 at most."""
+        """Return the number of runs that use a file and that the actor may see, at most 1000."""
         return self._runs.uses(file_id, scope(actor))
 
     def path(self, actor: Actor, file_id: str) -> Path:
-        """The bytes on disk, to be read only."""
+        """Return the path of the content, which must only be read. Raises NotFound."""
         return self.blob(self.get(actor, file_id).sha256)
 
     def delete(self, actor: Actor, file_id: str) -> None:
-        """Forget a file, and its bytes with their last name. Conflict while a run uses it."""
+        """Delete a file, and its content unless another file has the same.
+
+        Raises NotFound, Conflict while a run uses it.
+        """
         check_may_change(actor)
-        with self.unchanging():
+        with self.lock():
             file = self.get(actor, file_id)
-            if used := self._runs.uses(file_id):
-                raise Conflict(
-                    f"{used} run{'s use' if used > 1 else ' uses'} this file.",
-                    hint="Delete those runs first.",
-                )
+            if count := self._runs.uses(file_id):
+                raise Conflict(FILE_IN_USE(count=count))
             self._store.delete(file_id, scope(actor))
             if not self._store.holds(file.sha256):
                 self.blob(file.sha256).unlink(missing_ok=True)
 
     def blob(self, sha256: str) -> Path:
-        """Where content lies."""
+        """Return the path of the content with this checksum."""
         return content(self._settings.data, sha256)
 
     @contextlib.contextmanager
-    def unchanging(self) -> Iterator[None]:
-        """Between check and act, no other process adds or deletes files, or submits runs."""
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from adding and deleting files and from submitting runs."""
         self._root.mkdir(parents=True, exist_ok=True)
         with (self._root / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -162,7 +187,7 @@ class Files:
 
     @contextlib.contextmanager
     def incoming(self) -> Iterator[Path]:
-        """A name in our folder for what is to be adopted; nothing has it afterwards."""
+        """Yield a free path for a file that `adopt` is to register; it is removed afterwards."""
         self._drafts.mkdir(parents=True, exist_ok=True)
         draft = self._drafts / secrets.token_hex(16)
         try:
@@ -171,21 +196,21 @@ class Files:
             draft.unlink(missing_ok=True)
 
     def sweep(self, now: datetime) -> int:
-        """Remove what processes left that were killed while they received; how many it were."""
-        gone = 0
+        """Remove the drafts of processes that were killed while receiving; return their number."""
+        removed = 0
         for draft in self._drafts.glob("*"):
             with contextlib.suppress(FileNotFoundError):
-                # not of its content, which may be an old file's
-                if datetime.fromtimestamp(draft.stat().st_ctime, UTC) < now - FORGOTTEN:
+                # ctime: the modification time may be that of an old file in the inbox
+                if datetime.fromtimestamp(draft.stat().st_ctime, UTC) < now - DRAFT_LIFETIME:
                     draft.unlink()
-                    gone += 1
-        return gone
+                    removed += 1
+        return removed
 
     def _keep(self, actor: Actor, name: str, draft: Path, sha256: str, size: int) -> File:
         blob = self.blob(sha256)
         blob.parent.mkdir(parents=True, exist_ok=True)
-        ours = not blob.exists()
-        if ours:
+        created = not blob.exists()
+        if created:
             os.link(draft, blob)
         try:
             return self._store.add(
@@ -197,22 +222,22 @@ class Files:
                 now=datetime.now(UTC),
             )
         except BaseException:
-            if ours:
+            if created:
                 blob.unlink()
             raise
 
 
 def content(data: Path, sha256: str) -> Path:
-    """Where the bytes with that checksum lie in a data folder."""
+    """Return the path in a data folder of the content with that checksum."""
     return data / "files" / "content" / sha256[:2] / sha256
 
 
 def _receive(stream: BinaryIO, draft: Path, limit: int) -> tuple[str, int]:
-    """Copy a stream to a read-only file; its sha256 and size in bytes."""
+    """Copy a stream to a new read-only file; return its sha256 and its size in bytes."""
     digest = hashlib.sha256()
     read = 0
-    with told_when_full(), draft.open("xb") as file:
-        while block := stream.read(BLOCK):
+    with disk_full_as_error(), draft.open("xb") as file:
+        while block := stream.read(READ_CHUNK_BYTES):
             read += len(block)
             if read > limit:
                 raise _too_large(limit)
@@ -225,19 +250,11 @@ def _receive(stream: BinaryIO, draft: Path, limit: int) -> tuple[str, int]:
 
 
 def _too_large(limit: int) -> TooLarge:
-    return TooLarge(
-        f"Files of more than {limit // MIB} MiB are not taken.",
-        field="body",
-        hint="The operators can raise RUNDESK_MAX_UPLOAD.",
-    )
+    return TooLarge(FILE_TOO_LARGE(limit_mib=limit // MIB), field="body")
 
 
 def _check_name(name: str) -> None:
-    if not name.strip() or len(name) > 255:
-        raise Invalid(
-            "A file needs a name of 1 to 255 characters.",
-            field="name",
-            hint="Give it as ?name=reads.fastq.gz",
-        )
+    if not name.strip() or len(name) > MAX_NAME_LENGTH:
+        raise Invalid(NAME_LENGTH(limit=MAX_NAME_LENGTH), field="name")
     if not name.isprintable():
-        raise Invalid("A file's name must not contain control characters.", field="name")
+        raise Invalid(NAME_CHARACTERS(), field="name")

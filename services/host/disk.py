@@ -30,11 +30,11 @@ def no_room(error: Exception) -> bool:
 
 
 @contextlib.contextmanager
-def told_when_full() -> Iterator[None]:
-    """Raises DiskFull when what is done in here finds no room."""
+def disk_full_as_error() -> Iterator[None]:
+    """Raise DiskFull for an error of the block that means a full disk."""
     try:
         yield
     except OSError as error:
         if no_room(error):
-            raise DiskFull(hint="Tell the operators of this desk.") from error
+            raise DiskFull from error
         raise

@@ -4,7 +4,8 @@ States are those of GA4GH WES 1.1, verbatim. Times are aware datetimes in UTC.
 """
 
 from services.models.access import Actor, NewSession, NewToken, Scope, Token, TokenId, TokenRequest
-from services.models.base import Model, Page
+from services.models.base import MAX_PAGE_SIZE, Model, Page
+from services.models.drafts import Draft, DraftRequest
 from services.models.files import (
     DatabaseIndex,
     File,
@@ -30,6 +31,9 @@ from services.models.runs import (
 )
 from services.models.states import FINAL, LIVE, TRANSITIONS, State, sources
 from services.models.submissions import (
+    MAX_PRIORITY,
+    MAX_RETRIES,
+    MIN_PRIORITY,
     Input,
     PlannedRule,
     Preview,
@@ -52,6 +56,10 @@ from services.models.workflows import (
 __all__ = [
     "FINAL",
     "LIVE",
+    "MAX_PAGE_SIZE",
+    "MAX_PRIORITY",
+    "MAX_RETRIES",
+    "MIN_PRIORITY",
     "TRANSITIONS",
     "Actor",
     "AddedWorkflow",
@@ -60,6 +68,8 @@ __all__ = [
     "CauseKind",
     "Change",
     "DatabaseIndex",
+    "Draft",
+    "DraftRequest",
     "Example",
     "File",
     "FileId",

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 T = TypeVar("T")
 
+MAX_PAGE_SIZE = 200  # items of one page of a list
+
 
 class Model(BaseModel):
     """A frozen value."""

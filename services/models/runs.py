@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import ConfigDict, Field
 
-from services.models.base import Model
+from services.models.base import MAX_PAGE_SIZE, Model
 from services.models.files import FileId
 from services.models.states import State
 from services.models.submissions import RunId, Submission
@@ -125,4 +125,4 @@ class RunFilter(Model):
         None, max_length=200, description="Text in the name, a tag, the workflow or the id"
     )
     after: str | None = Field(None, max_length=200, description="Token `next` of the previous page")
-    limit: int = Field(50, ge=1, le=200, description="Maximum number of runs")
+    limit: int = Field(50, ge=1, le=MAX_PAGE_SIZE, description="Maximum number of runs")

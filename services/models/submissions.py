@@ -9,6 +9,9 @@ from pydantic import ConfigDict, Field
 from services.models.base import Model
 from services.models.workflows import WorkflowName
 
+MAX_RETRIES = 5
+MIN_PRIORITY, MAX_PRIORITY = -10, 10
+
 RunId = Annotated[
     str,
     Field(
@@ -37,12 +40,15 @@ class RunRequest(Model):
     tags: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field([], max_length=20)
     priority: int = Field(
         0,
-        ge=-10,
-        le=10,
+        ge=MIN_PRIORITY,
+        le=MAX_PRIORITY,
         description="Higher priorities start first; above 0 is reserved for administrators",
     )
     retries: int = Field(
-        0, ge=0, le=5, description="Number of times to start the run again after a job of it failed"
+        0,
+        ge=0,
+        le=MAX_RETRIES,
+        description="Number of times to start the run again after a job of it failed",
     )
 
 

@@ -24,7 +24,7 @@ class BadReference(LookupError):
     """A reference that cannot be replaced by what it points to; `text` is the sentence about it."""
 
     def __init__(self, text: Text) -> None:
-        super().__init__(str(text).rstrip("."))
+        super().__init__(str(text))
         self.text = text
 
 

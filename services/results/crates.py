@@ -12,7 +12,7 @@ from pathlib import Path
 
 from zipstream import ZipStream
 
-from services.catalogue.layout import files, kept, manifest_of, params_schema, snakefile
+from services.catalogue.layout import files, manifest_of, params_schema, snakefile, snapshot_folder
 from services.catalogue.schemas import Broken
 from services.database import Database
 from services.errors import Conflict, Message, NotFound
@@ -92,7 +92,7 @@ class Crates:
         return run, list(self._results.list(actor, run_id))
 
     def _parts(self, run: Run, results: list[Result], *, inputs: bool) -> _Parts:
-        folder, rundir = kept(self._data, run.digest), RunDir.of(self._data, run.id)
+        folder, rundir = snapshot_folder(self._data, run.digest), RunDir.of(self._data, run.id)
         if not folder.is_dir():
             raise NotFound(WORKFLOW_GONE())
         included = {entry.path for entry in run.inputs} if inputs else set()
@@ -105,7 +105,7 @@ class Crates:
         )
 
     def _describe(self, run: Run, results: list[Result], parts: _Parts) -> bytes:
-        folder, rundir = kept(self._data, run.digest), RunDir.of(self._data, run.id)
+        folder, rundir = snapshot_folder(self._data, run.digest), RunDir.of(self._data, run.id)
         try:
             main = str(snakefile(folder).relative_to(folder))
             fields = flatten(params_schema(folder), run.params)["properties"]

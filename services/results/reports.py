@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from pathlib import Path
 
-from services.catalogue.layout import kept, snakefile
+from services.catalogue.layout import snakefile, snapshot_folder
 from services.catalogue.schemas import Broken
 from services.engine import oneshot
 from services.errors import Conflict, Message, NotFound
-from services.host.disk import told_when_full
+from services.host.atomic import draft_of
+from services.host.disk import disk_full_as_error
 from services.models import Actor, State
 from services.results.service import WORKFLOW_GONE
 from services.rundir import RunDir
@@ -35,7 +35,7 @@ class Reports:
     """Creates each report once, and one report at a time."""
 
     def __init__(
-        self, settings: Settings, runs: Runs, *, patience: float = oneshot.PATIENCE
+        self, settings: Settings, runs: Runs, *, patience: float = oneshot.ONESHOT_TIMEOUT_S
     ) -> None:
         self._data = settings.data
         self._runs = runs
@@ -63,20 +63,16 @@ class Reports:
 
     def _create(self, rundir: RunDir, digest: str) -> None:
         try:
-            path = snakefile(kept(self._data, digest))
+            path = snakefile(snapshot_folder(self._data, digest))
         except Broken as error:
             raise NotFound(WORKFLOW_GONE()) from error
-        draft = rundir.report.with_name(f"report-{secrets.token_hex(8)}.html")
-        try:
-            with told_when_full():
+        with draft_of(rundir.report, shared=True) as draft:
+            with disk_full_as_error():
                 said = oneshot.snakemake(_arguments(path, rundir, draft), patience=self._patience)
             if said.code is None:
                 raise Conflict(REPORT_TIMED_OUT(seconds=self._patience))
             if said.code != 0 or not draft.exists():
                 raise Conflict(REPORT_FAILED(last_line=_last_line(said.output)))
-            draft.rename(rundir.report)
-        finally:
-            draft.unlink(missing_ok=True)
 
 
 def _arguments(snakefile: Path, rundir: RunDir, target: Path) -> list[str]:

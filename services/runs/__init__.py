@@ -1,4 +1,4 @@
-"""Runs: submission, sample sheets, previews, queue positions, views, events, the installation."""
+"""Runs: submission, sheets, drafts, previews, queue positions, views, events, the installation."""
 
 from services.runs.service import Runs
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from services.access.actors import scope
 from services.database import Database
-from services.models import Actor, Limits, Line, State, Statistics, WorkflowStatistics
+from services.models import (
+    MAX_PAGE_SIZE,
+    MAX_RETRIES,
+    Actor,
+    Limits,
+    Line,
+    State,
+    Statistics,
+    WorkflowStatistics,
+)
 from services.runs.queue_position import Queue
 from services.settings import MIB, Settings
-
-MAX_RETRIES = 5  # as in RunRequest
-MAX_PAGE_ITEMS = 200  # as in RunFilter
 
 
 class Installation:
@@ -36,7 +42,7 @@ class Installation:
             seconds_per_attempt=settings.walltime * 60 or None,
             log_bytes=settings.max_console * MIB,
             retries=MAX_RETRIES,
-            page=MAX_PAGE_ITEMS,
+            page=MAX_PAGE_SIZE,
             import_hosts=list(settings.import_hosts),
             inbox=settings.inbox_folder is not None,
             submissions_per_minute=settings.rate_submit or None,

@@ -71,11 +71,11 @@ class Intake:
         given = self._registered_params(actor, workflow, request)
         checked = validation.check(workflow.params_schema, given)
         library = Registered(self._files, actor)
-        if contents.asks(workflow.params_schema):  # before the lock: reading may take a while
+        if contents.is_needed(workflow.params_schema):  # before the lock: reading may take a while
             draft = self._submission(actor, request, workflow, checked, library)
             contents.check(workflow.params_schema, draft.inputs, self._files.blob)
         self._workflows.snapshot(workflow)
-        with self._files.unchanging():
+        with self._files.lock():
             yield self._submission(actor, request, workflow, checked, library)
 
     def check(self, actor: Actor, request: RunRequest) -> CheckedRequest:

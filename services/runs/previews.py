@@ -20,12 +20,13 @@ from typing import Any
 
 from services.catalogue import Catalogue
 from services.engine import causes, oneshot, reporter
-from services.engine.execution import common
+from services.engine.execution import common_arguments
 from services.engine.staging import StagingFailed, stage
 from services.errors import Conflict, Invalid, Message
 from services.files import Files
 from services.files.registry import content
-from services.host.disk import told_when_full
+from services.host.atomic import write_atomically
+from services.host.disk import disk_full_as_error
 from services.logs import tail
 from services.models import Actor, PlannedRule, Preview, RunRequest, Validated
 from services.rundir import AttemptDir, RunDir
@@ -121,7 +122,7 @@ class Previews:
     def _folder(self) -> Iterator[RunDir]:
         """Yield a temporary run directory."""
         rundir = RunDir(self._settings.data / "previews" / f"preview-{secrets.token_hex(12)}")
-        with told_when_full():
+        with disk_full_as_error():
             rundir.root.mkdir(parents=True)
         _clear(rundir.root.parent, older=time.time() - FOLDER_LIFETIME_S)
         try:
@@ -133,7 +134,7 @@ class Previews:
         workflow = checked.workflow
         blob = partial(_blob, self._settings.data, checked.sources)
         preview = partial(Preview, workflow=workflow.name, digest=workflow.digest)
-        with told_when_full():
+        with disk_full_as_error():
             try:
                 snakefile = stage(
                     checked.submission, rundir, self._workflows.snapshot(workflow), blob
@@ -162,7 +163,7 @@ class Previews:
         end = time.monotonic() + self._patience
         with (
             attempt.console.open("wb") as console,
-            oneshot.started(arguments, console, largest=MAX_PLAN_FILE_BYTES) as process,
+            oneshot.snakemake_process(arguments, console, largest=MAX_PLAN_FILE_BYTES) as process,
         ):
             while process.poll() is None and time.monotonic() < end:
                 spool.read()
@@ -184,7 +185,7 @@ class Previews:
 def _arguments(snakefile: Path, rundir: RunDir) -> list[str]:
     """Return Snakemake's arguments: those of a run, as a dry run."""
     return [
-        *common(snakefile, rundir, cores=1),
+        *common_arguments(snakefile, rundir, cores=1),
         *("--logger-rundesk-directory", str(rundir.attempt(1).root)),
         "--dry-run",
         "--nolock",
@@ -234,7 +235,5 @@ def _clear(folder: Path, older: float) -> None:
 
 def _keep(path: Path, preview: Preview) -> None:
     """Store a preview so that its file appears complete."""
-    draft = path.with_name(f".{secrets.token_hex(8)}")
-    with told_when_full():
-        draft.write_text(preview.model_dump_json(), encoding="utf-8")
-        draft.rename(path)
+    with disk_full_as_error(), write_atomically(path, shared=True) as file:
+        file.write(preview.model_dump_json())

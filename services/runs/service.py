@@ -15,12 +15,11 @@ from typing import Any
 from services.access.actors import check_may_change, scope
 from services.catalogue import Catalogue
 from services.database import Database
+from services.engine.causes import canceled_cause
 from services.errors import Conflict, Invalid, Message, NotFound, TransitionRefused
 from services.files import Files
 from services.models import (
     Actor,
-    Cause,
-    CauseKind,
     Graph,
     Job,
     Page,
@@ -41,8 +40,6 @@ RUN_ID = re.compile(r"[0-9a-f]{24}")
 JOB_ID = re.compile(r"[0-9]{1,6}-[0-9]{1,9}")
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 IDEMPOTENCY_FIELD = "header.Idempotency-Key"
-
-CANCELED = Cause(kind=CauseKind.CANCELED, message="Canceled on request.")
 
 RUN_NOT_FOUND = Message("not_found", "Run not found.")
 MALFORMED_RUN_ID = Message(
@@ -204,7 +201,9 @@ class Runs:
             if run.state is State.CANCELING:
                 return run
             queued = run.state is State.QUEUED
-            target, cause = (State.CANCELED, CANCELED) if queued else (State.CANCELING, None)
+            target, cause = (
+                (State.CANCELED, canceled_cause()) if queued else (State.CANCELING, None)
+            )
             with contextlib.suppress(TransitionRefused):  # its state has just changed: try again
                 return self._store.move(
                     run_id, target, now=datetime.now(UTC), only_from=[run.state], cause=cause

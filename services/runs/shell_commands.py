@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from services.catalogue.layout import kept, snakefile
+from services.catalogue.layout import snakefile, snapshot_folder
 from services.catalogue.schemas import Broken
 from services.models import Run
 from services.rundir import RunDir
@@ -19,7 +19,7 @@ def commands(settings: Settings, run: Run) -> str:
     inputs = (rundir.inputs, rundir.root / "config", rundir.config)
     existing = [shlex.quote(str(path)) for path in inputs if path.exists()]
     try:
-        file = snakefile(kept(settings.data, run.digest))
+        file = snakefile(snapshot_folder(settings.data, run.digest))
     except Broken:
         return ""
     if not rundir.config.exists():

@@ -1,8 +1,8 @@
-"""Databases to search in: FASTA files that go by a name, and what was built of them.
+"""Search databases: named FASTA files and the indexes built from them.
 
-A database is known by its content. What `sequence-search` builds of one is kept by the cache of
-Snakemake for all runs (`<data>/cache`, files of one key each), and found there by its checksum.
-Publishing a file gives it a name for everybody: it then belongs to no user.
+A database is identified by its content. The indexes that `sequence-search` builds are in the shared
+cache (`<data>/cache`, the files of an index under one key) and are looked up by the checksum of the
+content. A published file has a name for all users and belongs to none of them.
 """
 
 from __future__ import annotations
@@ -18,24 +18,43 @@ from typing import Any
 from services.access.actors import check_admin
 from services.catalogue import Catalogue
 from services.database import Database
-from services.errors import Conflict, Invalid, NotFound
+from services.errors import Conflict, Invalid, Message, NotFound
 from services.files import Files
-from services.models import Actor, DatabaseIndex, File, SearchDatabase, State
+from services.models import LIVE, MAX_PAGE_SIZE, Actor, DatabaseIndex, File, SearchDatabase
 from services.params.schema import flatten
 from services.settings import Settings
 
 WORKFLOW = "sequence-search"
-#: Whose files published ones are. No user has it: names of users begin with no space.
+#: The owner of published files. The names of users do not start with a space.
 PUBLISHED = Actor(id=" published")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-#: Of the file beside what was built: key, and which part it is.
+#: The name of the file that describes an index: its key and its part.
 ABOUT = re.compile(r"([0-9a-f]{64})_(table_)?about\.json")
-ADMIN = "publishes and removes databases"
-BUSY = (State.INITIALIZING, State.RUNNING, State.CANCELING)
+
+DATABASES_FOR_ADMINS = Message(
+    "forbidden", "Only an administrator can publish or remove databases."
+)
+INVALID_NAME = Message(
+    "wrong_format",
+    "“{name}” is not a valid name for a database.",
+    hint="A name has 1 to 100 letters, digits, dots, underscores and hyphens, and starts with a"
+    " letter or a digit.",
+)
+NOT_A_FASTA_NAME = Message(
+    "wrong_kind_of_file",
+    "The name {name} does not have the suffix of a FASTA file.",
+    hint="Rename the file, for example to {name}.fasta.",
+)
+NOT_PUBLISHED = Message("not_found", "No database is published as {name}.")
+SEARCHES_RUNNING = Message(
+    "in_use",
+    "The database {name} cannot be removed while searches are running.",
+    hint="Try again when they have finished.",
+)
 
 
 class Databases:
-    """Lists, publishes and removes databases."""
+    """Lists, finds, publishes and removes databases."""
 
     def __init__(
         self, settings: Settings, database: Database, files: Files, workflows: Catalogue
@@ -47,131 +66,144 @@ class Databases:
         self._workflows = workflows
 
     def list(self, actor: Actor) -> Sequence[SearchDatabase]:
-        """Published ones, and files of the actor's that were searched in; by name."""
-        built = self._built()
-        own = self._store.by_content(built, actor.id)
-        found = [self._told(file, built, published=True) for file in self._published()]
-        taken = {database.sha256 for database in found}
-        found += [self._told(file, built) for file in own if file.sha256 not in taken]
-        return sorted(found, key=lambda database: (not database.published, database.name.lower()))
+        """Return the published databases, and the actor's files with an index; by name."""
+        indexes = self._indexes()
+        own = self._store.by_content(indexes, actor.id)
+        databases = [
+            self._to_model(file, indexes, published=True) for file in self._published_files()
+        ]
+        published = {database.sha256 for database in databases}
+        databases += [self._to_model(file, indexes) for file in own if file.sha256 not in published]
+        return sorted(
+            databases, key=lambda database: (not database.published, database.name.lower())
+        )
 
-    def named(self, actor: Actor, name: str) -> File | None:
-        """The published database of that name, as a file of the actor's."""
-        for file in self._published():
-            if name in (file.name, self.plain(file.name)):
-                place = self._files.blob(file.sha256)
-                return self._files.adopt(
-                    actor, file.name, place, sha256=file.sha256, size=file.size
-                )
+    def find(self, actor: Actor, name: str) -> File | None:
+        """Return the published database with that name, registered as a file of the actor."""
+        for file in self._published_files():
+            if name in (file.name, self.short_name(file.name)):
+                path = self._files.blob(file.sha256)
+                return self._files.adopt(actor, file.name, path, sha256=file.sha256, size=file.size)
         return None
 
     def names(self) -> Sequence[str]:
-        """What the published ones are called."""
-        return [self.plain(file.name) for file in self._published()]
+        """Return the names of the published databases."""
+        return [self.short_name(file.name) for file in self._published_files()]
 
     def publish(self, actor: Actor, name: str, file: str | Path) -> SearchDatabase:
-        """Give a registered file (its id), or one of this host (a path), a name for everybody.
+        """Publish a registered file (its id), or a file of this server (its path), under a name.
 
-        It takes the place of an earlier one of that name. Raises Invalid, Forbidden, NotFound.
+        It replaces an earlier database with that name. Raises Invalid, Forbidden, NotFound.
         """
-        check_admin(actor, ADMIN)
+        check_admin(actor, DATABASES_FOR_ADMINS())
         if not NAME.fullmatch(name):
-            raise Invalid(f"“{name}” is no name for a database.", field="name", hint=NAME.pattern)
-        known = None if isinstance(file, Path) else self._files.get(actor, file)
-        called = file.name if isinstance(file, Path) else known.name if known else ""
-        full = name + self._suffix_of(called)
-        before = [one for one in self._published() if self.plain(one.name) == name]
-        if known is not None:
-            place = self._files.blob(known.sha256)
-            made = self._files.adopt(PUBLISHED, full, place, sha256=known.sha256, size=known.size)
+            raise Invalid(INVALID_NAME(name=name), field="name")
+        replaced = [old for old in self._published_files() if self.short_name(old.name) == name]
+        if isinstance(file, Path):
+            full_name = name + self._suffix_of(file.name)
+            with file.open("rb") as stream:
+                new = self._files.register(PUBLISHED, full_name, stream)
         else:
-            with Path(file).open("rb") as stream:
-                made = self._files.register(PUBLISHED, full, stream)
-        for old in before:
-            if old.id != made.id:
+            known = self._files.get(actor, file)
+            full_name = name + self._suffix_of(known.name)
+            path = self._files.blob(known.sha256)
+            new = self._files.adopt(
+                PUBLISHED, full_name, path, sha256=known.sha256, size=known.size
+            )
+        for old in replaced:
+            if old.id != new.id:
                 self._forget(old)
-        return self._told(made, self._built(), published=True)
+        return self._to_model(new, self._indexes(), published=True)
 
     def remove(self, actor: Actor, name: str) -> int:
-        """Withdraw a published database, and what was built of it; bytes freed of the latter.
+        """Remove a published database and its indexes; return the bytes of the indexes.
 
-        Raises NotFound, and Conflict while searches are at work: they may read it.
+        Raises Forbidden, NotFound, and Conflict while searches are running: they may read it.
         """
-        check_admin(actor, ADMIN)
-        found = [one for one in self._published() if name in (one.name, self.plain(one.name))]
-        if not found:
-            raise NotFound(f"No database is published as {name}.")
-        if any(self._runs.tally(None).get(WORKFLOW, {}).get(state, 0) for state in BUSY):
-            raise Conflict("Searches are at work.", hint="Try again when they are done.")
+        check_admin(actor, DATABASES_FOR_ADMINS())
+        files = [
+            file
+            for file in self._published_files()
+            if name in (file.name, self.short_name(file.name))
+        ]
+        if not files:
+            raise NotFound(NOT_PUBLISHED(name=name))
+        searches = self._runs.tally(None).get(WORKFLOW, {})
+        if any(searches.get(state, 0) for state in LIVE):
+            raise Conflict(SEARCHES_RUNNING(name=name))
         freed = 0
-        for file in found:
-            for index in self._built().get(file.sha256, ()):
+        for file in files:
+            for index in self._indexes().get(file.sha256, ()):
                 for path in self._cache.glob(f"{index.key}_*"):
                     path.unlink(missing_ok=True)
                 freed += index.size
             self._forget(file)
         return freed
 
-    def plain(self, name: str) -> str:
-        """The name of a file without what makes it one that can be searched: `.fasta.gz` …"""
+    def short_name(self, name: str) -> str:
+        """Return the name of a file without the suffix of a database, such as `.fasta.gz`."""
         return self._suffix().sub("", name)
 
     def _forget(self, file: File) -> None:
         with contextlib.suppress(NotFound, Conflict):
             self._files.delete(PUBLISHED, file.id)
 
-    def _published(self) -> Sequence[File]:
-        return self._files.list(PUBLISHED, limit=200).items
+    def _published_files(self) -> Sequence[File]:
+        return self._files.list(PUBLISHED, limit=MAX_PAGE_SIZE).items
 
-    def _built(self) -> dict[str, Sequence[DatabaseIndex]]:
-        """What the cache has of each content, newest first."""
-        found: dict[str, list[DatabaseIndex]] = {}
+    def _indexes(self) -> dict[str, Sequence[DatabaseIndex]]:
+        """The indexes in the cache, newest first, by the sha256 of their database."""
+        indexes: dict[str, list[DatabaseIndex]] = {}
         for path in self._cache.glob("*_about.json"):
-            with contextlib.suppress(OSError, ValueError, KeyError):  # going, or another's
-                known: dict[str, Any] = json.loads(path.read_bytes())
-                if index := _index(path, known):
-                    found.setdefault(known["sha256"], []).append(index)
-        return {one: sorted(of, key=lambda i: i.built, reverse=True) for one, of in found.items()}
+            # removed meanwhile, or written by another workflow
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                about: dict[str, Any] = json.loads(path.read_bytes())
+                if index := _index(path, about):
+                    indexes.setdefault(about["sha256"], []).append(index)
+        return {
+            sha256: sorted(items, key=lambda index: index.built, reverse=True)
+            for sha256, items in indexes.items()
+        }
 
-    def _told(
-        self, file: File, built: dict[str, Sequence[DatabaseIndex]], *, published: bool = False
+    def _to_model(
+        self, file: File, indexes: dict[str, Sequence[DatabaseIndex]], *, published: bool = False
     ) -> SearchDatabase:
         return SearchDatabase(
-            name=self.plain(file.name),
+            name=self.short_name(file.name),
             published=published,
             file=file.name,
             size=file.size,
             sha256=file.sha256,
             created=file.created,
-            indexes=built.get(file.sha256, []),
+            indexes=indexes.get(file.sha256, []),
         )
 
     def _suffix_of(self, name: str) -> str:
-        found = self._suffix().search(name)
-        if found is None:
-            raise Invalid(f"{name} is not called as FASTA files are.", field="file")
-        return found[0]
+        match = self._suffix().search(name)
+        if match is None:
+            raise Invalid(NOT_A_FASTA_NAME(name=name), field="file")
+        return match[0]
 
     def _suffix(self) -> re.Pattern[str]:
         schema = self._workflows.get(PUBLISHED, WORKFLOW).params_schema
         return re.compile(flatten(schema)["properties"]["database"]["pattern"])
 
 
-def _index(path: Path, known: dict[str, Any]) -> DatabaseIndex | None:
-    """None for the table that a small database has not."""
-    if not (named := ABOUT.fullmatch(path.name)):
+def _index(path: Path, about: dict[str, Any]) -> DatabaseIndex | None:
+    """The index that the file at `path` describes; None for the empty table of a small database."""
+    if not (match := ABOUT.fullmatch(path.name)):
         return None
-    key = named[1]
+    key = match[1]
     sizes = [part.stat().st_size for part in path.parent.glob(f"{key}_*") if part != path]
     if not any(sizes):
         return None
     return DatabaseIndex(
         key=key,
-        part="table" if named[2] else "sequences",
-        type=known["type"],
-        sequences=known["sequences"],
-        letters=known["letters"],
-        release=known["mmseqs_version"],
+        part="table" if match[2] else "sequences",
+        type=about["type"],
+        sequences=about["sequences"],
+        letters=about["letters"],
+        release=about["mmseqs_version"],
         size=sum(sizes),
         built=datetime.fromtimestamp(path.stat().st_mtime, UTC),
     )

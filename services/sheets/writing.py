@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from services.host.atomic import write_atomically
 from services.sheets.model import RowSchema
 from services.sheets.values import text
 
@@ -32,10 +33,9 @@ def write(
 
     The file is UTF-8 with a header and one line for each row. It appears at `path` complete.
     """
-    draft = path.with_name(f".{path.name}.part")
-    draft.parent.mkdir(parents=True, exist_ok=True)
-    draft.write_text(as_text(records, row_schema, delimiter=delimiter), encoding="utf-8")
-    draft.rename(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with write_atomically(path) as file:
+        file.write(as_text(records, row_schema, delimiter=delimiter))
 
 
 def as_text(

@@ -101,7 +101,7 @@ def test_page_uploads_submits_follows_and_shows_the_report(page, desk, site, tok
 
 def test_page_shows_the_error_of_the_api(page, desk, site):
     fill(page, desk, site, "rdk_" + "A" * 43).click()
-    expect(page.get_by_role("status")).to_contain_text("This token does not count")
+    expect(page.get_by_role("status")).to_contain_text("Invalid token")
 
 
 def test_page_of_an_unlisted_origin_cannot_read_the_api(page, desk, site, token):

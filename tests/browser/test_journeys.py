@@ -62,7 +62,7 @@ def test_first_visitor_runs_the_example_and_reads_the_report(window):
     page.locator(".st-key-see-results button").click()
     report = page.frame_locator(".st-key-result-0 iframe")
     expect(report.get_by_text("queries.fasta.gz against swissprot_subset.fasta.gz")).to_be_visible()
-    expect(report.get_by_text("64 % of the queries")).to_be_visible()  # 16 of 25
+    expect(report.get_by_text("64% of the queries")).to_be_visible()  # 16 of 25
     report.get_by_role("button", name="Hits 16").click()
     report.get_by_text("sp|Q0HXU4|SYL_SHESR").click()
     expect(report.get_by_text("12 hits").first).to_be_visible()
@@ -100,7 +100,7 @@ def test_form_runs_with_uploaded_files(window, tmp_path):
     state(page, "Done")
     page.locator(".st-key-see-results button").click()
     report = page.frame_locator(".st-key-result-0 iframe")
-    expect(report.get_by_text("100 % of the queries")).to_be_visible()
+    expect(report.get_by_text("100% of the queries")).to_be_visible()
     expect(report.get_by_text("<b>bold</b>").first).to_be_visible()
 
 

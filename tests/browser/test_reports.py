@@ -1,4 +1,4 @@
-"""A MultiQC report of the workflows, in the sandbox in which the portal shows reports."""
+"""A MultiQC report of the workflows in the sandboxed frame of the portal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from tests.browser.conftest import Window
 SCRIPTS = Path(__file__).parents[2] / "workflows" / "reads-qc" / "workflow" / "scripts"
 sys.path.append(str(SCRIPTS))
 
-from short_reads.multiqc import framed, table_section  # noqa: E402
+from short_reads.multiqc import make_frame_safe, table_section  # noqa: E402
+
+pytestmark = pytest.mark.workflow
 
 URL = "http://127.0.0.1/report.html"
 PLOT = {
@@ -39,7 +41,7 @@ def report(tmp_path_factory) -> str:
     command += ["--no-megaqc-upload", "--no-data-dir", "--filename", "report.html", "."]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    return framed((folder / "report.html").read_text(encoding="utf-8"))
+    return make_frame_safe((folder / "report.html").read_text(encoding="utf-8"))
 
 
 def test_report_works_without_an_origin_and_sends_no_request(chromium, report):

@@ -67,7 +67,7 @@ def test_user_signs_in_sees_own_runs_and_signs_out(window, people):
     expect(field).to_be_focused()
     field.fill("rdk_" + "A" * 43)
     field.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("revoked or never was")
+    expect(page.get_by_role("alert")).to_contain_text("revoked or does not exist")
     assert window.complaints == [f"answer 401: {window.home}/sign-in"]
     window.complaints.clear()
     assert violations_in_both_themes(page) == []

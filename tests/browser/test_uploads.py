@@ -109,7 +109,7 @@ def test_large_upload_interrupted_twice_arrives_complete_in_constant_memory(
     while not services.files.list(actor, text=path.name).items:
         peak = {name: max(peak[name], desk.memory(name)) for name in peak}
         page.wait_for_timeout(100)
-    expect(page.locator(f"{BOX} .told")).to_have_text("Uploaded.")
+    expect(page.locator(f"{BOX} .outcome")).to_have_text("Uploaded.")
     assert line.cuts == []
     assert line.carried < (size + 40) * MIB  # two slices at most were sent again
     assert registered(services, actor, path)
@@ -134,7 +134,7 @@ def test_upload_continues_after_reload_when_the_file_is_chosen_again(
     expect(row.locator(".name")).to_have_text(path.name)
     had = line.carried
     send(page, path)
-    expect(page.locator(f"{BOX} .told")).to_have_text("Uploaded.")
+    expect(page.locator(f"{BOX} .outcome")).to_have_text("Uploaded.")
     assert line.carried - had < 40 * MIB
     assert registered(services, actor, path)
     expect(row).to_have_count(0)
@@ -162,7 +162,7 @@ def test_upload_continues_after_pause_on_another_page_and_after_api_restart(
     until(lambda: page.wait_for_timeout(100) or services.files.list(actor, text="paused").items)
     assert registered(services, actor, path)
     page.get_by_role("link", name="Files").first.click()
-    expect(page.locator(f"{BOX} .told")).to_have_text("Uploaded.")
+    expect(page.locator(f"{BOX} .outcome")).to_have_text("Uploaded.")
 
 
 def test_expired_link_is_renewed(window, services, actor, tmp_path):
@@ -170,7 +170,7 @@ def test_expired_link_is_renewed(window, services, actor, tmp_path):
     page = open_files(window)
     page.evaluate("rundeskUploads.link.query = '?actor=local&expires=1&signature=0'")
     send(page, path)
-    expect(page.locator(f"{BOX} .told")).to_have_text("Uploaded.")
+    expect(page.locator(f"{BOX} .outcome")).to_have_text("Uploaded.")
     assert registered(services, actor, path)
     assert [line.partition(":")[0] for line in window.complaints] == ["answer 401"]
     window.complaints.clear()
@@ -184,7 +184,7 @@ def test_folder_is_uploaded_listed_opened_and_deleted(window, services, actor, t
     (folder / ".hidden").write_text("no")
     page = open_files(window)
     page.locator(f"{BOX} input.folders").set_input_files(folder)
-    expect(page.locator(f"{BOX} .told")).to_have_text("2 files uploaded.")
+    expect(page.locator(f"{BOX} .outcome")).to_have_text("2 files uploaded.")
     names = {file.name for file in services.files.list(actor, text="run 7").items}
     assert names == {"run 7/reads.fastq", "run 7/deep/table.tsv"}
 

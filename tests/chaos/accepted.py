@@ -1,4 +1,4 @@
-"""What was handed to the desk: which runs it took, what they must give, what was done to them."""
+"""The runs that the installation accepted, their expected results, and what was done to them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FAILING_RULE = "broken"
 
 @dataclass(frozen=True)
 class Kind:
-    """A sort of run."""
+    """A kind of run, drawn with a weight."""
 
     name: str
     workflow: str
     weight: int
-    draw: Callable[[random.Random], dict[str, Any]]  # parameters beside the token
+    draw: Callable[[random.Random], dict[str, Any]]  # parameters without the token
     lines: Callable[[dict[str, Any]], list[str]]  # of its result, without the token
 
     @property
@@ -30,7 +30,7 @@ class Kind:
         return self.workflow == "failing"
 
     def result(self, params: dict[str, Any]) -> bytes:
-        """The bytes that it must publish, for these parameters and no others."""
+        """Return the bytes that the run must publish for these parameters."""
         return "".join(f"{params['token']} {line}\n" for line in self.lines(params)).encode()
 
 
@@ -50,15 +50,15 @@ KINDS = (
 
 @dataclass
 class Entry:
-    """A run that the desk accepted."""
+    """An accepted run."""
 
     run_id: str
     kind: Kind
     params: dict[str, Any]
-    cancel_asked: bool = False  # before the desk said anything to it
-    canceled_at: float | None = None  # monotonic, when the desk took it
-    canceled_attempt: int = 0  # the last one that the cancel is about
-    resumes: int = 0  # odd while one is being asked for
+    cancel_asked: bool = False  # before the request was answered
+    canceled_at: float | None = None  # monotonic, when the request was accepted
+    canceled_attempt: int = 0  # the last attempt that the request applies to
+    resumes: int = 0  # odd while one is being requested
     hurt: set[str] = field(default_factory=set)  # what may make a healthy workflow fail
 
     @property
@@ -67,15 +67,15 @@ class Entry:
 
 
 class Accepted:
-    """The ledger of accepted runs. Several threads use it."""
+    """All accepted runs. Thread-safe."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._lock = threading.Lock()
-        self.unanswered = 0  # submissions of which nobody heard whether they were taken
+        self.unanswered = 0  # submissions that were never answered
 
     def add(self, entry: Entry) -> bool:
-        """Whether it was new."""
+        """Add a run; return whether it was new."""
         with self._lock:
             new = entry.run_id not in self._entries
             self._entries.setdefault(entry.run_id, entry)
@@ -91,14 +91,14 @@ class Accepted:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def cancel_taken(self, run_id: str, attempt: int) -> None:
+    def record_cancel(self, run_id: str, attempt: int) -> None:
         entry = self._entries[run_id]
         entry.canceled_at, entry.canceled_attempt = time.monotonic(), attempt
 
 
 @dataclass(frozen=True)
 class Line:
-    """A job's own word on its start or its end."""
+    """A line that a job wrote at its start or its end."""
 
     what: str
     attempt: int
@@ -107,8 +107,8 @@ class Line:
     at: float
 
 
-def told(folder: Path, run_id: str) -> list[Line]:
-    """What the jobs of a run wrote when they really started and ended."""
+def read_ledger(folder: Path, run_id: str) -> list[Line]:
+    """Return the lines that the jobs of a run wrote at their start and end."""
     path = folder / run_id
     lines = path.read_text().splitlines() if path.exists() else []
     return [_line(line) for line in lines]
@@ -119,17 +119,17 @@ def _line(text: str) -> Line:
     return Line(what, int(attempt), job, int(pid), float(at))
 
 
-def doubled(lines: list[Line]) -> list[str]:
-    """Jobs at work in an older attempt after a newer one began, or twice in one attempt."""
-    begins: dict[int, float] = {}
+def find_overlaps(lines: list[Line]) -> list[str]:
+    """Return jobs that ran in an old attempt after a newer one had started, or twice in one."""
+    starts_of: dict[int, float] = {}
     for line in lines:
-        begins[line.attempt] = min(line.at, begins.get(line.attempt, line.at))
+        starts_of[line.attempt] = min(line.at, starts_of.get(line.attempt, line.at))
     late = [
-        f"{line.job} of attempt {line.attempt} wrote '{line.what}' {line.at - begin:.2f} s after"
-        f" attempt {newer} began"
+        f"{line.job} of attempt {line.attempt} wrote '{line.what}' {line.at - start:.2f} s after"
+        f" attempt {newer} started"
         for line in lines
-        for newer, begin in begins.items()
-        if newer > line.attempt and line.at > begin
+        for newer, start in starts_of.items()
+        if newer > line.attempt and line.at > start
     ]
     starts = [(line.attempt, line.job) for line in lines if line.what == "start"]
     twice = [start for start, count in Counter(starts).items() if count > 1]

@@ -1,4 +1,4 @@
-"""The faults, and how often each is drawn."""
+"""The faults, each with its weight in the random choice."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 from tests.chaos.strikes import (
     Strike,
-    at_an_end,
-    away,
-    crash,
     fill_disk,
     freeze,
     kill,
-    kill_at_a_start,
+    kill_at_start,
+    kill_everything,
     kill_job,
     kill_snakemake,
     kill_supervisor,
@@ -21,6 +19,8 @@ from tests.chaos.strikes import (
     restart,
     stale_writer,
     stop,
+    stop_database,
+    strike_at_end,
 )
 
 
@@ -33,23 +33,23 @@ class Fault:
 
 FAULTS = (
     Fault("kill runner", 4, kill("runner")),
-    Fault("kill nursery", 4, kill("nursery")),
-    Fault("kill nursery at a start", 4, kill_at_a_start("nursery")),
-    Fault("kill runner at a start", 4, kill_at_a_start("runner")),
+    Fault("kill fork server", 4, kill("fork server")),
+    Fault("kill fork server at a start", 4, kill_at_start("fork server")),
+    Fault("kill runner at a start", 4, kill_at_start("runner")),
     Fault("kill supervisor", 10, kill_supervisor),
-    Fault("kill supervisor at an end", 6, at_an_end(signal.SIGKILL)),
-    Fault("stop supervisor at an end", 3, at_an_end(signal.SIGSTOP)),
+    Fault("kill supervisor at an end", 6, strike_at_end(signal.SIGKILL)),
+    Fault("stop supervisor at an end", 3, strike_at_end(signal.SIGSTOP)),
     Fault("kill Snakemake", 12, kill_snakemake),
     Fault("kill job", 8, kill_job),
     Fault("kill runner and a whole run", 6, kill_whole_run),
     Fault("kill mongod", 4, kill("mongod")),
     Fault("kill keeper of mongod", 2, kill("db")),
-    Fault("database away", 2, away),
+    Fault("stop database", 2, stop_database),
     Fault("kill API", 3, kill("api")),
     Fault("kill API worker", 3, kill("worker")),
-    Fault("kill everything", 2, crash),
+    Fault("kill everything", 2, kill_everything),
     Fault("stop runner", 4, stop("runner")),
-    Fault("stop nursery", 6, stop("nursery")),
+    Fault("stop fork server", 6, stop("fork server")),
     Fault("stop mongod", 4, stop("mongod")),
     Fault("stop API worker", 2, stop("worker")),
     Fault("stop supervisor", 6, freeze("supervisor")),

@@ -1,4 +1,4 @@
-"""The course of events: load, faults, checks after each fault, and a calm in which all must end."""
+"""The phases of the test: load and faults with continuous checks, then a phase without faults."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ from tests.chaos.strikes import Field
 from tests.chaos.verdict import Verdict
 from tests.chaos.watch import Watch
 
-PACE = 1.5  # s between two faults, on average
-AFTER_FULL = 5.0  # s in which a run that a full disk ended may still say so
-AHEAD = 20  # runs that are submitted before their share of the faults has struck
-BACK = 60.0  # s in which the desk answers again after the last fault
-DRAIN, DRAIN_PER_RUN = 180.0, 1.0  # s in which all runs end after that
-TARGET = 4.0  # s that a fault waits for something to strike
-NO_TARGET = 60.0  # s without anything to strike
-USUAL_START = 4.0  # s until the desk answers for the first time, on an idle host
+FAULT_INTERVAL_S = 1.5  # mean time between two faults
+DISK_FULL_REPORT_S = 5.0  # in which a run may still fail because the disk was full
+RUNS_AHEAD = 20  # submitted before their share of the faults
+RECOVERY_TIMEOUT_S = 60.0  # from the last fault until everything responds
+DRAIN_TIMEOUT_S, DRAIN_TIMEOUT_PER_RUN_S = 180.0, 1.0  # after that, until all runs have finished
+TARGET_TIMEOUT_S = 4.0  # that a fault waits for a target
+NO_TARGET_TIMEOUT_S = 60.0  # without any target
+USUAL_START_S = 4.0  # of the installation, on an idle host
 
 
 class Chaos:
-    """One course, from an empty folder to the verdict. Every wait in it has an end."""
+    """One test, from an empty folder to the verdict. Every wait is limited."""
 
-    def __init__(self, *, runs: int, faults: int, seed: int, pace: float = PACE) -> None:
+    def __init__(
+        self, *, runs: int, faults: int, seed: int, pace: float = FAULT_INTERVAL_S
+    ) -> None:
         self.runs, self.faults, self.seed, self.pace = runs, faults, seed, pace
         self.folder = Path(tempfile.mkdtemp(prefix=f"rundesk-chaos-{seed}-"))
         self.world = worlds.build(self.folder, seed)
@@ -47,21 +49,21 @@ class Chaos:
             self.violations,
             runs=runs,
             seed=seed,
-            allowed=self._allowed,
+            allowed=self._allowed_runs,
         )
         self.verdict = Verdict(self.world, self.accepted, self.violations)
         self.struck: Counter[str] = Counter()
         self.seconds: dict[str, float] = {}
-        self.slowness = 1.0  # of the host, with all that it does besides; for patience alone
+        self.slowness = 1.0  # of the host; it extends timeouts
         self.healed: Counter[str] = Counter()
         self._random = random.Random(f"faults {seed}")
-        self.violations.describe = self._described
+        self.violations.describe = self._describe
 
     def go(self) -> None:
-        """Everything; at the end nothing of it is left but evidence of violations."""
+        """Execute all phases; afterwards only the evidence of violations is left."""
         try:
-            self._timed("starting", self.world.begin)
-            self.slowness = max(1.0, self.seconds["starting"] / USUAL_START)
+            self._timed("starting", self.world.start)
+            self.slowness = max(1.0, self.seconds["starting"] / USUAL_START_S)
             self.load.patience *= self.slowness
             self.watch.start()
             self.load.start()
@@ -69,7 +71,7 @@ class Chaos:
             self._timed("settling", self._settle)
             self._timed("verdict", self._judge)
         except Exception as error:
-            self.violations.add("harness", f"it failed: {error!r}")
+            self.violations.add("harness", f"the harness failed: {error!r}")
             raise
         finally:
             self._end()
@@ -81,10 +83,10 @@ class Chaos:
         finally:
             self.seconds[what] = time.monotonic() - began
 
-    def _allowed(self) -> int:
-        """How many runs may have been submitted by now: their share of the faults."""
+    def _allowed_runs(self) -> int:
+        """Return how many runs may be submitted by now: in proportion to the faults so far."""
         share = sum(self.struck.values()) / max(1, self.faults)
-        return min(AHEAD, 4 + self.runs // 16) + int(self.runs * share)
+        return min(RUNS_AHEAD, 4 + self.runs // 16) + int(self.runs * share)
 
     # ---- faults ----------------------------------------------------------------------------------
 
@@ -96,54 +98,57 @@ class Chaos:
             time.sleep(self.pace * self._random.uniform(0.1, 1.9))
             if self._strike(field):
                 last = time.monotonic()
-            elif time.monotonic() - last > NO_TARGET * self.slowness:
-                raise RuntimeError("there was nothing to strike for too long")
+            elif time.monotonic() - last > NO_TARGET_TIMEOUT_S * self.slowness:
+                raise RuntimeError("no fault found a target for too long")
 
     def _strike(self, field: Field) -> bool:
-        """Draw a fault and wait a moment for its target; whether there was one."""
+        """Draw a fault and wait briefly for a target; return whether it struck."""
         fault: Fault = self._random.choices(FAULTS, [fault.weight for fault in FAULTS])[0]
-        end = time.monotonic() + TARGET
-        said = ""
-        while not said and time.monotonic() < end:
+        end = time.monotonic() + TARGET_TIMEOUT_S
+        target = ""
+        while not target and time.monotonic() < end:
             time.sleep(0.05)
             with contextlib.suppress(DatabaseUnavailable):
-                said = fault.strike(field)
-        if said:
+                target = fault.strike(field)
+        if target:
             self.struck[fault.name] += 1
-            print(f"{sum(self.struck.values()):4d}  {fault.name}: {said}", flush=True)
-        return bool(said)
+            print(f"{sum(self.struck.values()):4d}  {fault.name}: {target}", flush=True)
+        return bool(target)
 
-    # ---- the calm --------------------------------------------------------------------------------
+    # ---- without faults --------------------------------------------------------------------------
 
     def _settle(self) -> None:
-        """Undo all faults; then every run has to end, and a healthy one has to complete."""
-        self.world.calm()
-        self._within(BACK, self.world.whole, "the desk is not back")
-        self._within(BACK, lambda: self.load.submitted, "not all runs were submitted")
-        self._within(DRAIN + DRAIN_PER_RUN * self.runs, self._all_over, "runs are not over")
+        """Undo all faults; then every run must finish, and a run without faults must complete."""
+        self.world.undo_faults()
+        self._within(RECOVERY_TIMEOUT_S, self.world.is_healthy, "the installation is not healthy")
+        self._within(RECOVERY_TIMEOUT_S, lambda: self.load.submitted, "not all runs were submitted")
+        drain = DRAIN_TIMEOUT_S + DRAIN_TIMEOUT_PER_RUN_S * self.runs
+        self._within(drain, self._all_finished, "runs have not finished")
         self.load.stop()
-        self.load.join(BACK)
-        self._within(DRAIN, self._all_over, "runs are not over")
-        again = [entry for entry in self.accepted.all() if self._failed_by_fault(entry)]
+        self.load.join(RECOVERY_TIMEOUT_S)
+        self._within(DRAIN_TIMEOUT_S, self._all_finished, "runs have not finished")
+        again = [entry for entry in self.accepted.all() if self._failed_because_of_fault(entry)]
         for entry in again:
-            entry.hurt.clear()  # nobody hurts it any more
+            entry.hurt.clear()  # no fault affects it any more
             self.load.resume(entry)
-        self._within(
-            DRAIN + DRAIN_PER_RUN * len(again), self._all_over, "resumed runs are not over"
-        )
+        drain = DRAIN_TIMEOUT_S + DRAIN_TIMEOUT_PER_RUN_S * len(again)
+        self._within(drain, self._all_finished, "resumed runs have not finished")
 
     def _met_full_disk(self, run: Run) -> bool:
-        """Also when its submission was answered only after that: nobody knew of it to mark it."""
+        """Return whether a run failed because the disk was full.
+
+        `Entry.hurt` does not say so for a run whose submission was answered only after that.
+        """
         if run.ended is None or run.cause is None or run.cause.kind is not CauseKind.DISK_FULL:
             return False
         ended = run.ended.timestamp()
-        return any(begun <= ended <= over + AFTER_FULL for begun, over in self.world.full)
+        return any(start <= ended <= end + DISK_FULL_REPORT_S for start, end in self.world.full)
 
-    def _failed_by_fault(self, entry: Entry) -> bool:
-        """Whether a run was made to fail by a fault, so that it completes when it is resumed."""
+    def _failed_because_of_fault(self, entry: Entry) -> bool:
+        """Return whether a fault made a run fail, so that it must complete when it is resumed."""
         try:
             run = self.world.patient.runs.get(ME, entry.run_id)
-        except NotFound:  # the verdict says so
+        except NotFound:  # the verdict reports it
             return False
         failed = run.state in (State.EXECUTOR_ERROR, State.SYSTEM_ERROR)
         if failed and (entry.hurt or run.state is State.SYSTEM_ERROR or self._met_full_disk(run)):
@@ -152,7 +157,7 @@ class Chaos:
             return True
         return False
 
-    def _all_over(self) -> bool:
+    def _all_finished(self) -> bool:
         with contextlib.suppress(DatabaseUnavailable):
             counts = self.world.services.runs.counts(ME)
             return not any(count for state, count in counts.items() if not state.final)
@@ -163,17 +168,17 @@ class Chaos:
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
-                self.violations.add("I3", f"{otherwise} after {seconds:.0f} s of calm")
+                self.violations.add("I3", f"{otherwise} after {seconds:.0f} s without faults")
                 return
             time.sleep(0.2)
 
     def _judge(self) -> None:
-        time.sleep(2.0)  # supervisors have said their last word, and end
+        time.sleep(2.0)  # until the supervisors have ended
         self.watch.stop()
-        self.watch.join(BACK)
-        self.watch.look()
-        self.watch.page()
-        self.verdict.give()
+        self.watch.join(RECOVERY_TIMEOUT_S)
+        self.watch.check()
+        self.watch.check_all_runs()
+        self.verdict.check_all()
 
     # ---- the end ---------------------------------------------------------------------------------
 
@@ -190,5 +195,5 @@ class Chaos:
         if not self.violations.found:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _described(self, run_id: str) -> str:
+    def _describe(self, run_id: str) -> str:
         return self.world.services.runs.get(ME, run_id).model_dump_json(indent=1)

@@ -1,4 +1,4 @@
-"""The people at the desk: they submit, cancel and resume, and ask again when no answer comes."""
+"""Simulated users: they submit, cancel and resume runs, and repeat unanswered requests."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tests.chaos.world import World
 T = TypeVar("T")
 
 ME = local_actor()
-INSISTING = 120.0  # s that a call is repeated for before it counts as refused, on an idle host
-PAUSE = 0.1  # s
-CANCELED, RESUMED, THROUGH_API, ANSWER_LOST = 0.15, 0.5, 0.5, 0.15  # shares
-HTTP_PATIENCE = 8.0  # s; an API that is stopped gives no answer
+RETRY_TIMEOUT_S = 120.0  # until a repeated request is considered refused, on an idle host
+LOOP_INTERVAL_S = 0.1
+CANCELED_SHARE, RESUMED_SHARE, API_SHARE, LOST_ANSWER_SHARE = 0.15, 0.5, 0.5, 0.15
+HTTP_TIMEOUT_S = 8.0  # a stopped API never responds
 
 
 class Unanswered(Exception):
-    """No answer, or one that says to come again; then with its status."""
+    """There was no answer, or one with a status that asks to repeat the request."""
 
     def __init__(self, status: int | None = None) -> None:
         super().__init__(status)
@@ -37,7 +37,7 @@ class Unanswered(Exception):
 
 
 class Api:
-    """The HTTP API, by the standard library."""
+    """A client of the HTTP API."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -45,11 +45,11 @@ class Api:
     def call(
         self, method: str, path: str, body: Any = None, key: str = "", *, hang_up: bool = False
     ) -> tuple[int, Any]:
-        """Status and content. Raises Unanswered. `hang_up`: leave before the answer comes."""
+        """Return status and content. Raises Unanswered. `hang_up`: disconnect before the answer."""
         headers = {"Content-Type": "application/json"} if body is not None else {}
         if key:
             headers["Idempotency-Key"] = key
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=HTTP_PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=HTTP_TIMEOUT_S)
         try:
             content = None if body is None else json.dumps(body)
             connection.request(method, f"/api/v1{path}", content, headers)
@@ -68,7 +68,7 @@ class Api:
 
 
 class Load(threading.Thread):
-    """Submits `runs` runs, as fast as `allowed` says, and does the rest of what people do."""
+    """Submits `runs` runs, as many as `allowed` returns, and cancels and resumes some of them."""
 
     def __init__(
         self,
@@ -87,23 +87,23 @@ class Load(threading.Thread):
         self._runs = runs
         self._allowed = allowed
         self._random = random.Random(f"load {seed}")
-        self._over = threading.Event()
+        self._stopping = threading.Event()
         self._plans: list[tuple[float, Callable[[], None]]] = []
         self.api = Api(world.settings.api_port)
         self.done: Counter[str] = Counter()
-        self.slowest = 0.0  # s until a submission was taken
-        self.patience = INSISTING  # s
+        self.slowest = 0.0  # s until a submission was accepted
+        self.patience = RETRY_TIMEOUT_S  # s
 
     @property
     def submitted(self) -> bool:
         return len(self._accepted) >= self._runs
 
     def stop(self) -> None:
-        self._over.set()
+        self._stopping.set()
 
     def run(self) -> None:
         try:
-            while not self._over.wait(PAUSE):
+            while not self._stopping.wait(LOOP_INTERVAL_S):
                 if len(self._accepted) < min(self._runs, self._allowed()):
                     self._submit()
                 now = time.monotonic()
@@ -115,16 +115,16 @@ class Load(threading.Thread):
             self._violations.add("harness", f"the load failed: {error!r}")
             raise
 
-    def insist(self, call: Callable[[], T]) -> T | None:
-        """Repeat a call until the desk answers; None when it never does, or all is over."""
+    def call_until_answered(self, call: Callable[[], T]) -> T | None:
+        """Repeat a call until it is answered; return None when it never is."""
         end = time.monotonic() + self.patience
         while time.monotonic() < end:
             try:
                 return call()
             except (DatabaseUnavailable, DiskFull, Unanswered):
                 self.done["calls repeated"] += 1
-            time.sleep(PAUSE)
-        self._violations.add("I3", f"the desk gave no answer for {self.patience:.0f} s")
+            time.sleep(LOOP_INTERVAL_S)
+        self._violations.add("I3", f"no answer for {self.patience:.0f} s")
         return None
 
     # ---- submit ----------------------------------------------------------------------------------
@@ -135,13 +135,13 @@ class Load(threading.Thread):
         token = f"{draw.getrandbits(64):016x}"
         params = {**kind.draw(draw), "token": token}
         request = {"workflow": kind.workflow, "params": params, "tags": [token], "name": kind.name}
-        by_api, lost = draw.random() < THROUGH_API, draw.random() < ANSWER_LOST
+        by_api, lost = draw.random() < API_SHARE, draw.random() < LOST_ANSWER_SHARE
         began = time.monotonic()
         if lost:
             self.done["answers lost"] += 1
             with contextlib.suppress(Unanswered):
                 self.api.call("POST", "/runs", request, token, hang_up=True)
-        run_id = self.insist(lambda: self._send(request, token, by_api=by_api))
+        run_id = self.call_until_answered(lambda: self._send(request, token, by_api=by_api))
         self.slowest = max(self.slowest, time.monotonic() - began)
         if run_id is None:
             self._accepted.unanswered += 1
@@ -150,9 +150,9 @@ class Load(threading.Thread):
         if not self._accepted.add(entry):
             self._violations.add("I1", "two submissions got the same run", run_id)
         self.done["through the API" if by_api else "through services"] += 1
-        if draw.random() < CANCELED:
+        if draw.random() < CANCELED_SHARE:
             self._plan(draw.choice([0.0, 0.3, 1.0, 3.0, 6.0]), lambda: self._cancel(entry))
-        elif kind.fails and draw.random() < RESUMED:
+        elif kind.fails and draw.random() < RESUMED_SHARE:
             self._plan(draw.uniform(3.0, 15.0), lambda: self._resume(entry))
 
     def _send(self, request: dict[str, Any], key: str, *, by_api: bool) -> str:
@@ -171,18 +171,18 @@ class Load(threading.Thread):
 
     def _cancel(self, entry: Entry) -> None:
         entry.cancel_asked = True
-        attempts = self.insist(lambda: self._asked_to_cancel(entry.run_id))
+        attempts = self.call_until_answered(lambda: self._request_cancel(entry.run_id))
         if attempts is None:
             return
-        self._accepted.cancel_taken(entry.run_id, attempts)
+        self._accepted.record_cancel(entry.run_id, attempts)
         self.done["cancels"] += 1
-        if self._random.random() < RESUMED:
+        if self._random.random() < RESUMED_SHARE:
             self._plan(self._random.uniform(1.0, 10.0), lambda: self._resume(entry))
 
-    def _asked_to_cancel(self, run_id: str) -> int | None:
-        """How many attempts the run had when the cancel was taken; None when it was over."""
+    def _request_cancel(self, run_id: str) -> int | None:
+        """Cancel a run; return its number of attempts at that time, None when it had finished."""
         services = self._world.services
-        if self._random.random() < THROUGH_API:
+        if self._random.random() < API_SHARE:
             status, content = self.api.call("POST", f"/runs/{run_id}/cancel")
             if status == 200:
                 return len(content["data"]["attempts"])
@@ -190,28 +190,28 @@ class Load(threading.Thread):
             with contextlib.suppress(Conflict):
                 return len(services.runs.cancel(ME, run_id).attempts)
         run = services.runs.get(ME, run_id)
-        if run.state is State.CANCELED:  # the first asking was heard, its answer was not
+        if run.state is State.CANCELED:  # an earlier request was accepted and its answer lost
             return len(run.attempts)
         if not run.state.final:
-            self._violations.add("I4", f"cancel was refused to a run that is {run.state}", run_id)
+            self._violations.add("I4", f"cancel was refused for a run that is {run.state}", run_id)
         return None
 
     def _resume(self, entry: Entry) -> None:
-        run = self.insist(lambda: self._world.services.runs.get(ME, entry.run_id))
+        run = self.call_until_answered(lambda: self._world.services.runs.get(ME, entry.run_id))
         if run is None or not run.state.final or run.state is State.COMPLETE:
             return
         self.resume(entry)
 
     def resume(self, entry: Entry) -> None:
-        """Queue it again; it counts as not canceled from now on."""
+        """Resume a run; from now on it is not considered canceled."""
         entry.resumes += 1
         entry.cancel_asked, entry.canceled_at = False, None
 
         def ask() -> bool:
-            with contextlib.suppress(Conflict):  # an earlier asking was heard
+            with contextlib.suppress(Conflict):  # an earlier request was accepted
                 self._world.services.runs.resume(ME, entry.run_id)
             return True
 
-        if self.insist(ask):
+        if self.call_until_answered(ask):
             self.done["resumes"] += 1
         entry.resumes += 1

@@ -1,4 +1,4 @@
-"""What is alive, read from /proc by code of its own: the engine's is what is being tested."""
+"""Living processes, read from /proc independently of the engine, which is under test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.helpers.waiting import until
 
 TAG = b"RUNDESK_RUN="
-UNKNOWN = 0  # number of an attempt that nobody can tell
+UNKNOWN = 0  # number of an unknown attempt
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,19 @@ class Row:
     start: int  # clock ticks since boot
     parent: int
     name: str
-    tag: tuple[str, int] | None = None  # run and attempt, by its environment
+    tag: tuple[str, int] | None = None  # run and attempt, from its environment
 
-    def again(self) -> Row | None:
-        """The same process as it is now; None when it is gone, also when its number is not."""
+    def refresh(self) -> Row | None:
+        """Return the process as it is now; None when it has ended, even if its pid was reused."""
         now = row(self.pid)
         return now if now is not None and now.start == self.start else None
 
     def signal(self, number: signal.Signals) -> bool:
-        """Whether it was there to be signaled."""
+        """Send a signal; return whether the process existed."""
         with contextlib.suppress(ProcessLookupError):
             handle = os.pidfd_open(self.pid)
             try:
-                if self.again() is not None:
+                if self.refresh() is not None:
                     signal.pidfd_send_signal(handle, number)
                     return True
             finally:
@@ -45,7 +45,7 @@ class Row:
 
 @dataclass
 class Tree:
-    """What lives of one attempt of a run."""
+    """The living processes of one attempt of a run."""
 
     supervisor: Row | None = None
     snakemake: Row | None = None
@@ -53,15 +53,15 @@ class Tree:
 
     @property
     def workers(self) -> list[Row]:
-        """What may write into the run directory."""
+        """The processes that may write to the run directory."""
         return [*([self.snakemake] if self.snakemake else []), *self.jobs]
 
 
-Trees = dict[str, dict[int, Tree]]  # run → attempt → what lives of it
+Trees = dict[str, dict[int, Tree]]  # run → attempt → its living processes
 
 
 def row(pid: int) -> Row | None:
-    """A process; None when there is none, or a dead one that nobody has collected yet."""
+    """Return a process; None when it does not exist or is a zombie."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -73,24 +73,24 @@ def row(pid: int) -> Row | None:
     return Row(pid, int(fields[19]), int(fields[1]), head.partition("(")[2])
 
 
-def killed(*targets: Row | None) -> int:
-    """SIGKILL to all at once; how many were there. They are gone when this returns."""
+def kill_processes(*targets: Row | None) -> int:
+    """Send SIGKILL to all and wait until they have ended; return how many existed."""
     struck = [target for target in targets if target and target.signal(signal.SIGKILL)]
     for target in struck:
-        until(lambda target=target: target.again() is None)
+        until(lambda target=target: target.refresh() is None)
     return len(struck)
 
 
 def table() -> dict[int, Row]:
-    """Every living process."""
+    """Return all living processes by pid."""
     pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
     return {pid: found for pid in pids if (found := row(pid)) is not None}
 
 
 def trees(rows: dict[int, Row], runs: Path, wanted: set[str], before: Trees) -> Trees:
-    """What lives of the runs of a desk: those in `wanted`, and any whose tag a process carries.
+    """Return the living processes of the runs in `wanted`, and of all runs with tagged processes.
 
-    `before` tells which attempt a Snakemake belonged to whose supervisor is gone.
+    `before` is an earlier result, used for a Snakemake whose supervisor has ended.
     """
     found: Trees = {}
     for process in rows.values():
@@ -112,18 +112,20 @@ def trees(rows: dict[int, Row], runs: Path, wanted: set[str], before: Trees) -> 
 
 
 def _add_strays(found: Trees, rows: dict[int, Row], runs: Path, before: Trees) -> None:
-    """Snakemakes in a run directory that no living supervisor has."""
+    """Add Snakemakes in a run directory without a living supervisor."""
     known = {
         tree.snakemake.pid for run in found.values() for tree in run.values() if tree.snakemake
     }
     for process in rows.values():
-        # One that was just forked for a job still has the name of its parent.
+        # A process just forked for a job still has the name of its parent.
         if process.name == "snakemake" and not {process.pid, process.parent} & known:
             with contextlib.suppress(OSError):
-                place = Path(f"/proc/{process.pid}/cwd").readlink()
-                if place.parent == runs:
-                    number = _attempt(process, before.get(place.name, {}))
-                    found.setdefault(place.name, {}).setdefault(number, Tree()).jobs.append(process)
+                folder = Path(f"/proc/{process.pid}/cwd").readlink()
+                if folder.parent == runs:
+                    number = _attempt(process, before.get(folder.name, {}))
+                    found.setdefault(folder.name, {}).setdefault(number, Tree()).jobs.append(
+                        process
+                    )
 
 
 def _attempt(process: Row, before: dict[int, Tree]) -> int:
@@ -146,7 +148,7 @@ def _tag(pid: int) -> tuple[str, int] | None:
 
 
 def _holder(lock: Path, rows: dict[int, Row]) -> Row | None:
-    """The supervisor that wrote its identity into the lock, while it lives."""
+    """Return the living supervisor whose identity is in a lock."""
     with contextlib.suppress(OSError, ValueError):
         text = lock.read_text().strip()
         if text:

@@ -1,4 +1,4 @@
-"""Ways to strike the desk. Each says what it struck; nothing, when there was nothing to strike."""
+"""Implementations of the faults. Each returns a description of its target, "" without one."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from services.errors import TransitionRefused
 from services.models import RunFilter, State
 from tests.chaos.accepted import Accepted
 from tests.chaos.load import ME
-from tests.chaos.sight import Row, Tree, killed
+from tests.chaos.sight import Row, Tree, kill_processes
 from tests.chaos.violations import Violations
 from tests.chaos.watch import Watch
 from tests.chaos.world import World
 
-STOPPED = (0.3, 8.0)  # s that a process is stopped
-AWAY = (6.0, 14.0)  # s that the database is away
-FULL = (1.0, 4.0)  # s that the disk is full
-MOMENT = 3.0  # s that a strike waits for the right moment
-INSTANT = 0.03  # s; within it a start or an end is done, on an idle machine
-POISON = 987_654  # a number of jobs that no run has
-STARTING = RunFilter(state=[State.INITIALIZING], limit=1)
+STOP_RANGE_S = (0.3, 8.0)  # that a process is stopped
+OUTAGE_RANGE_S = (6.0, 14.0)  # that the database is unavailable
+DISK_FULL_RANGE_S = (1.0, 4.0)  # that the disk is full
+MOMENT_TIMEOUT_S = 3.0  # that a fault waits for the right moment
+RACE_WINDOW_S = 0.03  # duration of a start or an end, on an idle machine
+IMPOSSIBLE_JOB_COUNT = 987_654  # a number of jobs that no run has
+STARTING_RUNS = RunFilter(state=[State.INITIALIZING], limit=1)
 
 
 @dataclass(frozen=True)
 class Field:
-    """What faults have to work with."""
+    """The objects that faults use."""
 
     world: World
     watch: Watch
@@ -38,7 +38,7 @@ class Field:
     random: random.Random
 
     def tree(self, wanted: Callable[[Tree], bool]) -> tuple[str, Tree] | None:
-        """A run at work, and what lives of it."""
+        """Choose a run with living processes that satisfy `wanted`."""
         found = [
             (run_id, tree)
             for run_id, attempts in list(self.watch.trees.items())
@@ -48,24 +48,24 @@ class Field:
         return self.random.choice(found) if found else None
 
 
-Strike = Callable[[Field], str]  # what was struck; "" when there was nothing to strike
+Strike = Callable[[Field], str]  # returns a description of the target; "" without one
 
 
 def kill(name: str) -> Strike:
-    """SIGKILL to a process of the desk."""
+    """Send SIGKILL to a process of the installation."""
 
     def strike(field: Field) -> str:
-        target = field.world.of(name)
-        return _said(target) if target and killed(target) else ""
+        target = field.world.find_process(name)
+        return _describe(target) if target and kill_processes(target) else ""
 
     return strike
 
 
 def stop(name: str) -> Strike:
-    """SIGSTOP to a process of the desk, SIGCONT a little later."""
+    """Send SIGSTOP to a process of the installation, and SIGCONT a little later."""
 
     def strike(field: Field) -> str:
-        target = field.world.of(name)
+        target = field.world.find_process(name)
         if target is None:
             return ""
         trouble = f"{name} {target.pid} stopped"
@@ -76,25 +76,25 @@ def stop(name: str) -> Strike:
     return strike
 
 
-def kill_at_a_start(name: str) -> Strike:
-    """SIGKILL to a process of the desk in the moment in which a run is being started."""
+def kill_at_start(name: str) -> Strike:
+    """Send SIGKILL to a process of the installation while a run is starting."""
 
     def strike(field: Field) -> str:
-        target = field.world.of(name)
+        target = field.world.find_process(name)
         if target is None:
             return ""
-        end = time.monotonic() + MOMENT
+        end = time.monotonic() + MOMENT_TIMEOUT_S
         while time.monotonic() < end:
-            if field.world.services.runs.list(ME, STARTING).items:
-                time.sleep(field.random.uniform(0.0, INSTANT))
-                return _said(target) if killed(target) else ""
+            if field.world.services.runs.list(ME, STARTING_RUNS).items:
+                time.sleep(field.random.uniform(0.0, RACE_WINDOW_S))
+                return _describe(target) if kill_processes(target) else ""
         return ""
 
     return strike
 
 
-def at_an_end(number: signal.Signals) -> Strike:
-    """A supervisor is killed or stopped just after its Snakemake has ended: it has much to do."""
+def strike_at_end(number: signal.Signals) -> Strike:
+    """Kill or stop a supervisor just after its Snakemake has ended."""
 
     def strike(field: Field) -> str:
         found = field.tree(lambda tree: tree.supervisor is not None and tree.snakemake is not None)
@@ -103,15 +103,15 @@ def at_an_end(number: signal.Signals) -> Strike:
         run_id, tree = found
         assert tree.supervisor is not None
         assert tree.snakemake is not None
-        end = time.monotonic() + MOMENT
-        while tree.snakemake.again():
+        end = time.monotonic() + MOMENT_TIMEOUT_S
+        while tree.snakemake.refresh():
             if time.monotonic() > end:
                 return ""
             time.sleep(0.001)
-        time.sleep(field.random.uniform(0.0, INSTANT))
+        time.sleep(field.random.uniform(0.0, RACE_WINDOW_S))
         if number is signal.SIGSTOP:
             return _freeze(field, run_id, tree.supervisor)
-        return _said(tree.supervisor) if killed(tree.supervisor) else ""
+        return _describe(tree.supervisor) if kill_processes(tree.supervisor) else ""
 
     return strike
 
@@ -119,17 +119,17 @@ def at_an_end(number: signal.Signals) -> Strike:
 def kill_supervisor(field: Field) -> str:
     found = field.tree(lambda tree: tree.supervisor is not None)
     target = found[1].supervisor if found else None
-    return _said(target) if target and killed(target) else ""
+    return _describe(target) if target and kill_processes(target) else ""
 
 
 def kill_snakemake(field: Field) -> str:
     found = field.tree(lambda tree: tree.snakemake is not None)
     target = found[1].snakemake if found else None
-    return _said(target) if target and killed(target) else ""
+    return _describe(target) if target and kill_processes(target) else ""
 
 
 def kill_job(field: Field) -> str:
-    """After that its run may fail, by Snakemake's word; it says so, and can be resumed."""
+    """Kill a job; its run may then fail with a cause, and can be resumed."""
     if (found := field.tree(lambda tree: bool(tree.jobs))) is None:
         return ""
     run_id, tree = found
@@ -137,45 +137,45 @@ def kill_job(field: Field) -> str:
         return ""
     entry.hurt.add("a job was killed")
     target = field.random.choice(tree.jobs)
-    return _said(target) if killed(target) else ""
+    return _describe(target) if kill_processes(target) else ""
 
 
 def kill_whole_run(field: Field) -> str:
-    """Supervisor, Snakemake and jobs at once, and the runner with them."""
+    """Kill a supervisor, its Snakemake, its jobs and the runner at the same time."""
     if (found := field.tree(lambda tree: tree.supervisor is not None)) is None:
         return ""
     _, tree = found
-    if tree.supervisor is None or tree.supervisor.again() is None:
+    if tree.supervisor is None or tree.supervisor.refresh() is None:
         return ""
-    others = killed(tree.supervisor, field.world.of("runner"), *tree.workers) - 1
-    return f"{_said(tree.supervisor)} and {others} others"
+    others = kill_processes(tree.supervisor, field.world.find_process("runner"), *tree.workers) - 1
+    return f"{_describe(tree.supervisor)} and {others} others"
 
 
-def crash(field: Field) -> str:
-    """All that the desk and its runs have, at once: what a host that fails leaves behind."""
-    names = ("runner", "nursery", "db", "mongod", "api")
-    targets = [field.world.of(name) for name in names]
+def kill_everything(field: Field) -> str:
+    """Kill all processes of the installation and of its runs, as when the host fails."""
+    names = ("runner", "fork server", "db", "mongod", "api")
+    targets = [field.world.find_process(name) for name in names]
     for attempts in list(field.watch.trees.values()):
         for tree in attempts.values():
             targets += [tree.supervisor, *tree.workers]
-    struck = killed(*targets)
+    struck = kill_processes(*targets)
     return f"{struck} processes" if struck else ""
 
 
-def away(field: Field) -> str:
-    """mongod killed, and its keeper stopped so that it does not start it again for a while."""
-    keeper, mongod = field.world.of("db"), field.world.of("mongod")
+def stop_database(field: Field) -> str:
+    """Kill mongod, and stop its keeper so that it is not restarted for a while."""
+    keeper, mongod = field.world.find_process("db"), field.world.find_process("mongod")
     if keeper is None or mongod is None:
         return ""
-    seconds = field.random.uniform(*AWAY)
-    trouble = f"mongod {mongod.pid} away"
+    seconds = field.random.uniform(*OUTAGE_RANGE_S)
+    trouble = f"mongod {mongod.pid} stopped"
     field.world.troubles.add(trouble)
-    said = _stop(field, keeper, lambda: field.world.troubles.discard(trouble), seconds)
-    return said if killed(mongod) else ""
+    description = _stop(field, keeper, lambda: field.world.troubles.discard(trouble), seconds)
+    return description if kill_processes(mongod) else ""
 
 
 def freeze(part: str) -> Strike:
-    """SIGSTOP to a process of a run, SIGCONT a little later."""
+    """Send SIGSTOP to a process of a run, and SIGCONT a little later."""
 
     def strike(field: Field) -> str:
         choice = (lambda t: t.jobs) if part == "jobs" else lambda t: [getattr(t, part)]
@@ -189,7 +189,7 @@ def freeze(part: str) -> Strike:
 
 
 def restart(field: Field) -> str:
-    """SIGTERM to everything, supervisors included, as when a host shuts down in order."""
+    """Send SIGTERM to all processes, supervisors included, as when a host shuts down."""
     trees = [tree for attempts in list(field.watch.trees.values()) for tree in attempts.values()]
     struck = [tree.supervisor.signal(signal.SIGTERM) for tree in trees if tree.supervisor]
     field.world.restart()
@@ -197,33 +197,33 @@ def restart(field: Field) -> str:
 
 
 def fill_disk(field: Field) -> str:
-    """Not a byte more fits; a little later it does. Jobs may fail by that, and say so."""
+    """Fill the disk for a short time. Jobs may fail because of that, with a cause."""
     if not field.world.disk.small:
         return ""
     field.world.troubles.add("disk full")
-    over, begun = set(field.watch.settled), time.time()
+    finished, start = set(field.watch.settled), time.time()
 
     def free() -> None:
         for entry in field.accepted.all():
-            if entry.run_id not in over:  # before it was full
+            if entry.run_id not in finished:  # before the disk was full
                 entry.hurt.add("the disk was full")
         field.world.disk.free()
-        field.world.full.append((begun, time.time()))
+        field.world.full.append((start, time.time()))
         field.world.troubles.discard("disk full")
 
-    seconds = field.random.uniform(*FULL)
+    seconds = field.random.uniform(*DISK_FULL_RANGE_S)
     field.world.later(seconds, free)
     field.world.disk.fill()
     return f"for {seconds:.1f} s"
 
 
 def stale_writer(field: Field) -> str:
-    """Write as an attempt that is over: nothing of it may be taken."""
+    """Write to the database as an attempt that has ended: nothing may be accepted."""
     settled = [known for known in list(field.watch.settled.values()) if known.run.attempts]
     if not settled:
         return ""
     failed = [known for known in settled if known.run.state is not State.COMPLETE]
-    known = field.random.choice(failed or settled)  # of these something could come back
+    known = field.random.choice(failed or settled)  # these could change their state
     run = known.run
     number = field.random.choice(run.attempts).number
     database, now = field.world.services.database, datetime.now(UTC)
@@ -240,11 +240,11 @@ def stale_writer(field: Field) -> str:
         except TransitionRefused:
             continue
         taken.append(what)
-    store.report(run.id, number, {"progress.done": POISON})
+    store.report(run.id, number, {"progress.done": IMPOSSIBLE_JOB_COUNT})
     entry = field.accepted.get(run.id)
     after = field.world.services.runs.get(ME, run.id)
     same = entry is not None and entry.resumes == known.resumes
-    if (same and (taken or after != run)) or after.progress.done == POISON:
+    if (same and (taken or after != run)) or after.progress.done == IMPOSSIBLE_JOB_COUNT:
         words = f"attempt {number} wrote after its end: {', '.join(taken) or 'progress'}"
         field.violations.add("I7", words, run.id)
     return f"attempt {number} of {len(run.attempts)}, {run.state}"
@@ -256,15 +256,15 @@ def _freeze(field: Field, run_id: str, target: Row) -> str:
 
 
 def _stop(field: Field, target: Row, then: Callable[[], None], seconds: float = 0.0) -> str:
-    seconds = seconds or field.random.uniform(*STOPPED)
+    seconds = seconds or field.random.uniform(*STOP_RANGE_S)
 
-    def go_on() -> None:
+    def resume() -> None:
         target.signal(signal.SIGCONT)
         then()
 
-    field.world.later(seconds, go_on)
-    return f"{_said(target)} for {seconds:.1f} s" if target.signal(signal.SIGSTOP) else ""
+    field.world.later(seconds, resume)
+    return f"{_describe(target)} for {seconds:.1f} s" if target.signal(signal.SIGSTOP) else ""
 
 
-def _said(target: Row) -> str:
+def _describe(target: Row) -> str:
     return f"{target.name} {target.pid}"

@@ -1,4 +1,4 @@
-"""The outcome in a few lines."""
+"""The summary of a test."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from tests.chaos.harness import Chaos
 from tests.chaos.watch import LIMITS
 
-WIDTH = 100
+LINE_WIDTH = 100
 
 
 def summary(chaos: Chaos) -> str:
-    """What was done, what came of it, what was checked, and what went wrong."""
+    """Return faults, load, final states, checks and violations of a test."""
     watch, load, verdict = chaos.watch, chaos.load, chaos.verdict
     total = sum(chaos.seconds.values())
     phases = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in chaos.seconds.items())
@@ -21,23 +21,23 @@ def summary(chaos: Chaos) -> str:
     lines = [
         f"seed {chaos.seed}: {len(chaos.accepted)} runs, {sum(chaos.struck.values())} faults,"
         f" {total:.0f} s ({phases}), load average {os.getloadavg()[0]:.1f}",
-        *_listed("faults", chaos.struck),
-        *_listed("load", load.done),
-        *_listed("ends", verdict.counts),
-        *_listed("completed when resumed in the calm", chaos.healed),
+        *_count_lines("faults", chaos.struck),
+        *_count_lines("load", load.done),
+        *_count_lines("final states", verdict.counts),
+        *_count_lines("resumed and completed after the faults", chaos.healed),
         f"  attempts: {attempts} ({max(verdict.attempts, default=0)} at most for one run);"
         f" jobs started: {verdict.starts}",
-        *_listed("checked", {**watch.done, "results by hash": verdict.hashes}),
-        f"  the desk was able to work {able:.0f} % of the time; in that time, at the longest:",
+        *_count_lines("checked", {**watch.done, "results by hash": verdict.hashes}),
+        f"  the installation was able to work {able:.0f} % of the time; longest delays in it:",
         *(
             f"    {watch.longest[what]:4.1f} s of {limit:.0f} s  {what} ({invariant})"
             for what, (invariant, limit) in LIMITS.items()
         ),
-        f"    {watch.slowest_503:4.1f} s until the API said 503 while the database was away",
-        f"    {load.slowest:4.1f} s until a submission was taken, outages included",
+        f"    {watch.slowest_503:4.1f} s until the API returned 503 without the database",
+        f"    {load.slowest:4.1f} s until a submission was accepted, outages included",
     ]
     if not chaos.world.disk.small:
-        lines.append("  no disk was filled: this host permits no mount")
+        lines.append("  no disk was filled, because this host does not permit mounts")
     lines.append(f"{len(chaos.violations.found)} violations")
     lines += [f"  {violation}" for violation in chaos.violations.found]
     if chaos.violations.found:
@@ -45,12 +45,12 @@ def summary(chaos: Chaos) -> str:
     return "\n".join(lines)
 
 
-def _listed(title: str, counts: Mapping[str, int]) -> Sequence[str]:
-    """Counts in lines of at most WIDTH characters."""
+def _count_lines(title: str, counts: Mapping[str, int]) -> Sequence[str]:
+    """Return counts in lines of at most LINE_WIDTH characters."""
     lines, line = [], f"  {title}:"
     for name, count in sorted(counts.items()):
         part = f" {count} {name},"
-        if len(line) + len(part) > WIDTH:
+        if len(line) + len(part) > LINE_WIDTH:
             lines.append(line)
             line = "   "
         line += part

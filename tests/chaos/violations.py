@@ -1,4 +1,4 @@
-"""What went against an invariant, with the evidence."""
+"""Violations of invariants, with their evidence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-MOST_EVIDENCE = 40  # violations whose evidence is kept
+MAX_VIOLATIONS_WITH_EVIDENCE = 40  # for the first ones
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Violation:
     invariant: str  # "I1" … "I7", or "harness"
     what: str
     run_id: str
-    after: float  # s since the beginning
+    after: float  # s since the start
 
     def __str__(self) -> str:
         of = f" run {self.run_id}" if self.run_id else ""
@@ -26,7 +26,7 @@ class Violation:
 
 
 class Violations:
-    """Collects them; each kind once for a run."""
+    """Collects violations; each kind once per run."""
 
     def __init__(self, folder: Path, runs: Path, ledger: Path) -> None:
         self._folder = folder
@@ -48,35 +48,35 @@ class Violations:
             self.found.append(violation)
             number = len(self.found)
         print(f"VIOLATION {violation}", flush=True)
-        if number <= MOST_EVIDENCE:
-            self._keep(number, violation)
+        if number <= MAX_VIOLATIONS_WITH_EVIDENCE:
+            self._save_evidence(number, violation)
 
-    def _keep(self, number: int, violation: Violation) -> None:
-        place = self._folder / f"{number:02d}-{violation.invariant}-{violation.run_id or 'desk'}"
-        place.mkdir(parents=True, exist_ok=True)
-        (place / "what.txt").write_text(f"{violation}\n")
+    def _save_evidence(self, number: int, violation: Violation) -> None:
+        folder = self._folder / f"{number:02d}-{violation.invariant}-{violation.run_id or 'all'}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "what.txt").write_text(f"{violation}\n")
         processes = subprocess.run(
             ["ps", "-eo", "pid,ppid,pgid,sid,stat,lstart,comm,args"],
             capture_output=True,
             timeout=20,
             check=False,
         )
-        (place / "processes.txt").write_bytes(processes.stdout)
+        (folder / "processes.txt").write_bytes(processes.stdout)
         if violation.run_id:
             try:
-                (place / "run.json").write_text(self.describe(violation.run_id))
+                (folder / "run.json").write_text(self.describe(violation.run_id))
             except Exception as error:
-                (place / "run.json").write_text(repr(error))
-            self._copy(violation.run_id, place)
+                (folder / "run.json").write_text(repr(error))
+            self._copy_files(violation.run_id, folder)
 
-    def _copy(self, run_id: str, place: Path) -> None:
-        """The run's own papers; logs of the flooding sort only by their beginning."""
+    def _copy_files(self, run_id: str, folder: Path) -> None:
+        """Copy Rundesk's files about the run; of large logs only the start."""
         if (self._ledger / run_id).exists():
-            shutil.copy(self._ledger / run_id, place / "ledger.txt")
-        desk = self._runs / run_id / ".rundesk"
-        for path in sorted(desk.rglob("*")):
+            shutil.copy(self._ledger / run_id, folder / "ledger.txt")
+        internal = self._runs / run_id / ".rundesk"
+        for path in sorted(internal.rglob("*")):
             if path.is_file():
-                target = place / path.relative_to(desk)
+                target = folder / path.relative_to(internal)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with path.open("rb") as file:
                     target.write_bytes(file.read(1 << 20))

@@ -1,4 +1,4 @@
-"""Compares, twice a second, what the desk shows with what is alive and with what was accepted."""
+"""Compares, twice a second, what the services show with living processes and accepted runs."""
 
 from __future__ import annotations
 
@@ -19,23 +19,22 @@ from tests.chaos.sight import Row, Tree, Trees
 from tests.chaos.violations import Violations
 from tests.chaos.world import World
 
-LOOK = 0.5  # s
-PAGES = 5.0  # s between two looks at all runs
-PEEKS = 3  # runs whose results are asked for at each look
-STRANGER = 2.0  # s after which two attempts of a run are looked at again
-#: What is promised of a desk that is able to work, in seconds.
+CHECK_INTERVAL_S = 0.5
+LIST_INTERVAL_S = 5.0  # of all runs
+RESULT_CHECKS = 3  # runs whose results are requested at each check
+#: Limits in seconds, while the installation is able to work.
 LIMITS = {
-    "shown at work, and nothing is": ("I4", 10.0),
-    "shown at work, and its Snakemake is gone": ("I4", 10.0),
-    "shown as waiting or over, and processes are at work": ("I4", 10.0),
-    "canceled, and processes are left": ("I6", 15.0),
+    "shown as running without processes": ("I4", 10.0),
+    "shown as running without Snakemake": ("I4", 10.0),
+    "shown as waiting or finished with running processes": ("I4", 10.0),
+    "canceled with processes left": ("I6", 15.0),
 }
 LIVE_FILTER = RunFilter(state=sorted(LIVE), limit=200)
 
 
 @dataclass
 class Settled:
-    """A final run as it was first seen."""
+    """A finished run as it was first seen."""
 
     resumes: int
     run: Run
@@ -43,6 +42,8 @@ class Settled:
 
 
 class Watch(threading.Thread):
+    """Checks the invariants continuously."""
+
     def __init__(self, world: World, accepted: Accepted, violations: Violations, seed: int) -> None:
         super().__init__(name="watch", daemon=True)
         self._world = world
@@ -50,7 +51,7 @@ class Watch(threading.Thread):
         self._violations = violations
         self._random = random.Random(f"watch {seed}")
         self._runs = world.settings.data / "runs"
-        self._over = threading.Event()
+        self._stopping = threading.Event()
         self._ages: dict[tuple[str, str], float] = {}
         self._before = time.monotonic()
         self._was_able = False
@@ -65,21 +66,21 @@ class Watch(threading.Thread):
         self.settled: dict[str, Settled] = {}
 
     def stop(self) -> None:
-        self._over.set()
+        self._stopping.set()
 
     def run(self) -> None:
-        while not self._over.wait(LOOK):
+        while not self._stopping.wait(CHECK_INTERVAL_S):
             try:
-                self.look()
+                self.check()
             except DatabaseUnavailable:
                 self._ask_api()
                 self._was_able, self._before = False, time.monotonic()
             except Exception as error:
-                self._violations.add("harness", f"a look failed: {error!r}")
+                self._violations.add("harness", f"a check failed: {error!r}")
                 raise
 
-    def look(self) -> None:
-        """One comparison. Raises DatabaseUnavailable."""
+    def check(self) -> None:
+        """Compare once. Raises DatabaseUnavailable."""
         services = self._world.services
         live = {run.id: run for run in services.runs.list(ME, LIVE_FILTER).items}
         trees = sight.trees(sight.table(), self._runs, set(live), before=self.trees)
@@ -87,45 +88,45 @@ class Watch(threading.Thread):
         for run_id in set(trees) - set(live):
             shown[run_id] = services.runs.get(ME, run_id)
         self.live, self.trees = live, trees
-        self.done["looks"] += 1
+        self.done["checks"] += 1
         self.done["processes seen"] += sum(
             len(tree.workers) + (tree.supervisor is not None)
             for run in trees.values()
             for tree in run.values()
         )
         for run_id, attempts in trees.items():
-            self._one_at_a_time(run_id, attempts)
+            self._check_single_attempt(run_id, attempts)
         self._age(self._mismatches(shown, trees))
-        for run_id in self._random.sample(sorted(live), min(PEEKS, len(live))):
-            self._peek(run_id)
-        if time.monotonic() - self._paged > PAGES:
-            self.page()
+        for run_id in self._random.sample(sorted(live), min(RESULT_CHECKS, len(live))):
+            self._check_results(run_id)
+        if time.monotonic() - self._paged > LIST_INTERVAL_S:
+            self.check_all_runs()
 
-    # ---- I4, I6: what is shown and what is alive ------------------------------------------------
+    # ---- I4, I6: shown states and living processes -----------------------------------------------
 
     def _mismatches(self, shown: dict[str, Run], trees: Trees) -> set[tuple[str, str]]:
         found = set()
         for run_id, run in shown.items():
             alive = trees.get(run_id, {})
-            for what in _wrong(run, alive):
+            for what in _differences(run, alive):
                 found.add((run_id, what))
             entry = self._accepted.get(run_id)
             if entry is not None and entry.canceled_at is not None:
                 old = [t for n, t in alive.items() if n <= entry.canceled_attempt and t.workers]
                 if old:
-                    found.add((run_id, "canceled, and processes are left"))
+                    found.add((run_id, "canceled with processes left"))
         return found
 
     def _age(self, mismatches: set[tuple[str, str]]) -> None:
-        """Time counts only while the desk is able to do something about it."""
+        """Add to the age of mismatches the time in which the installation was able to work."""
         now, able = time.monotonic(), self._world.able
         passed = now - self._before if able and self._was_able else 0.0
         self._before, self._was_able = now, able
         self.able_seconds += passed
         ages = {}
         for run_id, what in mismatches:
-            counts = passed if run_id not in self._world.frozen else 0.0
-            age = self._ages.get((run_id, what), 0.0) + counts
+            added = passed if run_id not in self._world.frozen else 0.0
+            age = self._ages.get((run_id, what), 0.0) + added
             ages[run_id, what] = age
             self.longest[what] = max(self.longest[what], age)  # type: ignore[assignment]
             invariant, limit = LIMITS[what]
@@ -135,46 +136,46 @@ class Watch(threading.Thread):
 
     # ---- I2: one attempt at a time ---------------------------------------------------------------
 
-    def _one_at_a_time(self, run_id: str, attempts: dict[int, Tree]) -> None:
+    def _check_single_attempt(self, run_id: str, attempts: dict[int, Tree]) -> None:
         known = {number: tree for number, tree in attempts.items() if number != sight.UNKNOWN}
-        busy = {number: tree for number, tree in known.items() if self._at_work(run_id, number)}
+        busy = {number: tree for number, tree in known.items() if self._may_write(run_id, number)}
         if len(busy) < 2:
             return
         still = {
-            number: [process for process in _all(tree) if process.again()]
+            number: [process for process in _processes(tree) if process.refresh()]
             for number, tree in busy.items()
         }
         if sum(map(bool, still.values())) > 1:
             words = "; ".join(f"{n}: {[(p.pid, p.name) for p in still[n]]}" for n in still)
             self._violations.add("I2", f"two attempts are alive: {words}", run_id)
 
-    def _at_work(self, run_id: str, number: int) -> bool:
-        """Whether an attempt may still write: its supervisor has not written how it ended."""
+    def _may_write(self, run_id: str, number: int) -> bool:
+        """Return whether an attempt may still write: its exit record does not exist yet."""
         tree = self.trees.get(run_id, {}).get(number, Tree())
-        over = (self._runs / run_id / ".rundesk" / f"attempt-{number}" / "exit.json").exists()
-        return bool(tree.workers) or (tree.supervisor is not None and not over)
+        ended = (self._runs / run_id / ".rundesk" / f"attempt-{number}" / "exit.json").exists()
+        return bool(tree.workers) or (tree.supervisor is not None and not ended)
 
-    # ---- I5: what is listed ---------------------------------------------------------------------
+    # ---- I5: published results ------------------------------------------------------------------
 
-    def _peek(self, run_id: str) -> None:
-        """Results of a run that was not complete a moment ago."""
+    def _check_results(self, run_id: str) -> None:
+        """Check that a run that was not complete a moment ago has no results."""
         services = self._world.services
-        self.done["results asked for"] += 1
-        listed = [result.path for result in services.results.list(ME, run_id)]
+        self.done["requests for results"] += 1
+        results = [result.path for result in services.results.list(ME, run_id)]
         with contextlib.suppress(NotFound):
-            listed.append(str(services.results.path(ME, run_id, RESULT)))
+            results.append(str(services.results.path(ME, run_id, RESULT)))
         try:
             status, content = self._api.call("GET", f"/runs/{run_id}/results")
-            listed += content["data"] if status == 200 else []
+            results += content["data"] if status == 200 else []
             status, _ = self._api.call("GET", f"/runs/{run_id}/results/{RESULT}")
-            listed += [RESULT] if status == 200 else []
+            results += [RESULT] if status == 200 else []
         except Unanswered:
-            self.done["no answer of the API"] += 1
-        if listed and (state := services.runs.get(ME, run_id).state) is not State.COMPLETE:
-            self._violations.add("I5", f"results of a run that is {state}: {listed}", run_id)
+            self.done["requests without an answer"] += 1
+        if results and (state := services.runs.get(ME, run_id).state) is not State.COMPLETE:
+            self._violations.add("I5", f"results of a run that is {state}: {results}", run_id)
 
     def _ask_api(self) -> None:
-        """The database is away: how long the API takes to say so."""
+        """Measure how long the API takes to return 503 while the database is unavailable."""
         began = time.monotonic()
         try:
             self._api.call("GET", "/runs")
@@ -183,10 +184,10 @@ class Watch(threading.Thread):
                 self.done["503 of the API"] += 1
                 self.slowest_503 = max(self.slowest_503, time.monotonic() - began)
 
-    # ---- I1, I7: what is kept -------------------------------------------------------------------
+    # ---- I1, I7: stored runs -------------------------------------------------------------------
 
-    def page(self) -> None:
-        """Look at all runs: none is lost, and none that is over changes."""
+    def check_all_runs(self) -> None:
+        """Check that no run is lost and no finished run changes."""
         before = {entry.run_id: entry.resumes for entry in self._accepted.all()}
         there = set()
         after = None
@@ -195,24 +196,24 @@ class Watch(threading.Thread):
             for run in page.items:
                 there.add(run.id)
                 if run.state.final and run.id in before:
-                    self._unchanged(run, before[run.id])
+                    self._check_unchanged(run, before[run.id])
             if (after := page.next) is None:
                 break
         for run_id in before.keys() - there:
-            self._violations.add("I1", "an accepted run is not listed", run_id)
-        self.done["looks at all runs"] += 1
+            self._violations.add("I1", "an accepted run is not results", run_id)
+        self.done["checks of all runs"] += 1
         self._paged = time.monotonic()
 
-    def _unchanged(self, run: Run, resumes: int) -> None:
+    def _check_unchanged(self, run: Run, resumes: int) -> None:
         entry = self._accepted.get(run.id)
         if entry is None or entry.resumes != resumes or resumes % 2:
-            return  # just being resumed
+            return  # it is being resumed
         now = Settled(resumes, run, self._manifest(run))
         known = self.settled.setdefault(run.id, now)
         if known.resumes != resumes:
             self.settled[run.id] = now
         elif known != now:
-            words = f"it was over, and changed: {_difference(known.run, run)}"
+            words = f"it changed after it had finished: {_changed_fields(known.run, run)}"
             self._violations.add("I7", words, run.id)
 
     def _manifest(self, run: Run) -> str:
@@ -222,24 +223,24 @@ class Watch(threading.Thread):
         return hashlib.sha256(content).hexdigest()
 
 
-def _wrong(run: Run, alive: dict[int, Tree]) -> list[str]:
-    """In what the shown state of a run differs from what is alive."""
+def _differences(run: Run, alive: dict[int, Tree]) -> list[str]:
+    """Return how the shown state of a run differs from its living processes."""
     workers = any(tree.workers for tree in alive.values())
     supervised = any(tree.supervisor for tree in alive.values())
     if run.state not in LIVE:
-        return ["shown as waiting or over, and processes are at work"] if workers else []
+        return ["shown as waiting or finished with running processes"] if workers else []
     if not workers and not supervised:
-        return ["shown at work, and nothing is"]
+        return ["shown as running without processes"]
     if run.state is State.RUNNING and not workers:
-        return ["shown at work, and its Snakemake is gone"]
+        return ["shown as running without Snakemake"]
     return []
 
 
-def _all(tree: Tree) -> list[Row]:
+def _processes(tree: Tree) -> list[Row]:
     return [*([tree.supervisor] if tree.supervisor else []), *tree.workers]
 
 
-def _difference(old: Run, new: Run) -> str:
+def _changed_fields(old: Run, new: Run) -> str:
     before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
     changed = {key: (before[key], after[key]) for key in before if before[key] != after[key]}
     return str(changed or "its manifest")[:1000]

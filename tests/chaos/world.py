@@ -1,4 +1,4 @@
-"""The desk under test: its processes, who starts them again, and what is wrong with it just now."""
+"""The installation under test: its processes, their restarts, and the present faults."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from tests.helpers.waiting import free_port, until
 
 WORKFLOWS = Path(__file__).parent / "workflows"
 NAMES = ("db", "api", "runner")
-STARTING = 3.0  # s until a started process counts as being there
-ENDING = 40.0  # s that a process may take to end after SIGTERM
-LOOK = 0.1  # s
+START_TIME_S = 3.0  # until a started process is considered available
+END_TIMEOUT_S = 40.0  # for a process after SIGTERM
+TEND_INTERVAL_S = 0.1
 
 
 @dataclass
@@ -37,14 +37,14 @@ class Service:
 
     process: subprocess.Popen[bytes]
     started: float
-    again_at: float | None = None  # when it is to be started again
+    again_at: float | None = None  # when it is restarted
 
 
 @dataclass
 class World:
-    """Starts the processes, starts them again a little after they died, and undoes faults in time.
+    """Starts the processes, restarts them after they died, and undoes faults after a while.
 
-    `able` says whether the desk is in a condition to do its work: then its promises are timed.
+    `able` is whether the installation is able to work: only then is time counted against limits.
     """
 
     folder: Path
@@ -52,47 +52,47 @@ class World:
     violations: Violations
     random: random.Random
     settings: Settings
-    services: bootstrap.Services  # with the patience of portal and API
-    patient: bootstrap.Services  # for the calm afterwards
-    troubles: set[str] = field(default_factory=set)  # what is wrong now, by our own doing
-    frozen: list[str] = field(default_factory=list)  # runs of which a process is stopped
+    services: bootstrap.Services  # with the timeouts of portal and API
+    patient: bootstrap.Services  # for the checks after the faults
+    troubles: set[str] = field(default_factory=set)  # faults at present
+    frozen: list[str] = field(default_factory=list)  # runs with a stopped process
     running: dict[str, Service] = field(default_factory=dict)
     starts: int = 0
-    full: list[tuple[float, float]] = field(default_factory=list)  # when the disk was; epoch
+    full: list[tuple[float, float]] = field(default_factory=list)  # when the disk was full; epoch
 
     def __post_init__(self) -> None:
         self._undo: list[tuple[float, Callable[[], None]]] = []
         self._lock = threading.RLock()
-        self._over = threading.Event()
-        self._held = False  # nothing is started again: an orderly restart is under way
+        self._stopping = threading.Event()
+        self._held = False  # no process is restarted: a restart of all is in progress
         # Tethered processes end with the thread that starts them, so one thread starts them all.
         self._thread = threading.Thread(target=self._tend, name="world", daemon=True)
 
     # ---- life ------------------------------------------------------------------------------------
 
-    def begin(self) -> None:
+    def start(self) -> None:
         self._thread.start()
         until(lambda: len(self.running) == len(NAMES))
         self.services.database.wait(60)
         self.services.database.create_indexes()
         until(lambda: (self.settings.data / "host").exists())
-        until(self.whole)
+        until(self.is_healthy)
 
     def end(self) -> None:
-        """Undo everything, end the desk, and let nothing of it live on."""
-        self.calm()
+        """Undo all faults and end all processes."""
+        self.undo_faults()
         self._held = True
         for name in ("runner", "api", "db"):
             if name in self.running:
                 self.terminate(name)
-        self._over.set()
+        self._stopping.set()
         self._thread.join(10)
         end_runs(self.settings)
         self.services.close()
         self.patient.close()
 
-    def calm(self) -> None:
-        """Undo every fault that is not undone yet."""
+    def undo_faults(self) -> None:
+        """Undo all faults that are still present."""
         with self._lock:
             due, self._undo = [undo for _, undo in self._undo], []
         for undo in due:
@@ -102,8 +102,8 @@ class World:
         with self._lock:
             self._undo.append((time.monotonic() + seconds, undo))
 
-    def whole(self) -> bool:
-        """Whether nothing is wrong with it and it answers."""
+    def is_healthy(self) -> bool:
+        """Return whether there is no fault and everything responds."""
         try:
             self.services.database.ping()
         except DatabaseUnavailable:
@@ -111,9 +111,9 @@ class World:
         return self.able and self._api_answers()
 
     def _api_answers(self) -> bool:
-        """The API of now: workers of one that was killed answer for a moment more."""
+        """Return whether the present API responds; workers of a killed one may still do so."""
         service = self.running.get("api")
-        if service is None or time.monotonic() - service.started <= STARTING:
+        if service is None or time.monotonic() - service.started <= START_TIME_S:
             return False
         try:
             with urlopen(f"{self.settings.public_api_url}/healthz", timeout=5):
@@ -126,16 +126,16 @@ class World:
         now = time.monotonic()
         with self._lock:
             return not self.troubles and all(
-                service.process.poll() is None and now - service.started > STARTING
+                service.process.poll() is None and now - service.started > START_TIME_S
                 for name, service in self.running.items()
                 if name != "api"
             )
 
-    # ---- who is who ------------------------------------------------------------------------------
+    # ---- processes ------------------------------------------------------------------------------
 
-    def of(self, name: str) -> Row | None:
-        """A process of the desk: db, api, runner, or one below: nursery, mongod, worker."""
-        above = {"nursery": "runner", "mongod": "db", "worker": "api"}.get(name)
+    def find_process(self, name: str) -> Row | None:
+        """Return a process: db, api, runner, or a child of one: fork server, mongod, worker."""
+        above = {"fork server": "runner", "mongod": "db", "worker": "api"}.get(name)
         service = self.running.get(above or name)
         if service is None or service.process.poll() is not None:
             return None
@@ -145,7 +145,7 @@ class World:
         return self.random.choice(children) if children else None
 
     def restart(self) -> None:
-        """SIGTERM to each process; all are started again when all have ended."""
+        """Send SIGTERM to each process; restart all when all have ended."""
         self._held = True
         self.troubles.add("restart")
         try:
@@ -156,17 +156,17 @@ class World:
             self.troubles.discard("restart")
 
     def terminate(self, name: str) -> None:
-        """Ask a process to end; it has to, in time."""
+        """Send SIGTERM to a process, which must end within END_TIMEOUT_S."""
         process = self.running[name].process
         if process.poll() is not None:
             return
         process.send_signal(signal.SIGTERM)
         try:
-            code = process.wait(ENDING)
+            code = process.wait(END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            self.violations.add("I3", f"{name} did not end {ENDING:.0f} s after SIGTERM")
+            self.violations.add("I3", f"{name} did not end {END_TIMEOUT_S:.0f} s after SIGTERM")
             process.kill()
-            process.wait(ENDING)
+            process.wait(END_TIMEOUT_S)
         else:
             if code not in (0, -signal.SIGTERM):
                 self.violations.add("I3", f"{name} ended with code {code} after SIGTERM")
@@ -174,7 +174,7 @@ class World:
     # ---- the thread ------------------------------------------------------------------------------
 
     def _tend(self) -> None:
-        while not self._over.wait(LOOK):
+        while not self._stopping.wait(TEND_INTERVAL_S):
             now = time.monotonic()
             with self._lock:
                 due = [undo for at, undo in self._undo if at <= now]
@@ -182,9 +182,9 @@ class World:
             for undo in due:
                 undo()
             for name in () if self._held else NAMES:
-                self._look_after(name, now)
+                self._restart_if_dead(name, now)
 
-    def _look_after(self, name: str, now: float) -> None:
+    def _restart_if_dead(self, name: str, now: float) -> None:
         service = self.running.get(name)
         if service is None or (service.again_at is not None and now >= service.again_at):
             self._start(name)
@@ -207,7 +207,7 @@ class World:
 
 
 def build(folder: Path, seed: int) -> World:
-    """A desk in `folder`, not started."""
+    """Create an installation in `folder`, without starting it."""
     for name in ("logs", "ledger"):
         (folder / name).mkdir()
     disk = Disk(folder / "disk")

@@ -1,4 +1,4 @@
-"""Helpers of the tests of the API: an app with real services, and a completed run."""
+"""Helpers of the API's tests: an app over real services, and a finished run."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pymongo import MongoClient
 from api import create_app
 from services.bootstrap import Services, build
 from services.engine.publishing import publish
+from services.errors import PROBLEM_CODES
 from services.models import Actor, Highlight, Run, RunRequest, State
 from services.rundir import RunDir
 from services.settings import Settings
@@ -36,12 +37,12 @@ DEMO = {
 
 @contextlib.contextmanager
 def open_desk(mongod: str, folder: Path, **given: Any) -> Iterator[Services]:
-    """Yield services with a data folder and a database of their own, which are deleted at the end.
+    """Yield services over a data folder and a database of their own, both removed afterwards.
 
     For a whole module, because a new database for each test would take minutes.
     """
     write_workflow(folder / "more" / "demo")
-    made = Settings(
+    settings = Settings(
         **{
             "data": folder / "data",
             "mongodb_uri": mongod,
@@ -50,24 +51,24 @@ def open_desk(mongod: str, folder: Path, **given: Any) -> Iterator[Services]:
             **given,
         }
     )
-    services = build(made, patience=20)
+    services = build(settings, patience=20)
     services.database.create_indexes()
     yield services
     services.close()
     with MongoClient(mongod) as client:
-        client.drop_database(made.database)
+        client.drop_database(settings.database)
 
 
 def write_workflow(folder, files=DEMO):
-    """Write a small workflow to `folder`."""
+    """Write a small workflow into `folder`."""
     for path, text in files.items():
-        place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
 
 
 class Client(FlaskClient):
-    """Reads replies completely, so that none keeps a file open."""
+    """Reads responses completely, so that none keeps a file open."""
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
         return super().open(*args, **{"buffered": True, **kwargs})
@@ -80,7 +81,7 @@ def client_of(services: Services) -> FlaskClient:
 
 
 def refused(reply, status: int, number: int | None = None) -> dict[str, tuple[str, str]]:
-    """Check the envelope of a failed reply; return its problems as field → (message, hint)."""
+    """Return the problems of a failed response: field → (message, hint). Checks its envelope."""
     body = reply.get_json()
     assert reply.status_code == status, body
     assert list(body) == ["errCode", "data", "msg", "requestId"]
@@ -90,12 +91,19 @@ def refused(reply, status: int, number: int | None = None) -> dict[str, tuple[st
     assert body["requestId"] == reply.headers["X-Request-Id"]
     assert "Traceback" not in reply.text
     problems = body["data"]["problems"] if body["data"] else []
-    assert all(set(problem) == PROBLEM_FIELDS for problem in problems)
+    for problem in problems:
+        assert set(problem) == PROBLEM_FIELDS
+        assert problem["code"] in PROBLEM_CODES
     return {problem["field"]: (problem["message"], problem["hint"]) for problem in problems}
 
 
+def codes(reply) -> dict[str, str]:
+    """Return the codes of the problems of a failed response: field → code."""
+    return {problem["field"]: problem["code"] for problem in reply.get_json()["data"]["problems"]}
+
+
 def finished_run(services: Services, actor: Actor, results: dict[str, str]) -> Run:
-    """Return a completed run of "demo" with one job, logs and `results`; nothing is executed."""
+    """Return a COMPLETE run of "demo" with one job, logs and `results`."""
     run = services.runs.submit(actor, RunRequest(workflow="demo", example=True))
     store, jobs, now = services.database.runs, services.database.jobs, datetime.now(UTC)
     claim = services.database.queue.claim(host="desk", now=now, lease=timedelta(seconds=30))
@@ -125,9 +133,9 @@ def finished_run(services: Services, actor: Actor, results: dict[str, str]) -> R
     jobs.apply(run.id, attempt, records)
     written = {**results, "logs/search.log": "searching αβ\ndone\n"}
     for path, text in written.items():
-        place = folder.root / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
+        file = folder.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
     console = folder.attempt(attempt).console
     console.parent.mkdir(parents=True, exist_ok=True)
     console.write_text("Building DAG of jobs...\nFinished\n")

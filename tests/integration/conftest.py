@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from pymongo import MongoClient
 
+from services.bootstrap import Services
 from services.settings import Settings
+from tests.helpers.api import client_of, open_desk
 from tests.helpers.desk import Desk, running
 from tests.helpers.processes import Servers, serving
 from tests.helpers.waiting import free_port
@@ -67,3 +70,19 @@ def _at_work(mongod: str, folders: pytest.TempPathFactory, **given: Any) -> Iter
         yield found
     with MongoClient[Any](mongod) as client:
         client.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def module_services(
+    request: pytest.FixtureRequest, mongod: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Services]:
+    """Services for all tests of a module, with the settings in its constant SETTINGS."""
+    given = getattr(request.module, "SETTINGS", {})
+    with open_desk(mongod, tmp_path_factory.mktemp("desk"), **given) as services:
+        yield services
+
+
+@pytest.fixture(scope="module")
+def module_client(module_services: Services) -> FlaskClient:
+    """A client of the API of `module_services`."""
+    return client_of(module_services)

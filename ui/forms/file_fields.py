@@ -61,7 +61,7 @@ def box(
             key=f"{key}:box",
             data={
                 "link": context.link(UPLOADS),
-                "largest": context.services().files.largest,
+                "largest": context.services().files.max_bytes,
                 "slot": slot or key,
                 "all": not slot,
                 "label": label,
@@ -91,8 +91,13 @@ def load_files() -> None:
     st.session_state["offered"] = list(page.items)
 
 
-def draw_single(initial: Any, pattern: str | None, common: dict[str, Any]) -> str | None:
-    """Draw a field for one file; return its id, or None. `common`: arguments of the widget."""
+def draw_single(
+    initial: Any, pattern: str | None, common: dict[str, Any]
+) -> tuple[str | None, str]:
+    """Draw a field for one file; return its id, or None, and the label that the field shows.
+
+    `common` holds arguments of the widget.
+    """
     key = common["key"]
     restore(key, initial if isinstance(initial, str) else None)
     names = _choices(pattern, [st.session_state[key]], initial)
@@ -104,11 +109,13 @@ def draw_single(initial: Any, pattern: str | None, common: dict[str, Any]) -> st
         **common,
     )
     _field(pattern, common, many=False)
-    return chosen
+    return chosen, "" if chosen is None else names.get(chosen, chosen)
 
 
-def draw_multiple(initial: Any, pattern: str | None, common: dict[str, Any]) -> list[str]:
-    """Draw a field for several files; return their ids."""
+def draw_multiple(
+    initial: Any, pattern: str | None, common: dict[str, Any]
+) -> tuple[list[str], list[str]]:
+    """Draw a field for several files; return their ids, and the labels that the field shows."""
     key = common["key"]
     held = restore(key, list(initial) if isinstance(initial, list) else [])
     names = _choices(pattern, st.session_state[key], initial)
@@ -120,7 +127,7 @@ def draw_multiple(initial: Any, pattern: str | None, common: dict[str, Any]) -> 
         **common,
     )
     _field(pattern, common, many=True)
-    return chosen
+    return chosen, [names.get(value, value) for value in chosen]
 
 
 def _field(pattern: str | None, common: dict[str, Any], *, many: bool) -> None:

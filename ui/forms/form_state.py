@@ -6,9 +6,20 @@ unavailable.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+
+from services.errors import Problem
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """A problem of a field; it is shown until the value of the field changes."""
+
+    problem: Problem
+    value: Any  # of the field when the problem was found
 
 
 def restore(key: str, value: Any) -> Any:
@@ -31,3 +42,4 @@ def forget() -> None:
     """Discard what was typed, so the next form starts from its defaults."""
     for key in st.session_state.pop("typed", {}):
         st.session_state.pop(key, None)
+        st.session_state.pop(f"{key}:table", None)  # the state of a table; see sheet_editor

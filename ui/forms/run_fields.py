@@ -8,11 +8,9 @@ import streamlit as st
 
 from services.models import Run
 from ui import context
-from ui.forms import form_state, schema_form
+from ui.forms import form_state, schema_form, widgets
 
 NAME, TAGS, RETRIES, PRIORITY = "run-name", "run-tags", "run-retries", "run-priority"  # keys
-LOWEST, HIGHEST = -10, 10
-MOST_RETRIES = 5
 
 
 def draw(run: Run | None, form: schema_form.Form, *, unfold: bool) -> dict[str, Any]:
@@ -37,10 +35,9 @@ def _name(run: Run | None, form: schema_form.Form) -> str:
         "Name",
         form_state.restore(NAME, run.name if run else ""),
         key=NAME,
-        max_chars=200,
         placeholder="Purpose of this run",
     )
-    _finish("name", "Name", NAME, form)
+    _finish("name", "Name", NAME, name, form)
     return name
 
 
@@ -51,47 +48,41 @@ def _tags(run: Run | None, form: schema_form.Form) -> list[str]:
         options=initial,
         default=initial,
         key=TAGS,
-        max_selections=20,
         accept_new_options=True,
         placeholder="Type a tag, then press Enter",
     )
-    _finish("tags", "Tags", TAGS, form)
+    _finish("tags", "Tags", TAGS, list(tags), form)
     return tags
 
 
-def _retries(run: Run | None, form: schema_form.Form) -> int:
-    retries: int = st.number_input(
-        "Retries",
-        value=form_state.restore(RETRIES, run.retries if run else 0),
-        min_value=0,
-        max_value=MOST_RETRIES,
-        step=1,
-        key=RETRIES,
-        help="How often Rundesk restarts the run by itself after a job has failed.",
-    )
-    _finish("retries", "Retries", RETRIES, form)
-    return retries
+def _retries(run: Run | None, form: schema_form.Form) -> Any:
+    common = {
+        "label": "Retries",
+        "key": RETRIES,
+        "help": "How often Rundesk restarts the run by itself after a job has failed.",
+    }
+    drawn = widgets.number(run.retries if run else 0, "integer", "integer", common)
+    _finish("retries", "Retries", RETRIES, drawn.shown, form)
+    return drawn.value
 
 
-def _priority(run: Run | None, form: schema_form.Form) -> int:
+def _priority(run: Run | None, form: schema_form.Form) -> Any:
     admin = context.actor().admin
-    highest = HIGHEST if admin else 0
-    priority: int = st.number_input(
-        "Priority",
-        value=form_state.restore(PRIORITY, min(run.priority, highest) if run else 0),
-        min_value=LOWEST,
-        max_value=highest,
-        step=1,
-        key=PRIORITY,
-        help="Runs with a higher priority start first."
-        + ("" if admin else " Only administrators can set a priority above 0."),
-    )
-    _finish("priority", "Priority", PRIORITY, form)
-    return priority
+    note = "" if admin else " Only administrators can set a priority above 0."
+    common = {
+        "label": "Priority",
+        "key": PRIORITY,
+        "help": f"Runs with a higher priority start first.{note}",
+    }
+    initial = run.priority if run else 0
+    drawn = widgets.number(initial if admin else min(initial, 0), "integer", "integer", common)
+    _finish("priority", "Priority", PRIORITY, drawn.shown, form)
+    return drawn.value
 
 
-def _finish(name: str, label: str, key: str, form: schema_form.Form) -> None:
+def _finish(name: str, label: str, key: str, shown: Any, form: schema_form.Form) -> None:
     """Keep the value of a field that was drawn, and add a container for its problems."""
     form_state.keep(key)
+    form.keys[key], form.shown[key] = name, shown
     form.slots[name] = st.container(key=f"problems-{name}")
     form.labels[name] = label

@@ -5,25 +5,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
-from services.errors import Problem
+from services.errors import Message, Problem
 from services.params import conditions
-from services.params.schema import Group, flatten, groups, is_sheet
+from services.params.schema import Group, flatten, groups, is_file, is_sheet
 from services.sheets import RowSchema
 from ui.formatting import plain
-from ui.forms import sheet_editor, widgets
-from ui.forms.form_state import keep, restore
+from ui.forms import numbers, sheet_editor, widgets
+from ui.forms.form_state import FieldProblem, keep, restore
 from ui.forms.widgets import Schema, kind_of
 from ui.streamlit_internals import Container
 
 PREFIX = "field-"  # of the keys of all fields
 EMPTY: tuple[Any, ...] = (None, "", [])
 MAX_ENTRIES = 100  # of an array of objects
+
+EMPTY_FIELD = Message("missing", "Required.", hint="The default value is {default}.")
 
 
 @dataclass
@@ -35,6 +37,9 @@ class Form:
     slots: dict[str, Container] = field(default_factory=dict)  # for the problems of each field
     labels: dict[str, str] = field(default_factory=dict)  # the title of each field
     tables: set[str] = field(default_factory=set)  # paths of fields that are drawn as tables
+    keys: dict[str, str] = field(default_factory=dict)  # widget key → path of the field
+    shown: dict[str, Any] = field(default_factory=dict)  # widget key → what the browser shows
+    reported: Sequence[FieldProblem] = ()  # problems that a submission had
 
     def add_nested(self, name: str, inner: Form, old: str = "", new: str = "") -> None:
         """Add a nested form as the value `name`; replace the prefix `old` of its paths by `new`."""
@@ -50,6 +55,8 @@ class Form:
         self.slots |= {renamed(path): slot for path, slot in inner.slots.items()}
         self.labels |= {renamed(path): label for path, label in inner.labels.items()}
         self.tables |= {renamed(path) for path in inner.tables}
+        self.keys |= {key: renamed(path) for key, path in inner.keys.items()}
+        self.shown |= inner.shown
 
     def add_slot(self, path: str, label: str) -> None:
         """Add a container for the problems of a field that was drawn."""
@@ -57,13 +64,20 @@ class Form:
         self.labels[path] = label
 
 
-def draw(schema: Schema, initial: Mapping[str, Any], *, unfold: bool = False) -> Form:
+def draw(
+    schema: Schema,
+    initial: Mapping[str, Any],
+    *,
+    unfold: bool = False,
+    reported: Sequence[FieldProblem] = (),
+) -> Form:
     """Draw every group, then the hidden fields under Advanced, which `unfold` opens.
 
     Fields that depend on the values of others are drawn as soon as they apply. `initial` holds
-    values that take precedence over the defaults of the schema.
+    values that take precedence over the defaults of the schema. Tables show the problems of their
+    cells that were `reported`.
     """
-    form = Form()
+    form = Form(reported=reported)
     parts, flat = groups(schema), flatten(schema)
     required = conditions.required(flat, _current_values(flat, initial))
     for number, group in enumerate(parts):
@@ -90,7 +104,11 @@ def _current_values(flat: Schema, initial: Mapping[str, Any]) -> dict[str, Any]:
     for name, schema in flat["properties"].items():
         key = PREFIX + name
         before = typed.get(key, initial.get(name, schema.get("default")))
-        values[name] = st.session_state.get(key, before)
+        value = st.session_state.get(key, before)
+        is_number = kind_of(schema) in ("integer", "number") and "enum" not in schema
+        values[name] = (
+            numbers.parse(numbers.as_text(value), kind_of(schema)) if is_number else value
+        )
     return {name: value for name, value in values.items() if value not in EMPTY}
 
 
@@ -186,7 +204,7 @@ def _object(path: str, name: str, schema: Schema, initial: Any, form: Form) -> N
     """Draw the fields of a nested object in a frame."""
     with st.container(border=True, key=f"object-{path}"):
         _title(name, schema)
-        inner = _draw_inner(path, schema, initial)
+        inner = _draw_inner(path, schema, initial, form)
     form.add_nested(name, inner)
     form.add_slot(path, str(schema.get("title", name)))
 
@@ -197,9 +215,9 @@ def _title(name: str, schema: Schema) -> None:
         st.caption(plain(schema["description"]))
 
 
-def _draw_inner(path: str, schema: Schema, initial: Any) -> Form:
+def _draw_inner(path: str, schema: Schema, initial: Any, outer: Form) -> Form:
     """Draw the fields of an object."""
-    inner, values = Form(), initial if isinstance(initial, dict) else {}
+    inner, values = Form(reported=outer.reported), initial if isinstance(initial, dict) else {}
     _grid(schema["properties"], frozenset(schema.get("required", [])), values, inner, f"{path}.")
     return inner
 
@@ -219,7 +237,7 @@ def _entries(path: str, name: str, schema: Schema, initial: Any, form: Form) -> 
             before, own = given[number] if number < len(given) else {}, f"{path}.{number}"
             with st.container(border=True, key=f"entry-{own}"):
                 _entry_head(index, schema["items"], key, number)
-                inner = _draw_inner(own, schema["items"], before)
+                inner = _draw_inner(own, schema["items"], before, form)
             values.append(inner.values)
             inner.values = {}
             form.add_nested(name, inner, f"{own}.", f"{path}.{index}.")
@@ -258,7 +276,7 @@ def _set_entries(key: str, numbers: list[int]) -> None:
 
 
 def _field(path: str, name: str, schema: Schema, required: bool, initial: Any, form: Form) -> None:
-    """Draw a field; a value that was cleared is kept as empty instead of becoming the default."""
+    """Draw a field; an empty field never becomes the default that it does not show."""
     title, unit = str(schema.get("title", name)), widgets.unit_of(schema)
     key = PREFIX + path
     common = {
@@ -267,13 +285,37 @@ def _field(path: str, name: str, schema: Schema, required: bool, initial: Any, f
         "help": plain(widgets.help_of(schema)) or None,
     }
     rows = _rows(schema)
+    form.keys[key] = path
     if rows is None:
-        value = widgets.draw(path, schema, initial, common, form.problems)
+        drawn = widgets.draw(path, schema, initial, common, form.problems)
+        value, form.shown[key] = drawn.value, drawn.shown
     else:
         form.tables.add(path)
-        value = sheet_editor.draw(name, schema, rows, initial, common)
+        reported = [known for known in form.reported if _is_below(known, path)]
+        value = sheet_editor.draw(path, schema, rows, initial, common, reported)
     keep(key)
-    cleared = value in ("", []) and schema.get("default") and not is_sheet(schema)
-    if value not in EMPTY or cleared:
+    if value not in EMPTY:
         form.values[name] = value
+    elif schema.get("default") not in EMPTY and not is_sheet(schema):
+        _set_empty(path, name, schema, value, form)
     form.add_slot(path, title)
+
+
+def _is_below(known: FieldProblem, path: str) -> bool:
+    """Whether a problem belongs to a row or cell of the table at this path."""
+    return known.problem.field.startswith(f"params.{path}.")
+
+
+def _set_empty(path: str, name: str, schema: Schema, value: Any, form: Form) -> None:
+    """Set the value of a field that was cleared although it has a default.
+
+    Empty text and lists are values, and so is null where the schema allows it.
+    """
+    kinds = schema.get("type", "string")
+    if value is not None and kind_of(schema) in ("string", "array") and not is_file(schema):
+        form.values[name] = value
+    elif "null" in kinds:
+        form.values[name] = None
+    elif not any(problem.field == f"params.{path}" for problem in form.problems):
+        default = numbers.as_text(schema["default"])
+        form.problems.append(Problem(f"params.{path}", EMPTY_FIELD(default=default)))

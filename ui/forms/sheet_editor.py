@@ -12,14 +12,15 @@ import pandas as pd
 import streamlit as st
 
 from services import sheets
+from services.errors import Problem
 from services.params.schema import is_sheet
-from services.sheets import RowSchema
+from services.sheets import Issue, RowSchema
 from ui import context
-from ui.formatting import amount, plain
+from ui.formatting import amount, plain, plural, sentences
 from ui.forms import sheet_sources
-from ui.forms.form_state import restore
+from ui.forms.form_state import FieldProblem, restore
 from ui.forms.sheet_choices import Choices
-from ui.forms.sheet_sources import Table, issue_text, read
+from ui.forms.sheet_sources import Table, issue_text, read, replace_rows
 
 Record = dict[str, Any]
 MAX_SHOWN_PROBLEMS = 20
@@ -28,10 +29,20 @@ NO_ENTRIES = "No rows yet. Type or paste into the table."
 
 
 def draw(
-    name: str, schema: Mapping[str, Any], rows: RowSchema, initial: Any, common: dict[str, Any]
+    path: str,
+    schema: Mapping[str, Any],
+    rows: RowSchema,
+    initial: Any,
+    common: dict[str, Any],
+    reported: Sequence[FieldProblem] = (),
 ) -> list[Record]:
-    """Draw the table of a sample sheet or an array of objects; return its rows for submission."""
+    """Draw the table of a sample sheet or an array of objects; return its rows for submission.
+
+    `reported` are the problems that a submission found in the files of the rows. They are shown
+    until the rows change.
+    """
     key, table = common["key"], _table(common["key"])
+    name = path.rpartition(".")[2]
     if key not in st.session_state:
         restore(key, None)
         if not isinstance(st.session_state[key], list):
@@ -39,7 +50,8 @@ def draw(
     st.markdown(common["label"], help=common["help"])
     records = _grid(key, table, rows, common["label"])
     st.session_state[key] = records
-    _show_problems(table, rows, records, schema)
+    left = [known.problem for known in reported if known.value == records]
+    _show_problems(path, key, table, rows, records, schema, left)
     if is_sheet(dict(schema)):
         sheet_sources.draw(name, key, table, rows)
     return records
@@ -125,7 +137,13 @@ def _label_function(labels: Mapping[str, str]) -> Callable[[Any], str]:
 
 
 def _show_problems(
-    table: Table, rows: RowSchema, records: Sequence[Record], schema: Mapping[str, Any]
+    path: str,
+    key: str,
+    table: Table,
+    rows: RowSchema,
+    records: Sequence[Record],
+    schema: Mapping[str, Any],
+    reported: Sequence[Problem],
 ) -> None:
     """Show the number of rows and their problems, cell by cell."""
     for note in table.notes:
@@ -137,13 +155,71 @@ def _show_problems(
         return
     issues = context.services().sheets.check(context.actor(), dict(rows.given), records)
     errors = [issue for issue in issues if issue.severity == "error"]
+    unused = list(dict.fromkeys(issue.name for issue in errors if _is_unknown_column(issue)))
+    texts = [issue_text(issue) for issue in errors if not _is_unknown_column(issue)]
+    cells = {(issue.index, issue.name) for issue in errors}
+    texts += [
+        _reported_text(problem, cell, rows)
+        for problem in reported
+        if (cell := _cell(problem, path)) not in cells
+    ]
     with st.container(key=f"sheet-told-{table.version}", gap="xxsmall"):
+        count = len(texts) + bool(unused)
         st.caption(
             f"{amount(len(records), 'row')}, "
-            + (amount(len(errors), "problem") if errors else "no problems found.")
+            + (amount(count, "problem") if count else "no problems found.")
         )
-        for issue in errors[:MAX_SHOWN_PROBLEMS]:
-            st.markdown(f":red[:material/error: {plain(issue_text(issue))}]")
-        if len(errors) > MAX_SHOWN_PROBLEMS:
-            hidden = len(errors) - MAX_SHOWN_PROBLEMS
+        if unused:
+            _offer_to_drop(key, table, unused)
+        for text in texts[:MAX_SHOWN_PROBLEMS]:
+            st.markdown(f":red[:material/error: {plain(text)}]")
+        if len(texts) > MAX_SHOWN_PROBLEMS:
+            hidden = len(texts) - MAX_SHOWN_PROBLEMS
             st.caption(f"{amount(hidden, 'more problem')} not shown.")
+
+
+def _is_unknown_column(issue: Issue) -> bool:
+    return issue.code == "unknown_field" and bool(issue.name)
+
+
+def _offer_to_drop(key: str, table: Table, names: Sequence[str]) -> None:
+    """Name the columns that the workflow does not use, in one line, with a button to drop them."""
+    text = plural(
+        len(names),
+        "The workflow does not use the column {names}.",
+        "The workflow does not use {count} columns: {names}.",
+        names=", ".join(f"“{name}”" for name in names),
+    )
+    with st.container(horizontal=True, vertical_alignment="center", key=f"{key}-unused"):
+        st.markdown(f":red[:material/error: {plain(text)}]", width="content")
+        st.button(
+            "Drop it" if len(names) == 1 else "Drop them",
+            key=f"{key}-drop",
+            icon=":material/delete:",
+            on_click=_drop_columns,
+            args=(key, table, names),
+        )
+
+
+def _drop_columns(key: str, table: Table, names: Sequence[str]) -> None:
+    kept = [
+        {name: value for name, value in record.items() if name not in names}
+        for record in st.session_state[key]
+    ]
+    replace_rows(key, table, [record for record in kept if record])
+
+
+def _cell(problem: Problem, path: str) -> tuple[int | None, str]:
+    """Return the place of the row and the column that a problem of a table belongs to."""
+    index, _, column = problem.field.removeprefix(f"params.{path}.").partition(".")
+    return (int(index) if index.isdigit() else None), column
+
+
+def _reported_text(problem: Problem, cell: tuple[int | None, str], rows: RowSchema) -> str:
+    """Return a problem after its row and column, unless its sentence names the row already."""
+    index, column = cell
+    text = sentences(problem.message, problem.hint)
+    if index is None or text.startswith("Row "):
+        return text
+    where = ", ".join(filter(None, [f"Row {index + 1}", rows.title(column) if column else ""]))
+    return f"{where}: {text}"

@@ -114,14 +114,14 @@ def _use_pasted(key: str, table: Table, rows: RowSchema) -> None:
         return
     records = read(table, rows, io.BytesIO(text.encode()))
     if records is not None:
-        _replace_rows(key, table, records)
+        replace_rows(key, table, records)
         st.session_state[f"{key}-paste"] = ""
 
 
 def _import(key: str, table: Table, rows: RowSchema, file: str) -> None:
     records = read(table, rows, file)
     if records is not None:
-        _replace_rows(key, table, records)
+        replace_rows(key, table, records)
 
 
 def read(table: Table, rows: RowSchema, source: str | io.BytesIO) -> list[Record] | None:
@@ -133,11 +133,13 @@ def read(table: Table, rows: RowSchema, source: str | io.BytesIO) -> list[Record
         return None
     shown = {(issue.index, issue.name) for issue in sheets.check(sheet.records, rows.given)}
     lost = [i for i in sheet.issues if i.index is None or (i.index, i.name) not in shown]
-    table.notes = [issue_text(issue) for issue in lost if issue.name not in rows.files][:MAX_NOTES]
+    # The table itself names files that do not exist, and offers to drop unused columns.
+    noted = [i for i in lost if i.name not in rows.files and i.code != "unknown_field"]
+    table.notes = [issue_text(issue) for issue in noted][:MAX_NOTES]
     return sheet.records
 
 
-def _replace_rows(key: str, table: Table, records: list[Record]) -> None:
+def replace_rows(key: str, table: Table, records: list[Record]) -> None:
     """Show other rows, and keep the previous ones for undo."""
     table.previous = st.session_state[key] or None
     st.session_state[key] = records
@@ -145,7 +147,7 @@ def _replace_rows(key: str, table: Table, records: list[Record]) -> None:
 
 
 def _undo(key: str, table: Table) -> None:
-    _replace_rows(key, table, table.previous or [])
+    replace_rows(key, table, table.previous or [])
     table.notes = []
 
 
@@ -200,7 +202,7 @@ def _add_pairs(key: str, table: Table, rows: RowSchema) -> None:
                 row[columns[name]] = by_name[record[name]]
         added.append(row)
     kept: list[Record] = st.session_state[key]
-    _replace_rows(key, table, [*kept, *added])
+    replace_rows(key, table, [*kept, *added])
     st.session_state[f"{key}-pair"] = []
     table.notes = [issue_text(issue) for issue in pairs.issues]
 

@@ -9,21 +9,18 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from services.errors import Invalid, NotFound, Problem, RundeskError
-from services.models import Preview, Run, RunRequest, Workflow
+from services.models import File, Preview, Run, RunRequest, Workflow
+from services.params import validation
+from services.params.schema import flatten, is_file, is_sheet
 from ui import context, errors
-from ui.formatting import plain, plural, sentences, title
-from ui.forms import file_fields, form_state, run_fields, schema_form
+from ui.formatting import amount, plain, plural, sentences, title
+from ui.forms import drafts, file_fields, form_state, run_fields, schema_form, shown
+from ui.forms.form_state import FieldProblem
 from ui.parts import plan, submission, workflow_cards
+from ui.streamlit_internals import Container
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class FieldProblem:
-    """A problem of a field; it is shown until the value of the field changes."""
-
-    problem: Problem
-    value: Any  # of the field when the problem was found
+MAX_NAMES = 3  # of changed settings and files beside the buttons
 
 
 @dataclass(frozen=True)
@@ -92,14 +89,17 @@ def _form_page(name: str, run: Run | None) -> None:
         return
     if run is not None:
         st.info(f"The form has the values of the run **{plain(title(run))}**. You can change them.")
-    _reset_for(f"{workflow.name} {workflow.digest} {run.id if run else ''}")
+    _reset_for(workflow, run)
     _form(workflow, run)
 
 
-def _reset_for(form: str) -> None:
-    """Drop the values of the form unless it is still the form with this key."""
+def _reset_for(workflow: Workflow, run: Run | None) -> None:
+    """Reset the form, from a draft if there is one, unless it is still the same form."""
+    source = run.id if run else ""
+    form = f"{workflow.name} {workflow.digest} {source}"
     if st.session_state.get("form") != form:
         form_state.forget()
+        drafts.restore(workflow, source)
         st.session_state["form"] = form
         st.session_state["problems"] = []
         st.session_state.pop("plan", None)
@@ -112,41 +112,96 @@ def _form(workflow: Workflow, run: Run | None) -> None:
     names = [_field(known.problem) for known in problems]
     unfold = any(schema_form.hidden(workflow.params_schema, name) for name in names)
     file_fields.load_files()
+    drafts.show_notice(workflow)
     summary = st.container(key="summary")
-    form = schema_form.draw(workflow.params_schema, run.params if run else {}, unfold=unfold)
+    initial = run.params if run else {}
+    form = schema_form.draw(workflow.params_schema, initial, unfold=unfold, reported=list(problems))
     with st.container(border=True, key="group-run"):
         options = run_fields.draw(run, form, unfold=not {"retries", "priority"}.isdisjoint(names))
-    with st.container(horizontal=True, gap="small", key="send"):
-        start = context.button(
-            "Start run", key="start", type="primary", icon=":material/play_arrow:"
-        )
-        preview = st.button(
-            "Preview",
-            key="preview",
-            icon=":material/account_tree:",
-            help="Shows the steps and the number of jobs of the run without starting it.",
-        )
+    drafts.keep(workflow, run.id if run else "")
     values = SubmittedForm(workflow.name, form, options)
+    shown.draw()
+    with st.container(key="send"):
+        notice = st.container(key="send-notice")
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            start = context.button(
+                "Start run", key="start", type="primary", icon=":material/play_arrow:"
+            )
+            preview = st.button(
+                "Preview",
+                key="preview",
+                icon=":material/account_tree:",
+                help="Shows the steps and the number of jobs of the run without starting it.",
+            )
+            st.caption(plain(_changes(workflow, form)), width="stretch")
     if start and (started := _attempt(values, lambda: submission.submit(**values.request()))):
+        drafts.discard(workflow.name)
+        st.query_params.from_dict({"from": started.id})  # where the browser's Back leads
         context.go("run", id=started.id)
     if preview:
         _make_preview(values)
     _show_preview(values)
-    with summary:
-        _show_problems(values)
+    _show_problems(values, summary, notice)
+
+
+def _changes(workflow: Workflow, form: schema_form.Form) -> str:
+    """Return what the run will use: the changed settings, the files and the rows of sheets."""
+    fields = flatten(workflow.params_schema, form.values)["properties"]
+    defaults = validation.defaults(workflow.params_schema)
+    changed, files, rows = [], [], []
+    for name, value in form.values.items():
+        schema = fields.get(name, {})
+        if is_sheet(schema) and isinstance(value, list):
+            rows.append(amount(len(value), "row"))
+        elif is_file(schema) or is_file(schema.get("items") or {}):
+            files += value if isinstance(value, list) else [value]
+        elif _differs(value, defaults.get(name)):
+            changed.append(form.labels.get(name, name))
+    parts = [
+        plural(
+            len(changed),
+            "1 setting changed: {names}",
+            "{count} settings changed: {names}",
+            names=_some(changed),
+        )
+        if changed
+        else "Default settings"
+    ]
+    if files:
+        parts.append(f"Files: {_some([_file_name(file) for file in files])}")
+    return " · ".join([*parts, *rows])
+
+
+def _differs(value: Any, default: Any) -> bool:
+    """Whether a value is not the default; of an object only the given keys are compared."""
+    if isinstance(value, dict) and isinstance(default, dict):
+        return any(_differs(inner, default.get(key)) for key, inner in value.items())
+    return bool(value != default)
+
+
+def _some(names: list[str]) -> str:
+    """Return the first names of a list, and how many more there are."""
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _file_name(value: str) -> str:
+    offered: list[File] = st.session_state.get("offered", [])
+    return next((file.name for file in offered if file.id == value), value)
 
 
 def _attempt(values: SubmittedForm, call: Callable[[], T]) -> T | None:
     """Return the result of a call with the form; on an error, show it and return None."""
     try:
-        if values.form.problems:
-            raise Invalid(problems=values.form.problems)
+        if unreadable := [*shown.differences(values.form), *values.form.problems]:
+            raise Invalid(problems=unreadable)
         return call()
     except Invalid as error:
         problems = error.problems or (Problem("", error.text),)
         st.session_state["problems"] = [
             FieldProblem(problem, values.value(_field(problem))) for problem in problems
         ]
+        st.session_state["refusals"] = st.session_state.get("refusals", 0) + 1
         st.rerun()
     except RundeskError as error:
         errors.show(error)
@@ -175,8 +230,8 @@ def _show_preview(values: SubmittedForm) -> None:
             plan.draw(planned)
 
 
-def _show_problems(values: SubmittedForm) -> None:
-    """Show each problem under its field, and above the form a summary and the other problems."""
+def _show_problems(values: SubmittedForm, summary: Container, notice: Container) -> None:
+    """Show each problem under its field, and a summary above the form and beside the buttons."""
     problems: list[FieldProblem] = st.session_state["problems"]
     form = values.form
     left = [known for known in problems if values.value(_field(known.problem)) == known.value]
@@ -187,7 +242,12 @@ def _show_problems(values: SubmittedForm) -> None:
         return
     names = [name for known in left if (name := _slot(known, form))]
     titles = dict.fromkeys(form.labels.get(name, name) for name in names)
-    st.error(_summary(len(left), plain(", ".join(titles))), icon=":material/error:")
+    text = _summary(len(left), plain(", ".join(titles)))
+    with summary:
+        st.error(text, icon=":material/error:")
+    with notice:
+        st.markdown(f"**:red[{text}]**")
+        _point_to(names[0] if names else "", form)
     for known in left:
         problem, name = known.problem, _slot(known, form)
         if name in form.tables and problem.field != f"params.{name}":
@@ -195,10 +255,18 @@ def _show_problems(values: SubmittedForm) -> None:
         text = plain(sentences(problem.message, problem.hint))
         if slot := form.slots.get(name):
             slot.markdown(f":red[:material/error: {text}]")
-        elif problem.field:
-            st.markdown(f":red[:material/error: **{plain(problem.field)}** {text}]")
-        else:
-            st.markdown(f":red[:material/error: {text}]")
+            continue
+        with summary:
+            field = f"**{plain(problem.field)}** " if problem.field else ""
+            st.markdown(f":red[:material/error: {field}{text}]")
+
+
+def _point_to(path: str, form: schema_form.Form) -> None:
+    """Make the browser scroll to a field and focus it, once per refused submission."""
+    keys = {field: key for key, field in form.keys.items()}
+    key = f"problems-{path}" if path in form.tables else keys.get(path, f"problems-{path}")
+    target = shown.css_class(key) if path else "st-key-summary"
+    st.html(f'<span data-problem="{target}" data-refusal="{st.session_state["refusals"]}"></span>')
 
 
 def _summary(count: int, fields: str) -> str:

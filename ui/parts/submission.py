@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import streamlit as st
 from pydantic import BaseModel, ValidationError
 
-from services.errors import Invalid, Message, Problem, RundeskError, Text
+from services.errors import Invalid, Message, Problem, RundeskError
 from services.models import Run, RunRequest, Workflow
+from services.params import model_errors
 from ui import context, errors
 
 M = TypeVar("M", bound=BaseModel)
 INVALID_FORM = Message("invalid_request", "The form has problems.")
-TOO_LONG = Message(
-    "wrong_length", "Must have at most {count} characters.", one="Must have at most 1 character."
-)
-TOO_SHORT = Message(
-    "wrong_length", "Must have at least {count} characters.", one="Must have at least 1 character."
-)
-INVALID_FIELD = Message("invalid", "{reason}.")  # the reason is a sentence of pydantic
 
 
 def submit(**fields: Any) -> Run:
@@ -71,23 +64,8 @@ def validated(model: type[M], **fields: Any) -> M:
     try:
         return model(**fields)
     except ValidationError as error:
-        raise Invalid(INVALID_FORM(), problems=_problems(error)) from error
-
-
-def _problems(error: ValidationError) -> list[Problem]:
-    return [
-        Problem(
-            ".".join(map(str, detail["loc"])),
-            _text(detail["type"], detail["msg"], detail.get("ctx", {})),
-        )
-        for detail in error.errors()
-    ]
-
-
-def _text(kind: str, reason: str, limits: Mapping[str, Any]) -> Text:
-    """Return the message for a type of error of pydantic."""
-    if kind == "string_too_long":
-        return TOO_LONG(count=limits["max_length"])
-    if kind == "string_too_short":
-        return TOO_SHORT(count=limits["min_length"])
-    return INVALID_FIELD(reason=reason)
+        problems = [
+            Problem(".".join(map(str, details["loc"])), model_errors.text_of(details))
+            for details in error.errors(include_url=False)
+        ]
+        raise Invalid(INVALID_FORM(), problems=problems) from error

@@ -19,7 +19,7 @@ from ui.server import csp
 from ui.server.sign_in import SignIn, redirect_to_sign_in
 
 ASSETS = Path(__file__).parents[1] / "assets"
-STYLE, SCRIPTS = "style.css", ("typed.js", "tables.js", "connection.js")
+STYLE, SCRIPTS = "style.css", ("typed.js", "fields.js", "tables.js", "connection.js")
 Gate = Callable[[Request], Awaitable[Response | None]]
 
 

@@ -149,8 +149,10 @@ class SignIn:
             action=self._base + SIGN_IN_PATH,
             icon=base64.b64encode((ASSETS / "icon.svg").read_bytes()).decode(),
             logo=(ASSETS / "logo.svg").read_text(encoding="utf-8"),
-            told=f'<p id="told" class="told{wrong}">{html.escape(notice)}</p>' if notice else "",
-            invalid=' aria-invalid="true" aria-describedby="told help"'
+            notice=f'<p id="notice" class="notice{wrong}">{html.escape(notice)}</p>'
+            if notice
+            else "",
+            invalid=' aria-invalid="true" aria-describedby="notice help"'
             if status == 401
             else ' aria-describedby="help"',
             to=html.escape(to),

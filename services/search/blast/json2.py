@@ -1,4 +1,4 @@
-"""BLAST's JSON: `-outfmt 15` writes it into one file, `-outfmt 13` into one for each query."""
+"""BLAST's JSON: one file (`-outfmt 15`), or one file for each query (`-outfmt 13`)."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ Json = dict[str, Any]
 
 
 def render(report: Report) -> Iterator[str]:
-    """One document, a piece for each query."""
+    """Yield one document, a part for each query."""
     between = '{"BlastOutput2":[\n'
     for query in report.queries():
-        yield between + _dumped({"report": _report(report, query)})
+        yield between + _dump({"report": _report(report, query)})
         between = ",\n"
     yield "\n]}\n" if between == ",\n" else between + "]}\n"
 
 
 def render_zip(report: Report, name: str, file: BinaryIO) -> None:
-    """As NCBI sends it: an archive of `<name>.json`, which lists a document for each query."""
+    """Write the archive that NCBI sends: `<name>.json` lists a document for each query."""
     members = []
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for query in report.queries():
             member = f"{name}_{query.number}.json"
             document = {"BlastOutput2": {"report": _report(report, query)}}
-            archive.writestr(member, _dumped(document))
+            archive.writestr(member, _dump(document))
             members.append({"File": member})
-        archive.writestr(f"{name}.json", _dumped({"BlastJSON": members}))
+        archive.writestr(f"{name}.json", _dump({"BlastJSON": members}))
 
 
-def _dumped(value: Json) -> str:
-    """As text; "=" escaped: clients look for "Status=" to tell a page from a report."""
+def _dump(value: Json) -> str:
+    """JSON with "=" escaped: clients search for "Status=" to distinguish pages from reports."""
     return json.dumps(value, ensure_ascii=False).replace("=", "\\u003d")
 
 

@@ -1,8 +1,8 @@
-"""A finished search, read back from its results query by query.
+"""The report of a complete search, read from its results query by query.
 
-`results/hits.tsv` has the figures, `results/alignments.txt` the aligned rows of the same hits in
-the same order, `results/best_hits.tsv` the queries in the order sent, `results/summary.json` what
-was searched (workflows/sequence-search/config/README.md).
+`results/hits.tsv` has the values, `results/alignments.txt` the aligned rows of the same hits in the
+same order, `results/best_hits.tsv` the queries in the order of the input, and
+`results/summary.json` the settings (workflows/sequence-search/config/README.md).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REFERENCE = (
     "Steinegger M, Söding J. MMseqs2 enables sensitive protein sequence searching for the analysis"
     " of massive data sets. Nature Biotechnology 35, 1026–1028 (2017)."
 )
-STANDARD = 12  # first columns of the hits table: those of BLAST's tabular format
+STANDARD = 12  # the first columns of the hits table are those of BLAST's tabular format
 ALIGNED = re.compile(r"Query  +\d+  (\S+)  \d+\n")
 
 Row = dict[str, str]
@@ -30,9 +30,9 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class Scoring:
-    """How MMseqs2 scores, in the terms of BLAST.
+    """The scoring of MMseqs2 in the terms of BLAST.
 
-    It tells bit scores, rounded; `lambda_` and `kappa` lead back to the scores they came from.
+    MMseqs2 reports rounded bit scores; `lambda_` and `kappa` convert them back to raw scores.
     """
 
     lambda_: float
@@ -44,18 +44,19 @@ class Scoring:
     mismatch: int = 0
 
     def raw(self, bits: float) -> int:
+        """Return the raw score of a bit score."""
         return round((bits * math.log(2) + math.log(self.kappa)) / self.lambda_)
 
 
-#: The constants of MMseqs2 18 (src/alignment/EvalueComputation.h): its scores come back exactly.
+#: The constants of MMseqs2 18 (src/alignment/EvalueComputation.h): raw scores are exact.
 AMINO_ACIDS = Scoring(0.27359865, 0.04462092, 11, 1, matrix="BLOSUM62")
-#: Works its constants out when it runs; these fit what it told of 60 alignments within 1.
+#: MMseqs2 computes these at run time; they reproduce the scores of 60 alignments within 1.
 NUCLEOTIDES = Scoring(0.6211, 0.3839, 5, 2, match=2, mismatch=-3)
 
 
 @dataclass(frozen=True)
 class Hsp:
-    """One alignment. A start above its end means the reverse strand; a frame of 0 means none."""
+    """An alignment. A start above its end means the reverse strand; a frame of 0 means no frame."""
 
     bits: str
     score: int
@@ -85,7 +86,7 @@ class Hsp:
 
     @property
     def positive(self) -> int:
-        """Columns that are marked: identical ones, and similar amino acids."""
+        """The number of columns with identical letters or similar amino acids."""
         return len(self.midline) - self.midline.count(" ")
 
     @property
@@ -95,7 +96,7 @@ class Hsp:
 
 @dataclass(frozen=True)
 class Hit:
-    """A sequence of the database with its alignments."""
+    """A sequence of the database and its alignments."""
 
     name: str
     description: str
@@ -104,14 +105,14 @@ class Hit:
 
     @property
     def accession(self) -> str:
-        """The second part of names like `sp|P69905|HBA_HUMAN`, else the whole name."""
+        """The second part of a name like `sp|P69905|HBA_HUMAN`, else the whole name."""
         parts = self.name.split("|")
         return parts[1] if len(parts) > 1 and parts[1] else self.name
 
 
 @dataclass(frozen=True)
 class Query:
-    """A query with its hits."""
+    """A query and its hits."""
 
     number: int  # from 1
     name: str
@@ -126,7 +127,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Report:
-    """A search. `summary` is `summary.json`; `database` is what people call that."""
+    """A search. `summary` is the content of `summary.json`, `database` a name for people."""
 
     database: str
     summary: Mapping[str, Any]
@@ -138,9 +139,9 @@ class Report:
     def read(
         cls, *, summary: Path, hits: Path, best_hits: Path, alignments: Path, database: str = ""
     ) -> Report:
-        """Without a name for the database it goes by that of its file."""
-        told = json.loads(summary.read_text(encoding="utf-8"))
-        return cls(database or told["database"]["file"], told, hits, best_hits, alignments)
+        """Open the report of a search; the default for `database` is the name of its file."""
+        content = json.loads(summary.read_text(encoding="utf-8"))
+        return cls(database or content["database"]["file"], content, hits, best_hits, alignments)
 
     @property
     def program(self) -> str:
@@ -148,7 +149,7 @@ class Report:
 
     @property
     def version(self) -> str:
-        """As BLAST tells its own, in two words: the program's name, then whose it is."""
+        """The version in the format of BLAST: name of the program, then release."""
         return f"{self.program.upper()} MMseqs2-{self.summary['mmseqs_version']}"
 
     @property
@@ -157,7 +158,7 @@ class Report:
 
     @property
     def parameters(self) -> dict[str, str | int | float]:
-        """Those that BLAST reports, by its names."""
+        """The parameters that BLAST reports, under its names."""
         scoring = self.scoring
         matrix = {"matrix": scoring.matrix} if scoring.matrix else {}
         letters = {"sc_match": scoring.match, "sc_mismatch": scoring.mismatch}
@@ -171,7 +172,7 @@ class Report:
         }
 
     def statistics(self, query: Query) -> dict[str, int | float]:
-        """Of one query's search, by BLAST's names; lengths are not corrected for their ends."""
+        """Return BLAST's statistics of one query; lengths are not corrected for edge effects."""
         letters = int(self.summary["database"]["letters"])
         return {
             "db_num": int(self.summary["database"]["sequences"]),
@@ -184,13 +185,13 @@ class Report:
         }
 
     def queries(self) -> Iterator[Query]:
-        """Every query in the order sent, those without hits too. Holds one at a time."""
+        """Yield every query in the order of the input, including those without hits."""
         with ExitStack() as stack:
 
             def lines(path: Path) -> TextIO:
                 return stack.enter_context(path.open(encoding="utf-8", newline="\n"))
 
-            hits, aligned = _rows(lines(self.hits)), _aligned(lines(self.alignments))
+            hits, aligned = _rows(lines(self.hits)), _alignments(lines(self.alignments))
             for number, best in enumerate(_rows(lines(self.best_hits)), 1):
                 rows = list(islice(hits, int(best["hits"])))
                 yield Query(
@@ -198,21 +199,21 @@ class Report:
                     name=best["query"],
                     description=best["query_description"],
                     length=int(best["query_length"]),
-                    hits=self._grouped(rows, aligned),
+                    hits=self._group(rows, aligned),
                 )
 
-    def _grouped(self, rows: list[Row], aligned: Iterator[tuple[str, str, str]]) -> list[Hit]:
-        """Alignments by sequence, in the order of each one's best."""
-        found: dict[str, Hit] = {}
+    def _group(self, rows: list[Row], aligned: Iterator[tuple[str, str, str]]) -> list[Hit]:
+        """The alignments grouped by sequence, in the order of the best alignment of each."""
+        hits: dict[str, Hit] = {}
         for row in rows:
             description, length = row["target_description"], int(row["target_length"])
-            hit = found.setdefault(row["target"], Hit(row["target"], description, length, []))
+            hit = hits.setdefault(row["target"], Hit(row["target"], description, length, []))
             hit.hsps.append(_hsp(row, next(aligned), self.scoring))
-        return list(found.values())
+        return list(hits.values())
 
 
 def _range(start: int, end: int, frame: int) -> tuple[int, int]:
-    """From and to as BLAST has them: up where the sign of a frame tells the strand."""
+    """From and to in BLAST's order: ascending where the sign of the frame gives the strand."""
     return (min(start, end), max(start, end)) if frame else (start, end)
 
 
@@ -222,23 +223,23 @@ def _rows(lines: TextIO) -> Iterator[Row]:
         yield dict(zip(names, line.rstrip("\n").split("\t"), strict=True))
 
 
-def _aligned(lines: TextIO) -> Iterator[tuple[str, str, str]]:
-    """Query row, middle row and database row of each alignment; its blocks put together."""
+def _alignments(lines: TextIO) -> Iterator[tuple[str, str, str]]:
+    """Query row, middle row and database row of each alignment, its blocks joined."""
     rows: list[list[str]] = []
     for line in lines:
         if line.startswith(" Score = "):
             if rows:
-                yield _joined(rows)
+                yield _join(rows)
             rows = []
         elif block := ALIGNED.fullmatch(line):
             window = slice(*block.span(1))
             middle, target = next(lines).rstrip("\n"), next(lines)
             rows.append([line[window], middle[window].ljust(len(block[1])), target[window]])
     if rows:
-        yield _joined(rows)
+        yield _join(rows)
 
 
-def _joined(rows: list[list[str]]) -> tuple[str, str, str]:
+def _join(rows: list[list[str]]) -> tuple[str, str, str]:
     query, middle, target = map("".join, zip(*rows, strict=True))
     return query, middle, target
 

@@ -1,4 +1,4 @@
-"""BLAST's table with comments: what `-outfmt 7` writes, all alignments of a sequence together."""
+"""BLAST's table with comments (`-outfmt 7`), the alignments of a sequence in adjacent lines."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ FIELDS = (
 
 
 def render(report: Report) -> Iterator[str]:
-    """The table, a piece for each query."""
+    """Yield the table, a part for each query."""
     count = 0
-    for count, query in enumerate(report.queries(), 1):  # noqa: B007 - told at the end
+    for count, query in enumerate(report.queries(), 1):  # noqa: B007 - used at the end
         yield _head(report, query)
         for hit in query.hits:
             for hsp in hit.hsps:
@@ -25,8 +25,8 @@ def render(report: Report) -> Iterator[str]:
 
 
 def _head(report: Report, query: Query) -> str:
-    found = sum(len(hit.hsps) for hit in query.hits)
+    count = sum(len(hit.hsps) for hit in query.hits)
     lines = [report.version, f"Query: {query.title}", f"Database: {report.database}"]
-    if found:
+    if count:
         lines.append(f"Fields: {FIELDS}")
-    return "".join(f"# {line}\n" for line in [*lines, f"{found} hits found"])
+    return "".join(f"# {line}\n" for line in [*lines, f"{count} hits found"])

@@ -1,4 +1,4 @@
-"""BLAST XML: what `blastp -outfmt 5` writes, by NCBI's NCBI_BlastOutput.dtd."""
+"""BLAST XML: the output of `blastp -outfmt 5`, after NCBI's NCBI_BlastOutput.dtd."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ HEAD = """\
 "http://www.ncbi.nlm.nih.gov/dtd/NCBI_BlastOutput.dtd">
 <BlastOutput>
 """
-#: XML 1.0, section 2.2: what is no character of a document, however it is escaped
+#: XML 1.0, section 2.2: characters that a document must not contain, even escaped
 NO_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(report: Report) -> Iterator[str]:
-    """The document, a piece for each query."""
+    """Yield the document, a part for each query."""
     queries = report.queries()
     first = next(queries, None)
     yield HEAD
@@ -37,7 +37,7 @@ def render(report: Report) -> Iterator[str]:
         },
     )
     yield "<BlastOutput_param>\n<Parameters>\n"
-    yield _elements("Parameters", _dashed(report.parameters))
+    yield _elements("Parameters", _with_dashes(report.parameters))
     yield "</Parameters>\n</BlastOutput_param>\n<BlastOutput_iterations>\n"
     if first:
         yield _iteration(report, first)
@@ -54,7 +54,7 @@ def _iteration(report: Report, query: Query) -> str:
         "query-len": query.length,
     }
     hits = "".join(_hit(report, hit, number) for number, hit in enumerate(query.hits, 1))
-    statistics = _elements("Statistics", _dashed(report.statistics(query)))
+    statistics = _elements("Statistics", _with_dashes(report.statistics(query)))
     message = {} if query.hits else {"message": "No hits found"}
     return (
         f"<Iteration>\n{_elements('Iteration', about)}"
@@ -108,10 +108,10 @@ def _elements(prefix: str, values: Mapping[str, Any]) -> str:
 
 
 def _text(value: Any) -> str:
-    """Escaped; and so is "=": clients look for "Status=" to tell a page from a report."""
+    """Escaped text, also "=": clients search for "Status=" to distinguish pages from reports."""
     text = NO_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", str(value))
     return escape(text, {"=": "&#61;", "\r": "&#13;"})
 
 
-def _dashed(values: Mapping[str, Any]) -> dict[str, Any]:
+def _with_dashes(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name.replace("_", "-"): value for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""Sessions: begun with a token, never more than it, over with it; and nothing to the API."""
+"""Sessions: started with a token, limited by its rights and lifetime, and not valid for the API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TUS = {"Tus-Resumable": "1.0.0", "Upload-Length": "4"}
 
 @pytest.fixture(scope="module")
 def desk(mongod, tmp_path_factory):
-    """A desk that takes tokens, and a proxy's word; what was found out counts at once."""
+    """An installation with sign-in by tokens and by a proxy, and without cached answers."""
     given = {"sign_in_by": "tokens", "rate_sign_in": 0, "admins": ("root",)}
     given |= {"remote_user_header": "X-User", "remote_user_secret": PROXY["X-Rundesk-Secret"]}
     with pytest.MonkeyPatch.context() as patched:
@@ -97,7 +97,7 @@ def test_revoking_or_expiry_of_the_token_ends_its_sessions(desk):
         desk.sessions.begin(brief.secret)
 
 
-def test_session_that_is_over_does_not_count_before_it_is_removed(desk):
+def test_expired_session_is_refused_before_it_is_removed(desk):
     _, secret = signed_in(desk)
     past = {"$set": {"expires": datetime.now(UTC) - timedelta(seconds=1)}}
     desk.kept.sessions.update_one({"digest": sessions._digest(secret)}, past)
@@ -106,20 +106,20 @@ def test_session_that_is_over_does_not_count_before_it_is_removed(desk):
 
 
 @pytest.mark.parametrize("secret", ["", "x", "A" * 43, "\0" * 43, "ä" * 43, "\udcff", "A" * 9999])
-def test_what_is_no_session_is_nobody(desk, secret):
+def test_actor_of_invalid_secret_is_refused(desk, secret):
     with pytest.raises(NotSignedIn):
         desk.sessions.actor_of({}, secret)
 
 
 @pytest.mark.parametrize("given", ["", "x", "rdk_", "rdk_" + "A" * 43, "rdk_" + "\0" * 43])
-def test_what_is_no_token_begins_nothing(desk, given):
+def test_begin_with_invalid_token_stores_no_session(desk, given):
     before = desk.kept.sessions.count_documents({})
     with pytest.raises(NotSignedIn):
         desk.sessions.begin(given)
     assert desk.kept.sessions.count_documents({}) == before
 
 
-def test_a_secret_of_a_token_is_no_session_and_the_reverse(desk):
+def test_secrets_of_tokens_and_sessions_are_not_interchangeable(desk):
     made, secret = signed_in(desk)
     with pytest.raises(NotSignedIn):
         desk.sessions.actor_of({}, made.secret)
@@ -128,7 +128,7 @@ def test_a_secret_of_a_token_is_no_session_and_the_reverse(desk):
 
 
 def test_many_sessions_of_a_token_end_the_oldest(desk, monkeypatch):
-    monkeypatch.setattr(sessions, "MOST", 2)
+    monkeypatch.setattr(sessions, "MAX_SESSIONS_PER_TOKEN", 2)
     made = token(desk)
     first, second, third = (desk.sessions.begin(made.secret).secret for _ in range(3))
     with pytest.raises(NotSignedIn):
@@ -163,7 +163,7 @@ def link(desk, actor, path):
 
 
 def test_link_allows_what_the_token_of_the_session_does(desk):
-    """Also for a user who may more in person: what was signed in is the token."""
+    """Also for a user with more rights than the token."""
     for owner in ("ann", "root"):
         _, secret = signed_in(desk, scope=Scope.READ, owner=owner)
         address = link(desk, desk.sessions.actor_of({}, secret), "/uploads/")

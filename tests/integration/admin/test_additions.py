@@ -1,4 +1,4 @@
-"""Workflows dropped in: what is taken runs, what is not is refused in words and leaves nothing."""
+"""Adding workflows: accepted ones run, others are refused with all reasons and leave nothing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def refusal(desk, source: str, **options) -> list[str]:
 def test_workflow_without_manifest_and_schema_runs_by_its_inferred_form(desk, added):
     workflow, remarks = added
     assert (workflow.name, workflow.workflow.title) == ("word-counts", "Word counts")
-    assert all(words.startswith("Snakemake's linter: ") for words in remarks)
+    assert all(str(text).startswith("Snakemake's linter: ") for text in remarks)
     found = desk.services.workflows.get(ME, "word-counts")
     assert found.available
     assert found.readme.startswith("# Word counts")
@@ -61,6 +61,7 @@ def test_workflow_with_a_syntax_error_is_refused_with_file_and_line(desk):
         "workflow/Snakefile, line 11: EOF in multi-line statement."
     ]
     (words,) = refusal(desk, str(HERE / "misspelt"))
+    assert words.startswith("Snakemake could not plan the workflow: ")
     assert "(workflow/rules/out.smk, line 2)" in words
     assert "outptu" in words
     names = [one.name for one in desk.services.workflows.list(ME)]
@@ -69,9 +70,22 @@ def test_workflow_with_a_syntax_error_is_refused_with_file_and_line(desk):
 
 def test_workflow_that_needs_a_missing_program_says_which(desk):
     _, remarks = desk.services.additions.add(ME, str(HERE / "lacking"))
-    assert remarks[0] == ("The program rundesk-no-such-aligner is not installed on this host.")
-    assert any("conda, which RUNDESK_SOFTWARE does not turn on" in words for words in remarks)
-    assert any("nothing is named rundesk-no-such-aligner" in words for words in remarks)
+    assert [(text.code, str(text)) for text in remarks[:3]] == [
+        (
+            "unmet_requirement",
+            "The program rundesk-no-such-aligner is not installed on this server.",
+        ),
+        (
+            "unmet_requirement",
+            "The workflow declares software for conda, which RUNDESK_SOFTWARE does not enable: the"
+            " programs of this server are used instead, and none of them is named"
+            " rundesk-no-such-aligner.",
+        ),
+        (
+            "workflow_remark",
+            "The workflow could not be planned because its requirements are not met.",
+        ),
+    ]
     assert not desk.services.workflows.get(ME, "lacking").available
     with pytest.raises(Invalid) as caught:
         desk.submit("lacking")
@@ -79,9 +93,11 @@ def test_workflow_that_needs_a_missing_program_says_which(desk):
     desk.services.additions.remove(ME, "lacking")
 
 
-def test_workflow_whose_own_inputs_are_missing_is_taken_and_told(desk):
+def test_add_workflow_whose_default_input_is_missing_is_a_remark(desk):
     _, remarks = desk.services.additions.add(ME, str(HERE / "reads-missing"))
-    assert any("nothing to work on" in words and "reads.fastq" in words for words in remarks)
+    (text,) = (text for text in remarks if "input files are missing" in str(text))
+    assert text.code == "workflow_remark"
+    assert "reads.fastq" in str(text)
     desk.services.additions.remove(ME, "reads-missing")
     with pytest.raises(NotFound):
         desk.services.workflows.get(ME, "reads-missing")
@@ -117,16 +133,19 @@ def test_workflow_of_a_repository_is_taken_at_its_ref(desk, tmp_path):
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("http://example.org/x", "This is no address of a git repository."),
-        ("ext::sh -c 'touch PWN'", "There is no folder"),
-        ("ext::sh://x/y", "This is no address of a git repository."),
-        ("file:///x@--upload-pack=touch", "“--upload-pack=touch” is no branch"),
-        ("https://example.org/x@a..b", "“a..b” is no branch"),
-        ("ssh://-oProxyCommand=touch/x", "This is no address of a git repository."),
-        ("ssh://-oProxyCommand=touch@example.org/x", "This is no address of a git repository."),
-        ("-oProxyCommand=touch@example.org:x", "There is no folder"),
-        ("git@example.org:x@--upload-pack=touch", "“--upload-pack=touch” is no branch"),
-        ("/nowhere/at/all", "There is no folder /nowhere/at/all."),
+        ("http://example.org/x", "This is not the address of a git repository."),
+        ("ext::sh -c 'touch PWN'", "The folder "),
+        ("ext::sh://x/y", "This is not the address of a git repository."),
+        ("file:///x@--upload-pack=touch", "“--upload-pack=touch” is not a valid branch"),
+        ("https://example.org/x@a..b", "“a..b” is not a valid branch"),
+        ("ssh://-oProxyCommand=touch/x", "This is not the address of a git repository."),
+        (
+            "ssh://-oProxyCommand=touch@example.org/x",
+            "This is not the address of a git repository.",
+        ),
+        ("-oProxyCommand=touch@example.org:x", "The folder "),
+        ("git@example.org:x@--upload-pack=touch", "“--upload-pack=touch” is not a valid branch"),
+        ("/nowhere/at/all", "The folder /nowhere/at/all does not exist."),
     ],
 )
 def test_source_that_cannot_be_meant_is_refused(desk, source, words):
@@ -137,7 +156,7 @@ def test_link_that_leads_out_of_the_workflow_is_refused(desk, tmp_path):
     shutil.copytree(HERE / "word-counts", tmp_path / "linked")
     (tmp_path / "linked/config/secret").symlink_to("/etc/passwd")
     assert refusal(desk, str(tmp_path / "linked")) == [
-        "config/secret is a link that leads out of the workflow."
+        "config/secret is a link to a path outside the workflow."
     ]
 
 
@@ -149,7 +168,7 @@ def test_only_an_administrator_adds_and_no_bundled_name_is_taken(desk):
         additions.remove(Actor(id="ann"), "word-counts")
     with pytest.raises(Conflict):
         additions.add(ME, source, name="sequence-search")
-    assert refusal(desk, source, name="../x") == ["“../x” is no name for a workflow."]
+    assert refusal(desk, source, name="../x") == ["“../x” is not a valid name for a workflow."]
     with pytest.raises(NotFound):
         additions.remove(ME, "sequence-search")
 

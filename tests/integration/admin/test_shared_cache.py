@@ -1,4 +1,4 @@
-"""What runs share, and making room of it."""
+"""Listing and pruning the shared cache."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def desk(module_desk):
     return module_desk
 
 
-def test_what_a_run_at_work_has_linked_stays_and_goes_later(desk):
+def test_prune_keeps_entries_that_a_running_run_links_to(desk):
     cache = desk.services.cache
     tomorrow, yesterday = (datetime.now(UTC) + timedelta(days=days) for days in (1, -1))
     run_id = desk.submit("sharing", seconds=600)
@@ -51,6 +51,6 @@ def test_command_lists_and_prunes(desk):
     assert list(desk.settings.cache.iterdir()) == []
 
 
-def test_only_an_administrator_looks_after_it(desk):
+def test_prune_by_other_users_is_refused(desk):
     with pytest.raises(Forbidden):
         desk.services.cache.prune(Actor(id="ann"), datetime.now(UTC))

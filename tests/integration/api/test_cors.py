@@ -1,4 +1,4 @@
-"""Pages of other origins, and limits on how often."""
+"""CORS and rate limits."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def desk(mongod, tmp_path_factory):
 
 @pytest.fixture
 def client(desk):
-    """Of an app of its own, which has counted nothing yet."""
+    """Of an app of its own, whose rate limits are unused."""
     return client_of(desk.services)
 
 
@@ -47,7 +47,7 @@ def words(reply, name):
 
 
 @pytest.mark.parametrize("address", DOORS[:-1])
-def test_browser_of_a_listed_origin_hears_what_it_may_send(client, address):
+def test_preflight_of_a_listed_origin_has_methods_and_headers(client, address):
     reply = ask(
         client,
         address,
@@ -58,14 +58,14 @@ def test_browser_of_a_listed_origin_hears_what_it_may_send(client, address):
     assert reply.status_code == 200
     assert reply.headers["Access-Control-Allow-Origin"] == APP
     assert reply.headers["Access-Control-Allow-Credentials"] == "true"
-    assert {"POST", "PATCH", "DELETE"} <= words(reply, "Access-Control-Allow-Methods")
+    assert {"POST", "PUT", "PATCH", "DELETE"} <= words(reply, "Access-Control-Allow-Methods")
     sent = {"Authorization", "Content-Type", "If-None-Match", "Upload-Offset", "Last-Event-ID"}
     assert sent <= words(reply, "Access-Control-Allow-Headers")
     assert "Origin" in words(reply, "Vary")
 
 
 @pytest.mark.parametrize("address", DOORS)
-def test_page_of_a_listed_origin_reads_replies_also_of_failures(client, address):
+def test_page_of_a_listed_origin_may_read_responses_and_errors(client, address):
     reply = ask(client, address, APP, "GET")
     assert reply.headers["Access-Control-Allow-Origin"] == APP
     shown = words(reply, "Access-Control-Expose-Headers")
@@ -78,13 +78,13 @@ def test_page_of_a_listed_origin_reads_replies_also_of_failures(client, address)
 )
 @pytest.mark.parametrize("address", DOORS)
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
-def test_other_pages_read_nothing(client, method, address, origin):
+def test_page_of_another_origin_may_not_read_responses(client, method, address, origin):
     reply = ask(client, address, origin, method, Access_Control_Request_Method="POST")
     assert not [name for name in reply.headers.keys() if name.startswith("Access-Control")]  # noqa: SIM118
     assert "Origin" in words(reply, "Vary")
 
 
-def test_listed_origin_may_change_others_not(client):
+def test_only_a_listed_origin_may_make_changes(client):
     address = f"/api/v1/files/{'0' * 24}"
     refused(ask(client, address, APP, "DELETE", Sec_Fetch_Site="cross-site"), 404, 40400)
     refused(ask(client, address, EVIL, "DELETE"), 403, 40302)
@@ -96,16 +96,16 @@ def test_listed_origin_may_change_others_not(client):
 @pytest.mark.parametrize(
     "origin", ["*", "null", "app.example.org", f"{APP}/", f"{APP}/x", "ftp://x", "https://*.x.org"]
 )
-def test_origin_that_is_none_is_misconfigured(origin):
+def test_invalid_origin_is_misconfigured(origin):
     with pytest.raises(Misconfigured, match="RUNDESK_CORS_ORIGINS"):
         Settings.load({"RUNDESK_CORS_ORIGINS": origin})
 
 
-# ---- how often --------------------------------------------------------------------------------
+# ---- rate limits ------------------------------------------------------------------------------
 
 
 def waits(reply):
-    """Seconds that a reply asks to wait, which it must."""
+    """Return the seconds of Retry-After; checks the response."""
     refused(reply, 429, 42900)
     return int(reply.headers["Retry-After"])
 
@@ -126,7 +126,7 @@ def test_submissions_of_a_user_are_limited(desk, client):
     assert sum(desk.services.runs.counts(local_actor()).values()) == before
     request = TokenRequest(name="n", owner="ann", scope=Scope.SUBMIT)
     made = desk.services.tokens.create(local_actor(), request)
-    assert submit(Authorization=f"Bearer {made.secret}").status_code == 201  # her own count
+    assert submit(Authorization=f"Bearer {made.secret}").status_code == 201  # limits are per user
     assert client.get("/api/v1/runs").status_code == 200
 
 
@@ -143,7 +143,7 @@ def test_uploads_of_a_user_are_limited_but_not_their_pieces(client):
         assert reply.status_code == 204
 
 
-def test_wrong_tokens_are_limited_good_ones_still_count(desk, client):
+def test_invalid_tokens_are_limited_and_valid_ones_keep_working(desk, client):
     def me(secret):
         return client.get("/api/v1/me", headers={"Authorization": f"Bearer {secret}"})
 

@@ -1,7 +1,8 @@
-"""The API document: valid, complete, true, and shown without anything from elsewhere."""
+"""The API document: valid, complete, correct, compatible, and without external resources."""
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -11,7 +12,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import TypeAdapter
 
 from routes.http.errors import CODES, Failure
+from routes.http.field_formats import FORMATS, NOT_FOUND
+from services.errors import PROBLEM_CODES
 from services.models import (
+    Draft,
     File,
     Graph,
     Import,
@@ -32,10 +36,12 @@ from services.models import (
     Validated,
     Workflow,
 )
+from services.settings import HERE
 from services.sheets import Sheet
-from tests.helpers import fuzzing
-from tests.helpers.api import client_of, open_desk
+from tests.helpers import api_document, fuzzing
 
+SETTINGS = {"stream_time": 0.0}  # of module_services
+BEFORE = HERE / "tests" / "data" / "openapi-before.json"
 UNDOCUMENTED = {  # the document itself and the pages that show it
     "flasgger.apidocs",
     "flasgger.oauth_redirect",
@@ -46,17 +52,6 @@ UNDOCUMENTED = {  # the document itself and the pages that show it
 
 #: Blueprints of other standards: the WES document and NCBI's (test_wes.py, test_blast.py).
 OF_OTHERS = {"wes", "blast"}
-
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk"), stream_time=0.0) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +84,7 @@ def test_document_has_every_route(client, document):
     assert len(routes) > 15
 
 
-def test_document_says_all_of_each_operation(operations):
+def test_document_describes_each_operation(operations):
     for name, one in operations.items():
         assert one["summary"].endswith("."), name
         assert len(one["tags"]) == 1, name
@@ -98,7 +93,7 @@ def test_document_says_all_of_each_operation(operations):
             assert parameter["description"], (name, parameter)
 
 
-def test_document_links_lead_to_operations_with_such_parameters(document, operations):
+def test_document_links_have_operations_and_parameters_that_exist(document, operations):
     linked = set()
     for one in operations.values():
         for reply in one["responses"].values():
@@ -112,6 +107,8 @@ def test_document_links_lead_to_operations_with_such_parameters(document, operat
 
 def test_document_has_the_table_of_error_numbers(document):
     text = document["info"]["description"]
+    codes = [f"| `{code}` | {meaning} |" for code, meaning in PROBLEM_CODES.items()]
+    assert [line for line in codes if line not in text] == []
     numbers = [code.number for code in CODES]
     assert len(set(numbers)) == len(numbers)
     assert all(f"| {code.number} | {code.status} | {code.meaning} |" in text for code in CODES)
@@ -119,6 +116,35 @@ def test_document_has_the_table_of_error_numbers(document):
         reply = document["components"]["responses"][f"Failed{status}"]
         for example in reply["content"]["application/json"]["examples"].values():
             TypeAdapter(Failure).validate_python(example["value"])
+
+
+def test_document_is_compatible_with_the_one_before(document):
+    """Paths, methods, operation ids, parameters, schemas and statuses stay; texts may differ.
+
+    The document before is that of 0.1.0, whose problems had no codes. Paths and schemas may be
+    added, and none may change.
+    """
+    before = api_document.from_text(BEFORE.read_text())
+    now = api_document.without_texts(document)
+    now = api_document.without_new_properties(now, before, "code", "args")
+    assert set(before["paths"]) <= set(now["paths"])
+    for path, methods in before["paths"].items():
+        assert now["paths"][path] == methods, path
+    assert set(before["components"]) <= set(now["components"])
+    for section, parts in before["components"].items():
+        assert set(parts) <= set(now["components"][section])
+        for name, part in parts.items():
+            assert now["components"][section][name] == part, f"{section}.{name}"
+    assert [tag for tag in before["tags"] if tag not in now["tags"]] == []
+    rest = set(before) - api_document.APART - {"tags"}
+    assert {key: now[key] for key in rest} == {key: before[key] for key in rest}
+
+
+def test_document_has_no_pattern_or_path_parameter_without_a_sentence(document, operations):
+    patterns = set(re.findall(r'"pattern": "((?:[^"\\]|\\.)*)"', json.dumps(document["paths"])))
+    assert {json.loads(f'"{pattern}"') for pattern in patterns} <= set(FORMATS)
+    parameters = [one for spec in operations.values() for one in spec.get("parameters", ())]
+    assert {one["name"] for one in parameters if one["in"] == "path"} <= set(NOT_FOUND)
 
 
 KINDS = {
@@ -148,6 +174,8 @@ KINDS = {
     "list_results": list[Result],
     "list_databases": list[SearchDatabase],
     "parse_sheet": Sheet,
+    "get_draft": Draft,
+    "save_draft": Draft,
     "create_import": Import,
     "list_imports": Page[Import],
     "get_import": Import,
@@ -170,7 +198,7 @@ def test_document_example_of_a_submission_fits(operations):
     RunRequest.model_validate(content["example"])
 
 
-def test_pages_of_the_document_come_from_here(client):
+def test_pages_of_the_document_have_no_external_resources(client):
     page = client.get("/apidocs/")
     assert "script-src 'self' 'nonce-" in page.headers["Content-Security-Policy"]
     assert "http" not in page.text
@@ -180,30 +208,31 @@ def test_pages_of_the_document_come_from_here(client):
         assert client.get(address).status_code == 200
 
 
-def test_pages_of_the_document_know_the_path_they_are_under(client):
+def test_pages_of_the_document_work_below_a_path(client):
     page = client.get("/apidocs/", environ_overrides={"SCRIPT_NAME": "/desk"})
     assert '"/desk/apidocs/openapi.json"' in page.text
     assert 'src="/desk/apidocs/static/' in page.text
 
 
-# What is true only at run time: whether a workflow of that name exists, a token was given by us,
-# a raw body has a name beside it, a host is allowed.
-KNOWN_ONLY_LATER = [
+# Conditions that are known only at run time: whether a workflow exists, a page token is ours, a raw
+# body has a name in the query, a host is allowed.
+KNOWN_AT_RUN_TIME = [
     "submit_run",
     "list_runs",
     "list_files",
     "upload_file",
     "create_import",
+    "save_draft",
     "parse_sheet",
     "list_imports",
 ]
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 OPERATIONS = [
     {
-        "include-operation-id": KNOWN_ONLY_LATER,
+        "include-operation-id": KNOWN_AT_RUN_TIME,
         "checks": {"positive_data_acceptance": {"enabled": False}},
     },
-    {  # known later as well; by other methods their addresses are those of runs with odd ids
+    {  # at run time too; with other methods their URLs are those of runs with such ids
         "include-operation-id": ["validate_run", "preview_run"],
         "checks": {
             "positive_data_acceptance": {"enabled": False},
@@ -211,7 +240,7 @@ OPERATIONS = [
             "allow_header_conformance": {"enabled": False},
         },
     },
-    {  # tus has 412 for what does not speak its version; a fitting checksum is known only later
+    {  # tus requires 412 for another version; a checksum is known at run time
         "include-path-regex": "^/uploads/.",
         "checks": {
             "negative_data_rejection": {"expected-statuses": [400, 404, 409, 412, 413, 415]},
@@ -219,7 +248,7 @@ OPERATIONS = [
             "positive_data_acceptance": {"enabled": False},
         },
     },
-    {  # it would have headers refused that are unknown
+    {  # schemathesis expects that unknown headers are refused
         "include-operation-id": "create_upload",
         "checks": {
             "negative_data_rejection": {"enabled": False},
@@ -246,7 +275,7 @@ def test_schemathesis_finds_nothing(client):
     assert cases > 300
 
 
-def test_document_says_how_to_sign_in_and_that_a_desk_may_need_none(document):
+def test_document_has_the_security_schemes_and_that_sign_in_is_optional(document):
     schemes = document["components"]["securitySchemes"]
     assert {one["scheme"] for one in schemes.values()} == {"bearer", "basic"}
     assert document["security"] == [{}, *({name: []} for name in schemes)]

@@ -1,4 +1,4 @@
-"""What every route has in common: envelope, errors, hosts, origins, sign-in, headers."""
+"""Common to every route: envelope, errors, hosts, origins, sign-in, headers."""
 
 from __future__ import annotations
 
@@ -11,25 +11,14 @@ import pytest
 from services.bootstrap import build
 from services.models import Actor
 from services.settings import Settings
-from tests.helpers.api import client_of, open_desk, refused
+from tests.helpers.api import client_of, codes, open_desk, refused
 
 SECRET = "s" * 16
 
 
 @pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk")) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
-
-
-@pytest.fixture(scope="module")
 def signed_in(mongod, tmp_path_factory):
-    """A desk behind a signing-in proxy, and its app."""
+    """Services and app behind a signing-in proxy."""
     with open_desk(
         mongod,
         tmp_path_factory.mktemp("signed_in"),
@@ -54,7 +43,7 @@ def test_health_is_the_plain_envelope(client):
 
 
 FAILURES = [
-    # method, address, what is sent, status, number
+    # method, path, request, status, number
     ("GET", "/nothing", {}, 404, 40401),
     ("GET", "/api/v1/runs/", {}, 404, 40401),
     ("GET", "/api/v1//runs", {}, 404, 40401),
@@ -93,7 +82,47 @@ def test_failure_is_one_envelope(client, method, address, sent, status, number):
         assert "GET" in reply.headers["Allow"]
 
 
-def test_failure_of_ours_is_500_and_tells_nothing(services, caplog):
+MALFORMED = [
+    ("/api/v1/runs/x", "run_id", "Run not found.", "A run id has 24 hexadecimal characters."),
+    ("/api/v1/files/x", "file_id", "File not found.", "A file id has 24 hexadecimal characters."),
+    (
+        "/api/v1/imports/x",
+        "import_id",
+        "Import not found.",
+        "An import id has 24 hexadecimal characters.",
+    ),
+    ("/uploads/x", "upload_id", "Upload not found.", "An upload id has 32 hexadecimal characters."),
+    (
+        f"/api/v1/runs/{'0' * 24}/jobs/x/log",
+        "job_id",
+        "Job not found.",
+        "A job id is an attempt and a job number, such as 1-7.",
+    ),
+    (
+        "/api/v1/workflows/UPPER",
+        "name",
+        "Workflow not found.",
+        "A workflow name has 1 to 64 characters: lowercase letters, digits, dots, underscores and"
+        " hyphens. It starts with a letter or digit.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("address", "name", "message", "hint"), MALFORMED)
+def test_malformed_id_is_404_with_its_format(client, address, name, message, hint):
+    reply = client.get(address)
+    assert refused(reply, 404, 40400) == {f"path.{name}": (message, hint)}
+    assert codes(reply) == {f"path.{name}": "not_found"}
+    assert reply.get_json()["msg"] == message
+
+
+def test_error_without_a_field_has_a_code(client):
+    reply = client.get(f"/api/v1/runs/{'0' * 24}")
+    refused(reply, 404, 40400)
+    assert codes(reply) == {"": "not_found"}
+
+
+def test_unexpected_error_is_500_without_details(services, caplog):
     class Broken:
         def list(self, actor):
             raise RuntimeError("the secret is swordfish")
@@ -105,13 +134,14 @@ def test_failure_of_ours_is_500_and_tells_nothing(services, caplog):
     assert "the secret is swordfish" in caplog.text
 
 
-def test_database_away_is_503_everywhere(tmp_path):
+def test_database_that_does_not_respond_is_503_everywhere(tmp_path):
     away = Settings(data=tmp_path, mongodb_uri="mongodb://127.0.0.1:1/?replicaSet=x")
     built = build(away, patience=0.3)
     client = client_of(built)
     for address in ("/healthz", "/api/v1/runs", f"/api/v1/files/{'0' * 24}"):
         reply = client.get(address)
         refused(reply, 503, 50300)
+        assert codes(reply) == {"": "database_unavailable"}
         assert int(reply.headers["Retry-After"]) >= 1
     upload = client.post("/api/v1/files?name=a.fa", data=b"ACGT")
     refused(upload, 503, 50300)
@@ -140,15 +170,16 @@ FOREIGN_HOSTS = [
 
 
 @pytest.mark.parametrize("host", OWN_HOSTS)
-def test_host_of_the_desk_is_answered(client, host):
+def test_own_host_is_accepted(client, host):
     assert client.get("/api/v1/workflows", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize("host", FOREIGN_HOSTS)
-def test_host_that_is_not_the_desk_is_403(client, host):
+def test_foreign_host_is_403(client, host):
     for address in ("/api/v1/workflows", "/apidocs/", "/nothing"):
         reply = client.get(address, headers={"Host": host})
-        assert "header.Host" in refused(reply, 403, 40301)
+        refused(reply, 403, 40301)
+        assert codes(reply) == {"header.Host": "foreign_host"}
 
 
 def cancel(client, **headers):
@@ -156,7 +187,7 @@ def cancel(client, **headers):
     return client.post(f"/api/v1/runs/{'0' * 24}/cancel", headers=named)
 
 
-def test_origin_of_portal_or_api_or_none_passes(client):
+def test_own_origin_or_none_is_accepted(client):
     ports = (Settings.portal_port, Settings.api_port)
     own = [f"http://{name}:{port}" for name in ("localhost", "127.0.0.1") for port in ports]
     for origin in own:
@@ -172,7 +203,9 @@ def test_origin_of_portal_or_api_or_none_passes(client):
     ["https://evil.example", "http://localhost", "http://localhost:1", "null", "", "file://", "x"],
 )
 def test_origin_of_another_site_is_403_for_changes_only(client, origin):
-    assert "header.Origin" in refused(cancel(client, Origin=origin), 403, 40302)
+    reply = cancel(client, Origin=origin)
+    refused(reply, 403, 40302)
+    assert codes(reply) == {"header.Origin": "foreign_origin"}
     assert client.get("/api/v1/runs", headers={"Origin": origin}).status_code == 200
 
 
@@ -189,10 +222,10 @@ def test_configured_address_is_a_host_and_an_origin(signed_in):
     refused(signed_in.client.delete(f"/api/v1/files/{'0' * 24}", headers={**user, **origin}), 403)
 
 
-# ---- who asks ---------------------------------------------------------------------------------
+# ---- sign-in ----------------------------------------------------------------------------------
 
 
-def test_sign_in_comes_before_everything_else(signed_in):
+def test_sign_in_is_checked_before_everything_else(signed_in):
     for sent in (
         {},
         {"headers": {"X-User": "ann"}},
@@ -204,7 +237,7 @@ def test_sign_in_comes_before_everything_else(signed_in):
     assert signed_in.client.get("/apidocs/openapi.json").status_code == 200
 
 
-def test_what_is_somebody_elses_is_404(signed_in):
+def test_resource_of_another_user_is_404(signed_in):
     def put(user, method, address, **sent):
         return signed_in.client.open(address, method=method, headers=as_user(user), **sent)
 
@@ -216,7 +249,7 @@ def test_what_is_somebody_elses_is_404(signed_in):
     assert put("ben", "GET", "/api/v1/files").get_json()["data"]["items"] == []
 
 
-def test_signed_link_opens_one_address_for_reading(signed_in):
+def test_signed_link_is_valid_for_reading_one_url(signed_in):
     ann, links = Actor(id="ann"), signed_in.services.links
     file = signed_in.services.files.register(ann, "a b.fa", io.BytesIO(b"A"))
     path = f"/api/v1/files/{file.id}/content"

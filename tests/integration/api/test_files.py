@@ -1,4 +1,4 @@
-"""Files over HTTP: raw and multipart, cut and broken, listed, fetched in parts, deleted."""
+"""Files over HTTP: raw and multipart uploads, invalid ones, lists, ranges, deletion."""
 
 from __future__ import annotations
 
@@ -9,33 +9,22 @@ import itertools
 import pytest
 
 from services.models import RunRequest
-from tests.helpers.api import client_of, open_desk, refused
+from tests.helpers.api import codes, refused
 
+SETTINGS = {"max_upload": 2}  # of module_services
 BOUNDARY = "xYzZY"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
 
 
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("desk")
-    with open_desk(mongod, folder, max_upload=2) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
-
-
 def stored(services):
-    """What is on disk of files: contents and unfinished ones."""
+    """Return the files on disk: complete and incomplete ones."""
     folder = services.settings.data / "files"
     return {path for path in folder.rglob("*") if path.is_file() and path.name != "lock"}
 
 
 @pytest.fixture
 def unchanged(services, client):
-    """Nothing is registered and nothing stays on disk."""
+    """Check that nothing is registered and nothing stays on disk."""
 
     def names():
         return [one["id"] for one in client.get("/api/v1/files").get_json()["data"]["items"]]
@@ -175,13 +164,13 @@ def test_list_pages_through_and_searches(client):
 
 @pytest.fixture(scope="module")
 def content(client):
-    """Address and bytes of a file's content, with a name that tries to be more."""
+    """URL and bytes of the content of a file whose name attempts header injection."""
     name = 'x"; filename="evil.html'
     reply = client.post("/api/v1/files", query_string={"name": name}, data=b"0123456789")
     return f"{reply.headers['Location']}/content", b"0123456789"
 
 
-def test_content_is_an_attachment_that_nobody_runs(client, content):
+def test_content_is_an_attachment_that_browsers_do_not_run(client, content):
     headers = client.get(content[0]).headers
     assert headers["Content-Type"] == "application/octet-stream"
     assert headers["Content-Disposition"].startswith("attachment; ")
@@ -202,12 +191,12 @@ def test_content_is_an_attachment_that_nobody_runs(client, content):
         ({"If-None-Match": '"other"'}, 200, b"0123456789"),
     ],
 )
-def test_content_comes_in_ranges_and_on_conditions(client, content, given, status, body):
+def test_content_supports_ranges_and_conditions(client, content, given, status, body):
     reply = client.get(content[0], headers=given)
     assert (reply.status_code, reply.data) == (status, body)
 
 
-def test_content_that_is_known_is_304(client, content):
+def test_unchanged_content_is_304(client, content):
     etag = client.get(content[0]).headers["ETag"]
     assert hashlib.sha256(content[1]).hexdigest() in etag
     reply = client.get(content[0], headers={"If-None-Match": etag})
@@ -228,10 +217,12 @@ def test_content_range_outside_is_416_and_failed_condition_412(client, content):
     refused(client.get(content[0], headers={"If-Match": '"other"'}), 412, 41200)
 
 
-def test_content_that_is_gone_from_disk_is_404(services, client):
+def test_content_that_is_missing_on_disk_is_404(services, client):
     file = send(client, b"soon gone", "text/plain", "?name=gone").get_json()["data"]
     (services.settings.data / "files" / "content" / file["sha256"][:2] / file["sha256"]).unlink()
-    refused(client.get(f"/api/v1/files/{file['id']}/content"), 404, 40400)
+    reply = client.get(f"/api/v1/files/{file['id']}/content")
+    refused(reply, 404, 40400)
+    assert set(codes(reply).values()) == {"gone"}
 
 
 # ---- delete -----------------------------------------------------------------------------------
@@ -254,7 +245,7 @@ def test_delete_while_a_run_uses_it_is_409(services, client, actor):
 
 
 def test_blocks_of_any_size_find_the_boundary(client):
-    """The boundary lies across the blocks that the body is read in, wherever that may be."""
+    """The boundary may be anywhere across the chunks in which the body is read."""
     sizes = range(65_400, 65_540, 7)
     for size, end in itertools.product(sizes, (b"", b"\r", b"\r\n", b"\r\n-")):
         content = b"x" * size + end

@@ -1,4 +1,4 @@
-"""Who polls, and who follows: ETags, events, a log that grows."""
+"""Polling and streams: ETags, events, a log that grows."""
 
 from __future__ import annotations
 
@@ -11,23 +11,14 @@ from routes.http import streams
 from services.access.actors import local_actor
 from services.models import RunRequest
 from services.rundir import RunDir
-from tests.helpers.api import client_of, finished_run, open_desk, refused
+from tests.helpers.api import client_of, codes, finished_run, open_desk, refused
 
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk"), stream_time=0.0) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
+SETTINGS = {"stream_time": 0.0}  # of module_services
 
 
 @pytest.fixture(scope="module", autouse=True)
 def over(services):
-    """A run that is over; made first, because it takes what is first in the queue."""
+    """A finished run; created first, because it takes the first run of the queue."""
     return finished_run(services, local_actor(), {"results/report.html": "<p>"})
 
 
@@ -36,8 +27,8 @@ def waiting(services):
     return services.runs.submit(local_actor(), RunRequest(workflow="demo", example=True))
 
 
-def told(reply):
-    """The events of a stream: kind, id, data."""
+def events_of(reply):
+    """Return the events of a stream: type, id, data."""
     assert reply.status_code == 200, reply.text
     assert reply.mimetype == "text/event-stream"
     found = []
@@ -65,7 +56,7 @@ POLLED = [
 
 
 @pytest.mark.parametrize("address", POLLED)
-def test_what_has_not_changed_is_not_sent_again(client, over, address):
+def test_unchanged_response_is_304(client, over, address):
     address = address.format(run=over.id)
     first = client.get(address)
     tag = first.headers["ETag"]
@@ -80,7 +71,7 @@ def test_what_has_not_changed_is_not_sent_again(client, over, address):
     assert client.head(address).headers["ETag"] == tag
 
 
-def test_what_has_changed_has_another_tag(client, waiting):
+def test_changed_response_has_another_etag(client, waiting):
     address = f"/api/v1/runs/{waiting.id}"
     tag = client.get(address).headers["ETag"]
     assert client.patch(address, json={"name": "other"}).status_code == 200
@@ -89,7 +80,7 @@ def test_what_has_changed_has_another_tag(client, waiting):
     assert reply.headers["ETag"] != tag
 
 
-def test_replies_to_changes_and_failures_have_no_tag(client, waiting):
+def test_responses_to_changes_and_errors_have_no_etag(client, waiting):
     for reply in (
         client.patch(f"/api/v1/runs/{waiting.id}", json={}, headers={"If-None-Match": "*"}),
         client.get(f"/api/v1/runs/{'0' * 24}", headers={"If-None-Match": "*"}),
@@ -102,30 +93,30 @@ def test_replies_to_changes_and_failures_have_no_tag(client, waiting):
 # ---- events -----------------------------------------------------------------------------------
 
 
-def test_events_tell_what_is_and_end_with_the_run(client, over):
+def test_events_have_the_current_values_and_end_with_the_run(client, over):
     address = f"/api/v1/runs/{over.id}/events"
     reply = client.get(address)
-    found = told(reply)
+    found = events_of(reply)
     assert reply.text.startswith("retry: ")
     assert [kind for kind, _, _ in found] == ["progress", "jobs", "state"]
     assert found[0][2] == {"total": 2, "done": 1, "failed": 0}
     assert [(step["rule"], step["done"]) for step in found[1][2]] == [("search", 1), ("all", 0)]
     assert found[2][2]["state"] == "COMPLETE"
-    rest = told(client.get(address, headers={"Last-Event-ID": found[1][1]}))
+    rest = events_of(client.get(address, headers={"Last-Event-ID": found[1][1]}))
     assert rest == found[2:]
     again = client.get(address, headers={"Last-Event-ID": found[2][1]})
     assert (again.status_code, again.data) == (204, b"")  # a browser does not come back after it
 
 
-def test_events_of_a_run_that_waits_go_on_from_the_last_one(client, services, waiting):
+def test_events_of_a_queued_run_continue_after_the_last_one(client, services, waiting):
     address = f"/api/v1/runs/{waiting.id}/events"
-    found = told(client.get(address))
+    found = events_of(client.get(address))
     assert found[-1][2]["state"] == "QUEUED"
     assert found[-1][2]["queue"]["position"] >= 1
-    assert told(client.get(address, headers={"Last-Event-ID": found[-1][1]})) == []
+    assert events_of(client.get(address, headers={"Last-Event-ID": found[-1][1]})) == []
     services.runs.cancel(local_actor(), waiting.id)
     services.views.forget()
-    last = told(client.get(address, headers={"Last-Event-ID": found[-1][1]}))
+    last = events_of(client.get(address, headers={"Last-Event-ID": found[-1][1]}))
     assert [(kind, data["state"]) for kind, _, data in last] == [("state", "CANCELED")]
 
 
@@ -135,7 +126,7 @@ def test_events_of_no_run_are_404_and_a_wrong_id_400(client, over):
     refused(wrong, 400, 40001)
 
 
-def test_run_that_is_deleted_meanwhile_is_gone(client, services, waiting, monkeypatch):
+def test_deleted_run_ends_the_stream_with_gone(client, services, waiting, monkeypatch):
     address = f"/api/v1/runs/{waiting.id}/events"
     app = client.application
     with app.test_request_context(address, headers={"Host": "localhost"}):
@@ -147,24 +138,25 @@ def test_run_that_is_deleted_meanwhile_is_gone(client, services, waiting, monkey
         stream.close()
 
 
-def test_places_for_streams_are_few_and_free_again(services, waiting):
+def test_number_of_streams_is_limited_and_they_are_released(services, waiting):
     client = client_of(services)
     address = f"/api/v1/runs/{waiting.id}"
-    places = client.application.extensions["rundesk.places"]
-    for _ in range(streams.PLACES):
-        assert places.acquire(blocking=False)
-    for place in ("events", "log?follow=1"):
-        full = client.get(f"{address}/{place}")
+    slots = client.application.extensions["rundesk.streams"]
+    for _ in range(streams.MAX_STREAMS):
+        assert slots.acquire(blocking=False)
+    for path in ("events", "log?follow=1"):
+        full = client.get(f"{address}/{path}")
         refused(full, 503, 50301)
+        assert codes(full) == {"": "busy"}
         assert int(full.headers["Retry-After"]) >= 1
     assert client.get(address).status_code == 200
-    places.release(streams.PLACES)
-    for _ in range(2 * streams.PLACES):
+    slots.release(streams.MAX_STREAMS)
+    for _ in range(2 * streams.MAX_STREAMS):
         assert client.get(f"{address}/events").status_code == 200
         assert client.head(f"{address}/events").status_code == 200
 
 
-def test_stream_ends_at_once_when_the_process_is_to_end(mongod, tmp_path, monkeypatch):
+def test_stream_ends_at_once_when_the_process_stops(mongod, tmp_path, monkeypatch):
     monkeypatch.setattr(streams, "STOPPING", threading.Event())
     with open_desk(mongod, tmp_path, stream_time=1000.0) as services:
         run = services.runs.submit(local_actor(), RunRequest(workflow="demo", example=True))
@@ -175,7 +167,7 @@ def test_stream_ends_at_once_when_the_process_is_to_end(mongod, tmp_path, monkey
         assert follower.is_alive()
         streams.STOPPING.set()
         follower.join(30)
-        assert told(got[0])[-1][2]["state"] == "QUEUED"
+        assert events_of(got[0])[-1][2]["state"] == "QUEUED"
 
 
 # ---- a log that grows -------------------------------------------------------------------------

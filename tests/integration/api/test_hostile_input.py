@@ -1,4 +1,4 @@
-"""Input that means harm, or that programs on the way read differently: refused, nothing stored."""
+"""Malicious or ambiguous input is refused, and nothing is stored."""
 
 from __future__ import annotations
 
@@ -10,23 +10,14 @@ from pymongo import MongoClient
 
 from services.access.actors import local_actor
 from services.models import RunRequest
-from tests.helpers.api import client_of, finished_run, open_desk, refused
+from tests.helpers.api import finished_run, refused
 
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk"), max_upload=1) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
+SETTINGS = {"max_upload": 1}  # of module_services
 
 
 @pytest.fixture(scope="module", autouse=True)
 def over(services):
-    """A run that is over, with a result whose name has twins."""
+    """A finished run with a result whose name has lookalikes."""
     return finished_run(services, local_actor(), {"results/Müll.txt": "x"})
 
 
@@ -37,7 +28,7 @@ def waiting(services, over):
 
 @pytest.fixture(scope="module")
 def stored(services, waiting):
-    """All that is kept: what the documents of every collection come to, and files on disk."""
+    """A function that returns what is stored: hashes of the collections, files on disk."""
     client = MongoClient(services.settings.uri)
     database = client[services.settings.database]
 
@@ -95,6 +86,7 @@ DOORS = {
     "tags": ("POST", "/api/v1/runs", b'{"workflow": "demo", "example": true, "tags": %s}'),
     "a check": ("POST", "/api/v1/runs/validate", b'{"workflow": %s, "params": {}}'),
     "a run's name": ("PATCH", "/api/v1/runs/{run}", b'{"name": %s}'),
+    "a draft's digest": ("PUT", "/api/v1/drafts/demo", b'{"content": {}, "digest": %s}'),
     "a token's name": ("POST", "/api/v1/tokens", b'{"name": %s}'),
     "a token's owner": ("POST", "/api/v1/tokens", b'{"name": "n", "owner": %s}'),
     "a field unknown": ("POST", "/api/v1/tokens", b'{"name": "n", "x": %s}'),
@@ -105,13 +97,13 @@ DOORS = {
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("door", DOORS)
-def test_json_that_is_hostile_is_400(client, waiting, door, value):
+def test_hostile_json_is_400(client, waiting, door, value):
     method, address, shape = DOORS[door]
     body = shape.replace(b"%s", VALUES[value])
     address = address.replace("{run}", waiting.id)
     reply = client.open(address, method=method, data=body, content_type="application/json")
     refused(reply, 400)
-    reply.text.encode()  # what is said of it can be written anywhere
+    reply.text.encode()  # the error can be encoded
 
 
 NAMES = [
@@ -129,7 +121,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_name_of_a_file_that_is_none_is_400_at_every_door(client, name):
+def test_invalid_file_name_is_400_everywhere(client, name):
     raw = client.post("/api/v1/files", query_string={"name": name}, data=b"A")
     assert "query.name" in refused(raw, 400)
     encoded = base64.b64encode(name.encode()).decode()
@@ -162,7 +154,7 @@ TWINS = [
 
 
 @pytest.mark.parametrize("path", TWINS)
-def test_twin_of_a_result_is_another_thing(client, over, path):
+def test_lookalike_of_a_result_path_is_404(client, over, path):
     assert client.get(f"/api/v1/runs/{over.id}/results/results/Müll.txt").data == b"x"
     refused(client.get(f"/api/v1/runs/{over.id}/results/{path}"), 404)
     asked = client.get(f"/api/v1/runs/{over.id}/results.zip", query_string={"paths": path})
@@ -173,7 +165,7 @@ def test_twin_of_a_result_is_another_thing(client, over, path):
 @pytest.mark.parametrize(
     "name", ["Demo", "DEMO", "demo ", "demo\u200b", "de\u0301mo", "../demo", "d\u0435mo"]
 )
-def test_twin_of_a_workflow_is_none(client, name):
+def test_lookalike_of_a_workflow_name_is_refused(client, name):
     body = json.dumps({"workflow": name, "example": True})
     sent = client.post("/api/v1/runs", data=body, content_type="application/json")
     assert "workflow" in refused(sent, 400)
@@ -199,7 +191,7 @@ IDS = [
     "address",
     ["/api/v1/runs/{}/jobs", "/api/v1/files/{}/content", "/uploads/{}", "/ga4gh/wes/v1/runs/{}"],
 )
-def test_id_that_is_none_is_404(client, given, address):
+def test_malformed_id_is_404(client, given, address):
     reply = client.get(address.format(given))
     assert reply.status_code == 404
     assert reply.is_json
@@ -225,11 +217,11 @@ def test_id_that_is_none_is_404(client, given, address):
         "__proto__=1",
     ],
 )
-def test_query_that_is_hostile_is_400(client, query):
+def test_hostile_query_is_400(client, query):
     refused(client.get(f"/api/v1/runs?{query}"), 400)
 
 
-def test_text_to_look_for_is_text_and_no_pattern(client):
+def test_search_text_is_not_a_pattern(client):
     for text in (".*", "^", "(", "[", "(a+)+$", "\\", "$where", "*" * 200):
         page = client.get("/api/v1/runs", query_string={"text": text}).get_json()["data"]
         assert page["items"] == []
@@ -247,7 +239,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize(("address", "headers"), HEADERS.values(), ids=HEADERS)
-def test_header_that_is_hostile_is_refused(client, address, headers):
+def test_hostile_header_is_refused(client, address, headers):
     sent = {"json": {"workflow": "demo", "example": True}} if "runs" in address else {}
     encoded = {name: value.encode().decode("latin-1") for name, value in headers.items()}
     reply = client.post(address, headers=encoded, **sent)

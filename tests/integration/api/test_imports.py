@@ -1,4 +1,4 @@
-"""Imports over HTTP: queued with 202, asked for until they are over, refused where not allowed."""
+"""Imports over HTTP: accepted with 202, polled until finished, refused if not allowed."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def client(services):
     return client_of(services)
 
 
-def test_import_is_accepted_followed_and_forgotten(client, services, host):
+def test_import_is_accepted_polled_and_deleted(client, services, host):
     reply = client.post("/api/v1/imports", json={"url": host.file("/a.fastq", b"@r\nA\n+\nI\n")})
     assert reply.status_code == 202
-    made, address = reply.get_json()["data"], reply.headers["Location"]
-    assert (made["state"], made["name"], made["file"]) == ("QUEUED", "a.fastq", None)
+    created, address = reply.get_json()["data"], reply.headers["Location"]
+    assert (created["state"], created["name"], created["file"]) == ("QUEUED", "a.fastq", None)
     parts = (services.database, services.files, services.fetcher, services.inbox)
     Importer(*parts, host="here").tick(datetime.now(UTC))
 
@@ -73,11 +73,11 @@ def test_import_that_is_not_allowed_is_refused_by_its_field(client, services, bo
     assert set(refused(client.post("/api/v1/imports", json=body), 400)) == {field}
 
 
-def test_inbox_that_is_not_there_is_empty(client):
+def test_missing_inbox_is_empty(client):
     assert client.get("/api/v1/inbox").get_json()["data"] == []
     refused(client.post("/api/v1/imports", json={"inbox": "../etc/passwd"}), 404)
 
 
-def test_limits_tell_where_files_may_come_from(client):
+def test_limits_list_the_hosts_of_imports(client):
     limits = client.get("/api/v1/limits").get_json()["data"]
     assert (limits["import_hosts"], limits["inbox"]) == (["files.example.org"], False)

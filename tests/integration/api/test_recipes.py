@@ -1,4 +1,4 @@
-"""The recipes of docs/guide/api.md do what they say, on a desk that runs."""
+"""The recipes of docs/guide/api.md work as described, on a running installation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_recipes_run_in_one_shell_from_first_to_last(desk, served, tmp_path):
     assert (tmp_path / "shown.html").read_text() == (tmp_path / "report.html").read_text()
     (python,) = recipes("guide/api.md", "python")
     env = where | {"PATH": os.environ["PATH"]}
-    told = subprocess.check_output([sys.executable, "-c", python], env=env, text=True)
-    assert told.startswith("COMPLETE ['results/report.html'")
+    output = subprocess.check_output([sys.executable, "-c", python], env=env, text=True)
+    assert output.startswith("COMPLETE ['results/report.html'")
     for left in desk.services.runs.list(local_actor(), RunFilter()).items:
         desk.finished(left.id)

@@ -1,4 +1,4 @@
-"""The API's server itself: what is no request, streams of those who go away, loading it anew."""
+"""The API server itself: invalid requests, disconnected streams, reload."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def connect(desk):
 
 
 def say(desk, sent):
-    """What comes back for these bytes, up to the end of the connection."""
+    """Send bytes. Return the response up to the end of the connection."""
     with connect(desk) as connection:
         connection.sendall(sent)
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 LINE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
-NO_REQUESTS = {
+INVALID_REQUESTS = {
     "garbage": (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", 40000),
     "two words": (b"GET /\r\n\r\n", 40000),
     "another version": (b"GET / HTTP/9.9\r\n\r\n", 40000),
@@ -72,20 +72,20 @@ NO_REQUESTS = {
 }
 
 
-@pytest.mark.parametrize(("sent", "number"), NO_REQUESTS.values(), ids=NO_REQUESTS)
-def test_what_is_no_request_is_answered_in_the_envelope(desk, api, sent, number):
+@pytest.mark.parametrize(("sent", "number"), INVALID_REQUESTS.values(), ids=INVALID_REQUESTS)
+def test_invalid_request_gets_the_envelope(desk, api, sent, number):
     head, _, body = say(desk, sent).partition(b"\r\n\r\n")
-    told = json.loads(body)
+    envelope = json.loads(body)
     assert head.startswith(b"HTTP/1.1 %d " % (number // 100))
-    assert list(told) == ["errCode", "data", "msg", "requestId"]
-    assert (told["errCode"], told["data"]) == (number, None)
-    assert f"X-Request-Id: {told['requestId']}".encode() in head
+    assert list(envelope) == ["errCode", "data", "msg", "requestId"]
+    assert (envelope["errCode"], envelope["data"]) == (number, None)
+    assert f"X-Request-Id: {envelope['requestId']}".encode() in head
     assert b"Content-Type: application/json" in head
     assert b"X-Content-Type-Options: nosniff" in head
-    assert told["requestId"] in api.log("api")
+    assert envelope["requestId"] in api.log("api")
 
 
-def test_address_of_as_many_runs_as_may_be_asked_for_is_not_too_long(desk, api):
+def test_url_with_the_maximum_number_of_runs_is_not_too_long(desk, api):
     ids = ",".join(["0" * 24] * 200)
     reply = say(
         desk, f"GET /api/v1/results.zip?run={ids} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode()
@@ -94,7 +94,7 @@ def test_address_of_as_many_runs_as_may_be_asked_for_is_not_too_long(desk, api):
 
 
 def follow(desk, run):
-    """A connection on which the events of a run come in; the first of them has come."""
+    """Return a connection that receives the events of a run, after the first; None if busy."""
     connection = connect(desk)
     address = f"/api/v1/runs/{run.id}/events"
     connection.sendall(f"GET {address} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
@@ -113,19 +113,19 @@ def waiting(desk):
     return desk.runs.submit(local_actor(), RunRequest(workflow="demo", example=True))
 
 
-def test_place_of_who_goes_away_is_free_again(desk, api, waiting):
+def test_stream_is_released_when_its_client_disconnects(desk, api, waiting):
     with contextlib.ExitStack() as followers:
         taken = 0
         while (connection := follow(desk, waiting)) is not None:
             followers.enter_context(connection)
             taken += 1
-    assert streams.PLACES <= taken <= 2 * streams.PLACES  # of one process, or of both
+    assert streams.MAX_STREAMS <= taken <= 2 * streams.MAX_STREAMS  # of one process, or of both
     with until(lambda: follow(desk, waiting)):
         pass
 
 
 class Hammer(threading.Thread):
-    """Asks without a pause; keeps its connection as long as the server does."""
+    """Sends requests without a pause on one connection."""
 
     def __init__(self, port, done):
         super().__init__()
@@ -151,13 +151,13 @@ class Hammer(threading.Thread):
 
 @pytest.fixture
 def search(desk):
-    """A search that nobody begins."""
+    """A search that stays queued."""
     return desk.searches.submit(
         local_actor(), ">q\nMKTAYIAKQRQISFVKSHFSRQ\n", "swissprot_subset", {}
     )
 
 
-def test_loading_anew_drops_no_request(desk, api, waiting, search):
+def test_reload_drops_no_request(desk, api, waiting, search):
     master, *old = api.processes("api")
     done = threading.Event()
     hammers = [Hammer(desk.settings.api_port, done) for _ in range(3)]
@@ -169,7 +169,7 @@ def test_loading_anew_drops_no_request(desk, api, waiting, search):
     )
     incoming = desk.settings.data / "files" / "incoming"
     until(lambda: any(incoming.glob("*")))
-    held = connect(desk)  # until the search is over, or for a while
+    held = connect(desk)  # waits for the search
     held.sendall(
         f"GET /Blast.cgi?CMD=Get&RID={search.id} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     )
@@ -180,13 +180,13 @@ def test_loading_anew_drops_no_request(desk, api, waiting, search):
     master.send_signal(signal.SIGHUP)
     workers = {one.pid for one in old}
     until(lambda: len({one.pid for one in master.children()} - workers) == 2)
-    with follower:  # the stream ends, properly, so that its browser comes back
+    with follower:  # the stream ends properly, so that its browser reconnects
         rest = b"".join(iter(lambda: follower.recv(65536), b""))
     assert rest.endswith(b"0\r\n\r\n")
     with held:
-        told = b"".join(iter(lambda: held.recv(65536), b""))
-    assert told.startswith(b"HTTP/1.1 200 ")
-    assert b"Status=WAITING" in told
+        page = b"".join(iter(lambda: held.recv(65536), b""))
+    assert page.startswith(b"HTTP/1.1 200 ")
+    assert b"Status=WAITING" in page
     uploading.sendall(b"half")
     with uploading:
         assert uploading.recv(65536).startswith(b"HTTP/1.1 201 ")
@@ -200,7 +200,7 @@ def test_loading_anew_drops_no_request(desk, api, waiting, search):
     assert "Traceback" not in api.log("api")
 
 
-def test_workers_end_with_their_master_also_while_they_import(desk, tmp_path):
+def test_workers_stop_with_their_master_even_while_they_import(desk, tmp_path):
     settings = dataclasses.replace(desk.settings, api_port=free_port())
     with serving(settings, tmp_path) as servers:
         for start in (servers.start, servers.begin):  # when they serve, and when they import

@@ -1,4 +1,4 @@
-"""Results as one zip: whole, of announced length, with names that every system can unpack."""
+"""Results as a zip: complete, with a Content-Length and portable file names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.access.actors import local_actor
 from services.errors import NotFound
 from services.models import Actor, RunChanges
 from services.rundir import RunDir
-from tests.helpers.api import client_of, finished_run, open_desk, refused
+from tests.helpers.api import finished_run, refused
 
 ANN = Actor(id="ann")
 RESULTS = {
@@ -22,17 +22,6 @@ RESULTS = {
     "results/A__b_.txt": "second",
     "results/empty": "",
 }
-
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk")) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +77,7 @@ def test_zip_of_several_runs_has_a_folder_each(services, client, run):
     refused(client.get(f"/api/v1/results.zip?run={ids[2]}"), 404, 40400)
 
 
-def test_names_that_differ_only_in_case_or_marks_are_told_apart(services):
+def test_names_that_differ_only_in_case_or_punctuation_stay_distinct(services):
     files = ["a.txt", "A.txt", "a:.txt", "a?.txt", "a_.txt"]
     run = finished_run(services, local_actor(), {f"results/{name}": name for name in files})
     bundle = services.results.bundle(local_actor(), [run.id])
@@ -96,12 +85,12 @@ def test_names_that_differ_only_in_case_or_marks_are_told_apart(services):
     assert len({name.lower() for name in names}) == len(files)
 
 
-def test_zip_of_somebody_elses_run_is_not_found(services, run):
+def test_zip_of_a_run_of_another_user_is_not_found(services, run):
     with pytest.raises(NotFound):
         services.results.bundle(ANN, [run.id])
 
 
-def test_zip_is_made_with_constant_memory(services):
+def test_zip_is_created_with_constant_memory(services):
     run = finished_run(services, local_actor(), {"results/large.bin": ""})
     path = RunDir.of(services.settings.data, run.id).root / "results/large.bin"
     size = 64 * 2**20
@@ -116,7 +105,7 @@ def test_zip_is_made_with_constant_memory(services):
     assert peak < 4 * 2**20
 
 
-def test_file_that_grows_meanwhile_breaks_the_zip_off(services):
+def test_file_that_grows_while_it_is_sent_aborts_the_zip(services):
     run = finished_run(services, local_actor(), {"results/a.txt": "1"})
     bundle = services.results.bundle(local_actor(), [run.id])
     (RunDir.of(services.settings.data, run.id).root / "results/a.txt").write_text("123")

@@ -1,4 +1,4 @@
-"""The API under gunicorn: bodies chunked, too large or cut, and a database that is away."""
+"""The API under gunicorn: chunked, large and incomplete bodies, and a missing database."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ MIB = 2**20
 
 @dataclass
 class Server:
-    """The API as the Procfile starts it, perhaps without a database."""
+    """The API as the Procfile starts it, with or without a database."""
 
     settings: Settings
     process: psutil.Popen
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, Any]:
-        """Status, JSON and headers of one request."""
+        """Send a request. Return status, JSON and headers."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         connection = http.client.HTTPConnection("127.0.0.1", self.settings.api_port, timeout=20)
         try:
@@ -48,7 +48,7 @@ class Server:
             connection.close()
 
     def say(self, *parts: bytes) -> bytes:
-        """What comes back when these bytes are sent and nothing more is."""
+        """Send bytes, then end of stream. Return the response."""
         with self.connect() as connection:
             for part in parts:
                 connection.sendall(part)
@@ -66,7 +66,7 @@ class Server:
             return False
 
     def memory(self) -> int:
-        """Resident bytes of all its processes."""
+        """Return the resident bytes of all its processes."""
         family = [self.process, *self.process.children(recursive=True)]
         return sum(one.memory_info().rss for one in family)
 
@@ -106,7 +106,7 @@ def server(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 
 @pytest.fixture
 def nothing_left(server):
-    """No record of a file or a run, and nothing on disk, comes of the test."""
+    """Check that the test stores no file, no run and nothing on disk."""
 
     def all_there():
         lists = [server.ask("GET", f"/api/v1/{name}")[1]["data"] for name in ("files", "runs")]
@@ -175,7 +175,7 @@ def test_body_cut_in_the_middle_is_400_and_leaves_nothing(server, nothing_left, 
     assert body["data"]["problems"][0]["field"] == "body"
 
 
-def test_client_that_goes_away_leaves_nothing(server, nothing_left):
+def test_client_that_disconnects_leaves_nothing(server, nothing_left):
     with server.connect() as connection:
         connection.sendall(head("POST", RAW, "Content-Length: 3000000") + b"x" * 2_000_000)
         incoming = server.settings.data / "files" / "incoming"
@@ -216,7 +216,7 @@ def test_large_upload_streams_in_flat_memory(server, way):
     assert server.ask("DELETE", f"/api/v1/files/{body['data']['id']}")[0] == 200
 
 
-def test_started_while_the_database_is_away_it_answers_503_until_it_is_there(tmp_path):
+def test_api_without_a_database_responds_503_until_it_is_available(tmp_path):
     settings = Settings(data=tmp_path, api_port=free_port(), db_port=free_port())
     with started(settings, tmp_path / "api.log") as server:
         for path in ("/healthz", "/api/v1/runs"):

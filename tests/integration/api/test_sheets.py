@@ -1,4 +1,4 @@
-"""Sheets over HTTP: raw, as a form, as a registered file; hostile ones refused, nothing stored."""
+"""Sheets over HTTP: raw, as a form, as a registered file, by URL; invalid ones are refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from services.access.actors import local_actor
 from services.runs.samplesheets import SampleSheets
 from tests.helpers import web_host
-from tests.helpers.api import client_of, open_desk, refused
+from tests.helpers.api import client_of, codes, open_desk, refused
 from tests.helpers.desk import WORKFLOWS
 
 PARSE = "/api/v1/sheets/parse?workflow=sampled&parameter=samples"
@@ -43,7 +43,7 @@ def reads(services):
 
 @pytest.fixture
 def unchanged(services, actor):
-    """Nothing is registered by parsing."""
+    """Check that parsing registers nothing."""
     before = services.files.list(actor)
     yield
     assert services.files.list(actor) == before
@@ -54,7 +54,7 @@ def data(reply):
     return reply.get_json()["data"]
 
 
-def test_parse_gives_records_header_and_issues_whichever_way_the_table_comes(client, unchanged):
+def test_parse_returns_the_same_for_raw_bodies_and_forms(client, unchanged):
     found = data(client.post(PARSE, data=TABLE, content_type="text/csv"))
     assert found["metadata"] == {"Project": "<b>X</b>"}
     assert found["records"][0] == {"sample": "a", "fastq_1": "a.fastq"}
@@ -84,7 +84,9 @@ def test_parse_reads_a_table_at_an_allowed_host(client, host, unchanged):
     for url in (host.url("/none"), host.url("/away"), "https://elsewhere.example/s.csv", "x"):
         assert set(refused(client.post(f"{PARSE}&url={url}"), 400)) == {"query.url"}
     both = f"{PARSE}&url={host.url('/sheet')}&file={'0' * 24}"
-    assert set(refused(client.post(both), 400)) == {"query.url"}
+    reply = client.post(both)
+    assert refused(reply, 400) == {"query.url": ("Must not be given together with `file`.", "")}
+    assert codes(reply) == {"query.url": "conflicting_fields"}
     refused(client.post(f"{PARSE}&url={host.file('/large', b'a' * 17_000_000)}"), 413)
 
 
@@ -98,12 +100,12 @@ def test_parse_reads_a_table_at_an_allowed_host(client, host, unchanged):
         b"",
     ],
 )
-def test_parse_what_is_no_table_is_refused(client, unchanged, body):
+def test_parse_refuses_what_is_not_a_table(client, unchanged, body):
     reply = client.post(PARSE, data=body, content_type="text/csv")
     assert set(refused(reply, 400)) == {"sheet"}
 
 
-def test_parse_says_what_is_missing(client, unchanged):
+def test_parse_reports_missing_parts(client, unchanged):
     assert "body" in refused(client.post(PARSE), 400)
     assert "query.parameter" in refused(client.post("/api/v1/sheets/parse?workflow=sampled"), 400)
     for query in ("workflow=sampled&parameter=none", "workflow=none&parameter=samples"):

@@ -1,4 +1,4 @@
-"""Tokens: made, shown once, sent, expired, revoked; what each scope allows, at every door."""
+"""Tokens: created, shown once, used, expired, revoked; the permissions of each scope."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOBODYS = "rdk_" + "A" * 43
 
 @pytest.fixture(scope="module")
 def desk(mongod, tmp_path_factory):
-    """A desk that asks everybody for a token, or takes a proxy's word."""
+    """Services that require a token or a signing-in proxy."""
     with open_desk(
         mongod,
         tmp_path_factory.mktemp("desk"),
@@ -41,7 +41,7 @@ def desk(mongod, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(desk):
-    """A secret of each scope, for ann."""
+    """A secret of ann for each scope."""
     return {
         scope: desk.services.tokens.create(
             local_actor(), TokenRequest(name=f"ann's {scope}", owner="ann", scope=scope)
@@ -66,7 +66,7 @@ def make(desk, headers, **body):
     return desk.client.post("/api/v1/tokens", json={"name": "n", **body}, headers=headers)
 
 
-def test_token_says_who_asks_as_bearer_and_as_basic(desk, made):
+def test_token_identifies_its_owner_as_bearer_and_as_basic(desk, made):
     expected = {"id": "ann", "admin": False, "token": "submit"}
     for headers in (bearer(made[Scope.SUBMIT]), basic(made[Scope.SUBMIT])):
         assert desk.client.get("/api/v1/me", headers=headers).get_json()["data"] == expected
@@ -96,14 +96,14 @@ DOORS = ["/api/v1/me", "/uploads/x", "/ga4gh/wes/v1/runs", "/Blast.cgi"]
 @pytest.mark.parametrize(
     "address", ["/api/v1/me", "/uploads/x", "/ga4gh/wes/v1/runs", "/Blast.cgi"]
 )
-def test_who_has_no_token_that_counts_is_nobody(desk, headers, address):
+def test_request_without_a_valid_token_is_401(desk, headers, address):
     reply = desk.client.get(address, headers=headers)
     assert reply.status_code == 401, reply.text
     kinds = [value.partition(" ")[0] for value in reply.headers.getlist("WWW-Authenticate")]
     assert kinds == ["Bearer", "Basic"]
 
 
-def test_wrong_token_is_never_the_local_user(mongod, tmp_path_factory):
+def test_invalid_token_does_not_fall_back_to_the_local_user(mongod, tmp_path_factory):
     with open_desk(mongod, tmp_path_factory.mktemp("local")) as services:
         client = client_of(services)
         assert client.get("/api/v1/me").get_json()["data"]["id"] == "local"
@@ -114,7 +114,7 @@ def test_wrong_token_is_never_the_local_user(mongod, tmp_path_factory):
         assert got == {"id": "ben", "admin": False, "token": "read"}
 
 
-def test_script_of_a_page_and_expired_link_open_no_dialog(desk):
+def test_scripts_and_expired_links_are_offered_only_bearer(desk):
     by_script = {"Sec-Fetch-Mode": "cors"}
     expired = "/api/v1/me?actor=ann&expires=1&signature=x"
     for reply in (
@@ -125,14 +125,14 @@ def test_script_of_a_page_and_expired_link_open_no_dialog(desk):
         assert reply.headers.getlist("WWW-Authenticate") == ['Bearer realm="rundesk"']
 
 
-def test_what_a_proxy_leaves_of_its_own_sign_in_is_passed_over(desk, made):
+def test_credentials_for_the_proxy_are_ignored(desk, made):
     theirs = {**as_user("ben"), **basic("password of the proxy", "ben")}
     assert desk.client.get("/api/v1/me", headers=theirs).get_json()["data"]["id"] == "ben"
     ours = {**as_user("ben"), **bearer(made[Scope.READ])}
     assert desk.client.get("/api/v1/me", headers=ours).get_json()["data"]["id"] == "ann"
 
 
-def test_token_is_kept_as_a_digest_and_shown_once(desk):
+def test_token_is_stored_as_a_digest_and_shown_once(desk):
     reply = make(desk, as_user("ann"), scope="submit", days=30)
     token = reply.get_json()["data"]
     assert (reply.status_code, token["owner"], token["scope"]) == (201, "ann", "submit")
@@ -147,7 +147,7 @@ def test_token_is_kept_as_a_digest_and_shown_once(desk):
     assert not any("secret" in one for one in listed)
 
 
-def test_revoked_or_expired_token_counts_no_more(desk):
+def test_revoked_or_expired_token_is_invalid(desk):
     token = make(desk, as_user("ann")).get_json()["data"]
     headers = bearer(token["secret"])
     assert desk.client.get("/api/v1/me", headers=headers).status_code == 200
@@ -165,7 +165,7 @@ def test_revoked_or_expired_token_counts_no_more(desk):
     refused(desk.client.get("/api/v1/me", headers=bearer(brief["secret"])), 401, 40100)
 
 
-def test_last_use_is_told(desk):
+def test_last_use_is_recorded(desk):
     token = make(desk, as_user("ann"), name="used").get_json()["data"]
     assert token["used"] is None
     assert desk.client.get("/api/v1/me", headers=bearer(token["secret"])).status_code == 200
@@ -187,13 +187,13 @@ def test_last_use_is_told(desk):
         ({"secret": NOBODYS}, "secret"),
     ],
 )
-def test_token_that_does_not_fit_is_not_made(desk, body, field):
+def test_invalid_token_request_creates_nothing(desk, body, field):
     before = len(desk.services.tokens.list(local_actor()))
     assert field in refused(make(desk, as_user("root"), **body), 400, 40001)
     assert len(desk.services.tokens.list(local_actor())) == before
 
 
-def test_who_may_make_which_tokens(desk, made):
+def test_only_administrators_create_tokens_for_others(desk, made):
     assert make(desk, as_user("root"), owner="ben", scope="admin").status_code == 201
     assert make(desk, bearer(made[Scope.ADMIN]), owner="ben").status_code == 201
     assert "scope" in refused(make(desk, as_user("ann"), scope="admin"), 403, 40300)
@@ -205,8 +205,8 @@ def test_who_may_make_which_tokens(desk, made):
         refused(reply, 403, 40300)
 
 
-def test_tokens_of_one_owner_are_bounded(desk, monkeypatch):
-    monkeypatch.setattr("services.access.tokens.MOST", 2)
+def test_number_of_tokens_of_an_owner_is_limited(desk, monkeypatch):
+    monkeypatch.setattr("services.access.tokens.MAX_TOKENS_PER_OWNER", 2)
     for _ in range(2):
         assert make(desk, as_user("cat")).status_code == 201
     refused(make(desk, as_user("cat")), 409, 40900)
@@ -233,7 +233,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize(("method", "address", "sent"), CHANGES.values(), ids=CHANGES)
-def test_token_to_look_changes_nothing_through_any_door(desk, made, method, address, sent):
+def test_read_only_token_changes_nothing_anywhere(desk, made, method, address, sent):
     def ask(scope):
         headers = {**sent.get("headers", {}), **bearer(made[scope])}
         return desk.client.open(address, method=method, **{**sent, "headers": headers})
@@ -245,7 +245,7 @@ def test_token_to_look_changes_nothing_through_any_door(desk, made, method, addr
         assert ask(Scope.SUBMIT).status_code == 201
 
 
-def test_own_run_can_be_looked_at_but_not_changed_with_a_token_to_look(desk, made):
+def test_read_only_token_reads_own_run_but_does_not_change_it(desk, made):
     body = {"workflow": "demo", "example": True}
     run = desk.client.post("/api/v1/runs", json=body, headers=bearer(made[Scope.SUBMIT]))
     address = run.headers["Location"]
@@ -265,7 +265,7 @@ def test_own_run_can_be_looked_at_but_not_changed_with_a_token_to_look(desk, mad
 # ---- settings and command ---------------------------------------------------------------------
 
 
-def test_desk_that_asks_for_tokens_may_listen_anywhere():
+def test_server_that_requires_tokens_may_bind_any_address():
     given = {"RUNDESK_HOST": "0.0.0.0", "RUNDESK_SIGN_IN": "tokens"}
     assert Settings.load(given).sign_in
     with pytest.raises(Misconfigured, match="RUNDESK_SIGN_IN"):
@@ -274,7 +274,7 @@ def test_desk_that_asks_for_tokens_may_listen_anywhere():
         Settings.load({"RUNDESK_HOST": "0.0.0.0"})
 
 
-def test_command_makes_lists_and_revokes(desk):
+def test_command_creates_lists_and_revokes(desk):
     def run(*words):
         done = CliRunner().invoke(main, ["tokens", *words], env=environment(desk.services.settings))
         assert done.exit_code == 0, done.output
@@ -302,5 +302,5 @@ def test_command_says_what_the_secret_is_for(desk):
 def test_command_says_what_is_wrong(desk):
     env = environment(desk.services.settings)
     unknown = CliRunner().invoke(main, ["tokens", "revoke", "x"], env=env)
-    assert (unknown.exit_code, unknown.stderr) == (1, "Error: There is no such token.\n")
+    assert (unknown.exit_code, unknown.stderr) == (1, "Error: Token not found.\n")
     assert CliRunner().invoke(main, ["tokens", "create", ""], env=env).exit_code == 2

@@ -1,4 +1,4 @@
-"""Uploads by tus 1.0: what the protocol says of every request, and what becomes of the bytes."""
+"""Uploads with tus 1.0: the protocol, and the bytes received."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from routes.http.errors import BodyCut
+from routes.http.errors import BODY_INCOMPLETE, BodyIncomplete
 from services.errors import DiskFull, Locked, NotFound, WrongOffset
-from services.files.uploads import KEPT, Uploads
+from services.files.uploads import UPLOAD_LIFETIME, Uploads
 from services.models import Actor
 from tests.helpers.api import client_of, open_desk, refused
 
+SETTINGS = {"max_upload": 2}  # of module_services
 PIECE = "application/offset+octet-stream"
 TUS = {"Tus-Resumable": "1.0.0"}
 CONTENT = bytes(range(256)) * 40  # 10,240 bytes
@@ -26,23 +27,12 @@ SIZE = len(CONTENT)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk"), max_upload=2) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
-
-
 def b64(text):
     return base64.b64encode(text.encode() if isinstance(text, str) else text).decode()
 
 
 def create(client, size=SIZE, name="reads.fastq", **more):
-    """Address of a new upload."""
+    """Create an upload. Return its URL."""
     headers = {**TUS, "Upload-Length": str(size), "Upload-Metadata": f"filename {b64(name)}"}
     reply = client.post("/uploads/", headers=headers | more)
     assert reply.status_code == 201, reply.text
@@ -55,7 +45,7 @@ def patch(client, address, body, offset=0, **more):
 
 
 def state(client, address):
-    """Offset and file id of an upload."""
+    """Return the offset and the file id of an upload."""
     reply = client.head(address, headers=TUS)
     assert (reply.status_code, reply.data) == (200, b"")
     return int(reply.headers["Upload-Offset"]), reply.headers.get("Rundesk-File")
@@ -82,7 +72,7 @@ def test_upload_in_pieces_becomes_a_file(services, client, actor):
     assert address.rpartition("/")[2] not in parts(services)  # moved, not copied
 
 
-def test_every_reply_speaks_tus(client):
+def test_every_response_has_the_tus_headers(client):
     address = create(client)
     replies = [
         client.options("/uploads/"),
@@ -95,7 +85,7 @@ def test_every_reply_speaks_tus(client):
     assert {reply.headers["Cache-Control"] for reply in replies} == {"no-store"}
 
 
-def test_options_say_what_is_spoken(client):
+def test_options_has_versions_extensions_and_limits(client):
     headers = client.options("/uploads/").headers
     assert headers["Tus-Version"] == "1.0.0"
     assert headers["Tus-Max-Size"] == str(2 * 2**20)
@@ -109,13 +99,13 @@ def test_options_say_what_is_spoken(client):
     assert "sha1" in headers["Tus-Checksum-Algorithm"].split(",")
 
 
-def test_head_gives_back_what_was_announced(client):
+def test_head_returns_metadata_length_and_expiry(client):
     address = create(client, name="x", **{"Upload-Metadata": f"filename {b64('a b')},draft"})
     headers = client.head(address, headers=TUS).headers
     assert headers["Upload-Metadata"] == f"filename {b64('a b')},draft"
     assert (headers["Upload-Length"], headers["Upload-Offset"]) == (str(len(CONTENT)), "0")
     left = parsedate_to_datetime(headers["Upload-Expires"]) - datetime.now(UTC)
-    assert abs(left - KEPT) < timedelta(minutes=5)
+    assert abs(left - UPLOAD_LIFETIME) < timedelta(minutes=5)
     assert client.get(address).get_json()["data"]["name"] == "a b"
 
 
@@ -129,7 +119,7 @@ def test_empty_file_is_whole_at_once(services, client, actor):
     assert services.files.get(actor, file).size == 0
 
 
-def test_creation_may_bring_the_beginning(client):
+def test_creation_may_include_the_first_chunk(client):
     headers = {**TUS, "Upload-Length": str(len(CONTENT))}
     reply = client.post("/uploads/", headers=headers, data=CONTENT[:100], content_type=PIECE)
     assert (reply.status_code, reply.headers["Upload-Offset"]) == (201, "100")
@@ -146,7 +136,7 @@ def test_creation_that_fails_leaves_nothing(services, client):
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha512", "md5"])
-def test_piece_with_its_checksum_is_taken(client, algorithm):
+def test_chunk_with_a_correct_checksum_is_accepted(client, algorithm):
     address = create(client)
     digest = b64(hashlib.new(algorithm, CONTENT).digest())
     reply = patch(client, address, CONTENT, **{"Upload-Checksum": f"{algorithm} {digest}"})
@@ -154,7 +144,7 @@ def test_piece_with_its_checksum_is_taken(client, algorithm):
     assert state(client, address)[1]
 
 
-def test_piece_with_a_wrong_checksum_is_not_taken(client):
+def test_chunk_with_a_wrong_checksum_is_refused(client):
     address = create(client)
     patch(client, address, CONTENT[:50])
     wrong = {"Upload-Checksum": f"sha1 {b64(hashlib.sha1(b'other').digest())}"}
@@ -162,7 +152,7 @@ def test_piece_with_a_wrong_checksum_is_not_taken(client):
     assert state(client, address) == (50, None)
 
 
-def test_piece_with_a_checksum_that_is_cut_is_not_taken(client):
+def test_incomplete_chunk_with_a_checksum_is_refused(client):
     address = create(client)
     digest = b64(hashlib.sha1(CONTENT).digest())
     cut = {"wsgi.input": io.BytesIO(CONTENT[:5000]), "CONTENT_LENGTH": str(len(CONTENT))}
@@ -189,7 +179,7 @@ def test_termination_of_a_whole_upload_leaves_the_file(services, client, actor):
     assert services.files.path(actor, file).read_bytes() == CONTENT
 
 
-def test_method_may_be_said_in_a_header(client):
+def test_method_may_be_overridden_in_a_header(client):
     address = create(client)
     headers = {**TUS, "Upload-Offset": "0", "X-HTTP-Method-Override": "PATCH"}
     reply = client.post(address, headers=headers, data=CONTENT, content_type=PIECE)
@@ -217,7 +207,7 @@ BAD_CREATIONS = {
 
 
 @pytest.mark.parametrize(("headers", "status", "field"), BAD_CREATIONS.values(), ids=BAD_CREATIONS)
-def test_creation_that_does_not_fit_is_refused(client, headers, status, field):
+def test_invalid_creation_is_refused(client, headers, status, field):
     reply = client.post("/uploads/", headers=headers)
     assert field is None or field in refused(reply, status)
     assert reply.status_code == status
@@ -239,7 +229,7 @@ BAD_PIECES = {
 
 
 @pytest.mark.parametrize(("headers", "kind", "status"), BAD_PIECES.values(), ids=BAD_PIECES)
-def test_piece_that_does_not_fit_is_refused_and_changes_nothing(client, headers, kind, status):
+def test_invalid_chunk_is_refused_and_changes_nothing(client, headers, kind, status):
     address = create(client)
     patch(client, address, CONTENT[:100])
     reply = client.patch(address, headers=headers, data=CONTENT[100:200], content_type=kind)
@@ -271,7 +261,7 @@ def test_unknown_upload_is_404(client, name):
     assert patch(client, f"/uploads/{name}", b"x").status_code in (404, 405)
 
 
-# ---- who may ------------------------------------------------------------------------------------
+# ---- access -----------------------------------------------------------------------------------
 
 
 PORTAL = "http://127.0.0.1:8501"
@@ -342,13 +332,13 @@ class Cut(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         if not self._blocks:
-            raise BodyCut("The body ended early.", field="body")
+            raise BodyIncomplete(BODY_INCOMPLETE(), field="body")
         return self._blocks.pop(0)
 
 
 def test_what_arrived_before_a_cut_stays(services, actor):
     upload = services.uploads.create(actor, size=len(CONTENT))
-    with pytest.raises(BodyCut):
+    with pytest.raises(BodyIncomplete):
         services.uploads.append(actor, upload.id, Cut(CONTENT[:3000], CONTENT[3000:4000]), offset=0)
     assert services.uploads.get(actor, upload.id).offset == 4000
     rest = io.BytesIO(CONTENT[4000:])
@@ -419,12 +409,12 @@ def test_upload_that_is_ended_while_it_is_sent_ends_the_sender(services, actor):
     assert upload.id not in parts(services)
 
 
-def test_rival_is_told_by_423(services, client, actor):
+def test_concurrent_request_is_423(services, client, actor):
     upload = services.uploads.create(actor, size=len(CONTENT))
     place = services.settings.data / "files" / "uploads" / upload.id
 
     class Overtaken:
-        """While it is read, somebody else writes."""
+        """Another process writes while it is read."""
 
         def read(self, size: int) -> bytes:
             place.write_bytes(b"other")
@@ -440,18 +430,18 @@ def test_rival_is_told_by_423(services, client, actor):
 
 
 DEATHS = {
-    "before the checksum": ("_digests", "whole"),
+    "before the checksum": ("_digests", "hexdigest"),
     "before it is registered": ("_files", "adopt"),
     "before that is noted": ("_store", "finish"),
 }
 
 
 class Killed(BaseException):
-    """This process is no more."""
+    """The process was killed."""
 
 
 class Dying:
-    """Stands for a part of the desk, until it is asked for something."""
+    """A proxy for a service that fails when one of its methods is used."""
 
     def __init__(self, inner: object, name: str) -> None:
         self._inner, self._name = inner, name
@@ -476,7 +466,7 @@ def test_death_between_the_last_byte_and_the_file_loses_nothing(services, actor,
     assert services.uploads.get(actor, upload.id).file == found.file
 
 
-def test_death_is_made_good_by_the_sweep_too(services, actor):
+def test_sweep_registers_the_file_of_a_killed_process(services, actor):
     upload = services.uploads.create(actor, size=len(CONTENT))
     (services.settings.data / "files" / "uploads" / upload.id).write_bytes(CONTENT)
     services.uploads.sweep(datetime.now(UTC))
@@ -484,19 +474,19 @@ def test_death_is_made_good_by_the_sweep_too(services, actor):
     assert upload.id not in parts(services)
 
 
-def test_sweep_forgets_what_expired_and_nothing_else(services, actor):
+def test_sweep_removes_expired_uploads_only(services, actor):
     now = datetime.now(UTC)
     started, fresh = (services.uploads.create(actor, size=100) for _ in range(2))
     services.uploads.append(actor, started.id, io.BytesIO(b"x"), offset=0)
     stray = services.settings.data / "files" / "uploads" / ("f" * 32)
     stray.write_bytes(b"of nobody")
-    assert services.uploads.sweep(now + KEPT - timedelta(minutes=5)) == 0
+    assert services.uploads.sweep(now + UPLOAD_LIFETIME - timedelta(minutes=5)) == 0
     assert services.uploads.get(actor, started.id).offset == 1
-    old = (now - KEPT - timedelta(hours=1)).timestamp()
+    old = (now - UPLOAD_LIFETIME - timedelta(hours=1)).timestamp()
     os.utime(stray, (old, old))
     services.uploads.sweep(now)
     assert not stray.exists()
-    assert services.uploads.sweep(now + KEPT + timedelta(minutes=5)) >= 2
+    assert services.uploads.sweep(now + UPLOAD_LIFETIME + timedelta(minutes=5)) >= 2
     for upload in (started, fresh):
         with pytest.raises(NotFound):
             services.uploads.get(actor, upload.id)
@@ -506,17 +496,17 @@ def test_sweep_forgets_what_expired_and_nothing_else(services, actor):
 def test_file_of_a_swept_upload_stays(services, actor):
     upload = services.uploads.create(actor, size=3)
     done = services.uploads.append(actor, upload.id, io.BytesIO(b"abc"), offset=0)
-    services.uploads.sweep(datetime.now(UTC) + KEPT + timedelta(minutes=5))
+    services.uploads.sweep(datetime.now(UTC) + UPLOAD_LIFETIME + timedelta(minutes=5))
     assert services.files.path(actor, done.file).read_bytes() == b"abc"
 
 
-def test_wrong_offset_says_the_right_one(services, actor):
+def test_wrong_offset_names_the_right_one(services, actor):
     upload = services.uploads.create(actor, size=10)
-    with pytest.raises(WrongOffset, match="0 bytes of the upload have arrived, not 5"):
+    with pytest.raises(WrongOffset, match="The offset of the upload is 0, not 5"):
         services.uploads.append(actor, upload.id, io.BytesIO(b"abc"), offset=5)
 
 
-def test_full_disk_is_told_and_what_arrived_stays(services, client, actor, monkeypatch):
+def test_full_disk_is_507_and_received_bytes_stay(services, client, actor, monkeypatch):
     address = create(client)
     pwrite = os.pwrite
 
@@ -532,7 +522,7 @@ def test_full_disk_is_told_and_what_arrived_stays(services, client, actor, monke
     assert patch(client, address, CONTENT[3000:], 3000).headers["Rundesk-File"]
 
 
-def test_file_that_finds_no_room_is_refused_before_it_is_sent(services, actor, monkeypatch):
+def test_file_larger_than_the_free_space_is_refused_at_creation(services, actor, monkeypatch):
     usage = type("Usage", (), {"free": 999})
     monkeypatch.setattr("services.files.uploads.shutil.disk_usage", lambda place: usage)
     with pytest.raises(DiskFull):

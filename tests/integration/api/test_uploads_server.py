@@ -1,4 +1,4 @@
-"""Uploads to the API under gunicorn by tuspy, an unmodified client: cut, spoiled, killed, large."""
+"""Uploads to the API under gunicorn with tuspy: interrupted, corrupted, killed, large."""
 
 from __future__ import annotations
 
@@ -13,18 +13,12 @@ from tusclient.client import TusClient
 from tusclient.exceptions import TusUploadFailed
 
 from services.models import Actor
-from tests.helpers.api import open_desk
 from tests.helpers.flaky_proxy import line_to
 from tests.helpers.processes import serving
 from tests.helpers.waiting import free_port, until
 
+SETTINGS = {"api_port": free_port()}  # of module_services
 MIB = 2**20
-
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk"), api_port=free_port()) as services:
-        yield services
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +41,7 @@ def file_of(folder, size, name="reads.fastq"):
 
 @pytest.fixture
 def uploader():
-    """Makes uploaders of tuspy; it would leave files open that it opens itself."""
+    """Return a factory of tuspy uploaders that closes the files that they read."""
     with contextlib.ExitStack() as stack:
 
         def make(port, path, **more):
@@ -60,7 +54,7 @@ def uploader():
 
 
 def registered(services, actor: Actor, path):
-    """The file of that name is there, byte for byte."""
+    """Whether the file of that name is registered, byte for byte."""
     (file,) = services.files.list(actor, text=path.name).items
     content = services.files.path(actor, file.id).read_bytes()
     return content == path.read_bytes() and file.sha256 == hashlib.sha256(content).hexdigest()
@@ -76,7 +70,7 @@ def test_tuspy_resumes_an_upload_that_was_cut(services, servers, uploader, actor
     assert registered(services, actor, path)
 
 
-def test_tuspy_goes_on_over_a_line_that_is_cut(services, line, uploader, actor, tmp_path):
+def test_tuspy_continues_over_a_connection_that_breaks(services, line, uploader, actor, tmp_path):
     path = file_of(tmp_path, 40 * MIB + 1, "cut.fastq")
     line.cuts, line.away = [11 * MIB, 23 * MIB], 0.2
     uploader(line.port, path, chunk_size=8 * MIB, retries=30, retry_delay=0.1).upload()
@@ -85,9 +79,7 @@ def test_tuspy_goes_on_over_a_line_that_is_cut(services, line, uploader, actor, 
     assert registered(services, actor, path)
 
 
-def test_tuspy_whose_bytes_are_spoiled_is_refused_and_sends_them_again(
-    services, line, uploader, actor, tmp_path
-):
+def test_tuspy_sends_corrupted_bytes_again(services, line, uploader, actor, tmp_path):
     path = tmp_path / "spoiled.fastq"
     path.write_bytes(b"A" * 3000 + b"spoil me" + b"C" * 3000)
     line.spoiled = [b"spoil me"]
@@ -116,7 +108,7 @@ def test_kill_9_in_the_middle_loses_nothing(services, servers, uploader, actor, 
     assert registered(services, actor, path)
 
 
-def test_one_large_piece_takes_no_memory(services, servers, actor):
+def test_large_chunk_is_received_in_constant_memory(services, servers, actor):
     size, block = 200, os.urandom(MIB)
     port = servers.settings.api_port
     upload = services.uploads.create(actor, size=size * MIB, name="large.bin")

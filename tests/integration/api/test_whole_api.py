@@ -1,4 +1,4 @@
-"""What the desk tells of itself and of many runs at once; a run again; its report."""
+"""Queue, limits, statistics, many runs at once, a run again, its report."""
 
 from __future__ import annotations
 
@@ -6,25 +6,15 @@ import pytest
 
 from services.access.actors import local_actor
 from services.models import Actor, RunFilter, RunRequest, State
-from tests.helpers.api import client_of, finished_run, open_desk, refused
+from tests.helpers.api import finished_run, refused
 
+SETTINGS = {"max_runs": 2, "cores": 4}  # of module_services
 RESULTS = {"results/hits.tsv": "a\tb\n", "results/report.html": "<!doctype html><p>Report"}
-
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk"), max_runs=2, cores=4) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def over(services):
-    """A run that is over; made first, because it takes what is first in the queue."""
+    """A finished run; created first, because it takes the first run of the queue."""
     return finished_run(services, local_actor(), RESULTS)
 
 
@@ -85,7 +75,7 @@ def test_queue_limits_and_statistics(services, client):
     assert (line["places"], line["cores"], line["working"], line["taken"]) == (2, 4, 0, 0)
 
     limits = data(client.get("/api/v1/limits"))
-    assert limits["upload_bytes"] == services.files.largest
+    assert limits["upload_bytes"] == services.files.max_bytes
     assert (limits["runs"], limits["runs_per_owner"], limits["seconds_per_attempt"]) == (
         2,
         None,

@@ -1,4 +1,4 @@
-"""The BLAST door: Biopython as it is, every report against the hits table, hostile requests."""
+"""The BLAST API: unmodified Biopython, reports against the table of hits, invalid requests."""
 
 from __future__ import annotations
 
@@ -48,18 +48,7 @@ def rid_of(page: str) -> str:
     return page.partition("RID = ")[2].split()[0]
 
 
-# ---- a desk without a runner -----------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk")) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
+# ---- without a runner ------------------------------------------------------------------------
 
 
 def asked(client, **parameters: Any) -> Any:
@@ -72,15 +61,15 @@ def stored(services) -> Any:
 
 
 def refused(reply, status: int) -> str:
-    """The sentence of a refusal; it is in the status line too."""
+    """Return the error in the status line; the page has it too."""
     assert reply.status_code == status, reply.text
     assert reply.mimetype == "text/html"
     assert "Traceback" not in reply.text
     said = reply.text.partition('<p class="error">')[2].partition("</p>")[0]
     assert said.startswith("Message ID#")
-    told: str = reply.status.partition(" ")[2]
-    assert told
-    return told
+    sentence: str = reply.status.partition(" ")[2]
+    assert sentence
+    return sentence
 
 
 def test_put_by_get_and_by_post_queues_the_workflow(client, services):
@@ -147,39 +136,45 @@ def test_database_is_a_file_by_id_name_or_name_without_suffix_the_newest_first(c
 
 
 WRONG: dict[str, tuple[dict[str, str], str]] = {
-    "no command": ({"CMD": ""}, "CMD"),
+    "no command": ({"CMD": ""}, "CMD: Must be one of Put, Get, Delete."),
     "other command": ({"CMD": "DisplayRIDs"}, "CMD"),
-    "no program": ({"PROGRAM": ""}, "PROGRAM"),
+    "no program": (
+        {"PROGRAM": ""},
+        "PROGRAM: Must be one of blastn, blastp, blastx, tblastn, tblastx.",
+    ),
     "other program": ({"PROGRAM": "psiblast"}, "PROGRAM"),
-    "no database": ({"DATABASE": ""}, "DATABASE"),
-    "unknown database": ({"DATABASE": "nr"}, "DATABASE: There is no such database. There are:"),
+    "no database": ({"DATABASE": ""}, "DATABASE: Required."),
+    "unknown database": ({"DATABASE": "nr"}, "DATABASE: Database not found. Available databases:"),
     "pattern as database": ({"DATABASE": ".*"}, "DATABASE"),
     "traversal as database": ({"DATABASE": "../../etc/passwd"}, "DATABASE"),
     "unknown id as database": ({"DATABASE": UNKNOWN}, "DATABASE"),
     "no query": ({"QUERY": " \n"}, "Query contains no data"),
-    "accession": ({"QUERY": "P69905.2"}, "QUERY: This is no sequence. Accessions"),
+    "accession": (
+        {"QUERY": "P69905.2"},
+        "QUERY: Not a valid sequence. Accession numbers are not supported.",
+    ),
     "markup": ({"QUERY": "<script>alert(1)</script>"}, "QUERY"),
-    "no number": ({"EXPECT": "low"}, "EXPECT"),
+    "no number": ({"EXPECT": "low"}, "EXPECT: Must be a number."),
     "not finite": ({"EXPECT": "nan"}, "EXPECT"),
     "too large": ({"EXPECT": "1000"}, "EXPECT: Must be at most 10."),
     "too small": ({"EXPECT": "0"}, "EXPECT"),
-    "no whole number": ({"HITLIST_SIZE": "1.5"}, "HITLIST_SIZE"),
+    "no integer": ({"HITLIST_SIZE": "1.5"}, "HITLIST_SIZE: Must be an integer."),
     "5,000 digits": ({"HITLIST_SIZE": "9" * 5000}, "HITLIST_SIZE"),
     "too many": ({"HITLIST_SIZE": "999999"}, "HITLIST_SIZE"),
     "no genetic code": ({"GENETIC_CODE": "7"}, "GENETIC_CODE"),
     "organism": ({"ENTREZ_QUERY": "Homo sapiens[ORGN]"}, "ENTREZ_QUERY"),
     "part of the query": ({"QUERY_FROM": "5"}, "QUERY_FROM"),
-    "psi": ({"SERVICE": "psi"}, "SERVICE"),
+    "psi": ({"SERVICE": "psi"}, "SERVICE: This parameter is not supported."),
     "NUL": ({"DATABASE": "a\0b"}, "DATABASE"),
-    "twice": ({"program": "blastn"}, "PROGRAM"),
+    "twice": ({"program": "blastn"}, "PROGRAM: Must be given only once."),
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_put_that_does_not_fit_is_400_and_leaves_nothing(client, services, name):
-    changed, told = WRONG[name]
+def test_invalid_put_is_400_and_stores_nothing(client, services, name):
+    changed, expected = WRONG[name]
     before = stored(services)
-    assert told in refused(asked(client, **{**PUT, **changed}), 400)
+    assert expected in refused(asked(client, **{**PUT, **changed}), 400)
     assert stored(services) == before
 
 
@@ -198,7 +193,7 @@ def test_form_that_cannot_be_read_is_400(client, body):
 
 @pytest.mark.parametrize("rid", ["", "x", UNKNOWN, "../x", "\0", '{"$gt": ""}'])
 @pytest.mark.parametrize("command", ["Get", "Delete"])
-def test_search_that_is_not_there_is_404_and_unknown(client, command, rid):
+def test_unknown_search_is_404_with_the_status_unknown(client, command, rid):
     reply = asked(client, CMD=command, RID=rid)
     assert reply.status_code in ((400, 404) if rid == "\0" else (404,))
     assert rid == "\0" or "Status=UNKNOWN\n" in reply.text
@@ -212,7 +207,7 @@ def test_run_of_another_workflow_is_no_search(client, services):
 
 
 @pytest.mark.parametrize("kind", ["XML2", "ASN.1", "x"])
-def test_report_that_is_not_made_here_is_400(client, kind):
+def test_unsupported_report_format_is_400(client, kind):
     assert "FORMAT_TYPE" in refused(asked(client, CMD="Get", RID=UNKNOWN, FORMAT_TYPE=kind), 400)
 
 
@@ -226,7 +221,7 @@ def test_page_of_another_site_changes_nothing(client, services):
     assert stored(services) == before
 
 
-def test_young_search_is_waited_for_by_two_requests_and_no_more(client, services):
+def test_at_most_two_requests_wait_for_a_new_search(client, services):
     rid = rid_of(asked(client, **PUT).text)
     replies: list[Any] = []
 
@@ -236,7 +231,7 @@ def test_young_search_is_waited_for_by_two_requests_and_no_more(client, services
     held = [threading.Thread(target=get) for _ in range(2)]
     for thread in held:
         thread.start()
-    until(lambda: all_taken(client.application.extensions["rundesk.blast.holders"]))
+    until(lambda: all_taken(client.application.extensions["rundesk.blast.waiting"]))
     began = time.monotonic()
     at_once = client.get("/Blast.cgi", query_string={"CMD": "Get", "RID": rid})
     assert at_once.status_code == 200
@@ -265,7 +260,7 @@ def client_of_app(client):
     return client.application.test_client()
 
 
-def test_search_that_has_waited_long_is_answered_at_once(client, services):
+def test_request_does_not_wait_for_an_old_search(client, services):
     run = services.runs.get(ME, rid_of(asked(client, **PUT).text))
     fields = {name: getattr(run, name) for name in Submission.model_fields}
     long_ago = datetime.now(UTC) - timedelta(minutes=2)
@@ -286,7 +281,7 @@ def test_delete_forgets_the_search_and_its_query(client, services):
     assert query not in [file.id for file in services.files.list(ME).items]
 
 
-def test_searches_of_others_are_not_there(mongod, tmp_path):
+def test_search_of_another_user_is_not_found(mongod, tmp_path):
     secret = "0123456789abcdef"
     given = {"remote_user_header": "X-User", "remote_user_secret": secret}
     with open_desk(mongod, tmp_path, **given) as services:
@@ -313,7 +308,7 @@ def test_database_that_is_away_is_503_with_retry_after(tmp_path):
     services.close()
 
 
-# ---- a desk at work --------------------------------------------------------------------------
+# ---- with a runner ---------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -450,7 +445,7 @@ def test_biopython_stops_at_a_search_that_failed(url):
 
 
 def test_biopython_says_what_is_wrong(url):
-    with pytest.raises(urllib.error.HTTPError, match="There is no such database") as failure:
+    with pytest.raises(urllib.error.HTTPError, match="Database not found") as failure:
         NCBIWWW.qblast("blastp", "nr", PEPTIDE, url_base=url)
     failure.value.close()
 

@@ -15,7 +15,10 @@ EXAMPLE = Path(__file__).parents[3] / "workflows" / "amplicon-variants" / "examp
 SAMPLES = ["HG00100", "HG00101", "HG00102"]
 REFERENCE = "".join((EXAMPLE / "chr17_4.2kb.fa").read_text().split("\n")[1:])
 
-pytestmark = pytest.mark.timeout(300)  # s; the first test waits for a whole run
+pytestmark = [
+    pytest.mark.workflow,
+    pytest.mark.timeout(300),
+]  # s; the first test waits for a whole run
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +132,7 @@ def test_protein_or_reads_as_reference_are_refused(remote):
     params = {"samples": [{"sample": "a", "fastq_1": reads}], "reference": fake}
     body = {"workflow": "amplicon-variants", "params": params}
     found = problems(remote.submit(body), 400)
-    assert found == {"params.reference": "reference.fa is FASTQ, but FASTA is needed here."}
+    assert found == {"params.reference": "reference.fa is FASTQ, but FASTA is required."}
 
 
 def test_crate_of_the_run_is_valid(desk, done):

@@ -1,4 +1,4 @@
-"""The mass spectrometry report as people get it: sent to the API, run by a desk, read again.
+"""The mass spectrometry report through the API: submission, run and results.
 
 Figures of the mzML files are those that pyteomics 5 counts in them. BSA1 is a part of a real run
 (see the workflow's example/LICENSE.md).
@@ -25,6 +25,8 @@ from tests.helpers.chromium import launch_chromium
 from tests.helpers.crate_validator import assert_valid_crate
 from tests.helpers.waiting import until
 
+pytestmark = pytest.mark.workflow
+
 EXAMPLE = HERE / "workflows" / "ms-report" / "example"
 HOSTILE = "<img src=x onerror=alert(1)>"
 TABLE = f"""项目,{HOSTILE}
@@ -47,7 +49,7 @@ def client(desk):
 
 
 def finished(desk, client, body: dict[str, Any]) -> tuple[str, Read]:
-    """The id of a run that was sent to the API, and its results by name."""
+    """Run the workflow through the API; return the run id and a function that reads a result."""
     run_id = data(client.post("/api/v1/runs", json={"workflow": "ms-report", **body}))["id"]
     run = until(lambda: found if (found := desk.run(run_id)).state.final else None, 100)
     assert run.state is State.COMPLETE, run.error
@@ -60,7 +62,7 @@ def finished(desk, client, body: dict[str, Any]) -> tuple[str, Read]:
 
 @pytest.fixture(scope="module")
 def example(desk, client) -> Read:
-    """The example: a table with mistakes, three runs, and a protein database."""
+    """The example: a table with errors, three runs, and a protein database."""
     return finished(desk, client, {"example": True})[1]
 
 
@@ -96,25 +98,25 @@ def test_header_block_and_rows_of_the_table_are_read(example):
     ]
 
 
-def test_duplicate_id_and_missing_file_are_told_by_row_and_cell(example):
+def test_duplicate_id_and_missing_file_are_reported_with_row_and_cell(example):
     issues = rows(example("issues.tsv"))
-    told = {(issue["row"], issue["cell"], issue["severity"]) for issue in issues}
-    assert told == {
-        ("7", "A7", "error"),  # the id of row 6 again
-        ("8", "C8", "error"),  # names no file
-        ("6", "C6", "warning"),  # its file was not sent
+    cells = {(issue["row"], issue["cell"], issue["severity"]) for issue in issues}
+    assert cells == {
+        ("7", "A7", "error"),  # duplicate ID of row 6
+        ("8", "C8", "error"),  # no file name
+        ("6", "C6", "warning"),  # file not among the runs
         ("7", "C7", "warning"),
-        ("", "", "warning"),  # the two runs in no row
+        ("", "", "warning"),  # the two runs that are not in the table
     }
     messages = [issue["message"] for issue in issues]
-    assert sum("is in no row of the table" in message for message in messages) == 2
+    assert sum("is not in the table." in message for message in messages) == 2
     report = example("report.html")
     assert "<b>A7</b>" in report
     assert "<b>C8</b>" in report
     assert report.count(">no data<") == 3
 
 
-def test_the_desk_tells_the_same_before_a_run(example, client):
+def test_parsing_the_table_reports_the_same_errors_before_a_run(example, client):
     table = (EXAMPLE / "information_table.xlsx").read_bytes()
     address = "/api/v1/sheets/parse?workflow=ms-report&parameter=information"
     before = data(client.post(address, data={"file": (io.BytesIO(table), "table.xlsx")}))
@@ -171,7 +173,7 @@ MEASURED = {
 
 
 @pytest.mark.parametrize("run", MEASURED)
-def test_figures_of_a_run_are_those_of_another_reader(example, run):
+def test_metrics_of_a_run_agree_with_pyteomics(example, run):
     found = next(row for row in rows(example("metrics.tsv")) if row["run"] == run)
     figures = {name: float(found[name]) for name in MEASURED[run]}
     assert figures == pytest.approx(MEASURED[run], rel=1e-5)
@@ -193,8 +195,8 @@ def test_albumin_is_the_first_protein_with_tens_of_spectra(example):
     assert not any("DECOY" in psm["proteins"] for psm in psms)
     albumin = sequence(EXAMPLE / "proteins.fasta.gz", "P02769|ALBU_BOVIN")
     assert all(psm["peptide"] in albumin for psm in psms if "ALBU_BOVIN" in psm["proteins"])
-    told = json.loads(example("summary.json"))["identification"]
-    assert (told["psms"], told["top_protein"]) == (len(psms), "P02769|ALBU_BOVIN")
+    summary = json.loads(example("summary.json"))["identification"]
+    assert (summary["psms"], summary["top_protein"]) == (len(psms), "P02769|ALBU_BOVIN")
 
 
 def sequence(path, accession: str) -> str:
@@ -242,13 +244,13 @@ def test_chinese_table_in_csv_is_matched_by_original_names_and_stays_text(desk, 
     matched = [row["run"] and found["runs"][row["run"]] for row in found["rows"]]
     assert matched == ["样品 甲.mzML.gz", None]
     assert found["metadata"] == {"项目": HOSTILE}
-    told = {issue["cell"] for issue in found["issues"] if issue["row"] == 4}
-    assert told == {"B4", "C4", "D4"}  # the file, the formula, the volume
+    cells = {issue["cell"] for issue in found["issues"] if issue["row"] == 4}
+    assert cells == {"B4", "C4", "D4"}  # the file, the formula, the volume
     assert HOSTILE not in read("report.html")
     assert "&lt;img src=x onerror=alert(1)&gt;" in read("report.html")
 
 
-def test_file_that_is_no_mzml_is_named_before_a_run(client):
+def test_file_that_is_not_mzml_is_rejected_before_a_run(client):
     table = upload(client, "table.csv", TABLE.encode())
     mzml = [upload(client, "notes.mzML", b"nothing of the kind\n")]
     body = {"workflow": "ms-report", "params": {"information": table, "mzml": mzml}}

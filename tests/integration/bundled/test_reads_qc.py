@@ -18,7 +18,10 @@ WORKFLOW = Path(__file__).parents[3] / "workflows" / "reads-qc"
 EXAMPLE = WORKFLOW / "example"
 FIRST, SECOND = "gut16S_R1.fastq.gz", "gut16S_R2.fastq.gz"
 
-pytestmark = pytest.mark.timeout(300)  # s; the first test waits for a whole run
+pytestmark = [
+    pytest.mark.workflow,
+    pytest.mark.timeout(300),
+]  # s; the first test waits for a whole run
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +65,7 @@ def test_trimmed_reads_are_results_and_stay_in_pairs(done):
     assert single == ["results/trimmed/hiseqx_R1.fastq.gz"]
 
 
-def test_report_holds_both_stages_methods_and_versions_and_loads_nothing(done):
+def test_report_has_both_stages_methods_and_versions_and_loads_nothing(done):
     assert done.results[0] == "results/report.html"
     page = done.content("results/report.html").decode()
     shown = re.sub(r"<script.*?</script>|<style.*?</style>", "", page, flags=re.S)
@@ -132,8 +135,8 @@ def gunzipped_head(path: Path, records: int) -> str:
 @pytest.mark.parametrize(
     ("rows", "field", "words"),
     [
-        ([row(first="sequences.fastq.gz")], "0.fastq_1", "is FASTA, but FASTQ is needed here"),
-        ([row(first="cut.fastq.gz")], "0.fastq_1", "cut.fastq.gz is damaged: its gzip data end"),
+        ([row(first="sequences.fastq.gz")], "0.fastq_1", "is FASTA, but FASTQ is required"),
+        ([row(first="cut.fastq.gz")], "0.fastq_1", "cut.fastq.gz is damaged: its gzip data is"),
         ([row(first="table.fastq")], "0.fastq_1", "is a table or other text, but FASTQ"),
         ([row(first="sheet.fastq")], "0.fastq_1", "is a zip archive or an Excel file"),
         ([row(), row(first=SECOND)], "1.sample", ""),

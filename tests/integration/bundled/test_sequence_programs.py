@@ -1,6 +1,6 @@
 """The five programs of sequence-search through the API, on the gene of release factor 1.
 
-BLAST+ 2.12 told the positions: those of its best alignment, or of the parts that it cut one into.
+The expected positions are those of BLAST+ 2.12, of its best alignment or of all parts of it.
 The two pieces of genomes in tests/data/prfA.fna have the gene on different strands.
 """
 
@@ -27,7 +27,7 @@ PROTEINS = {ACINETOBACTER, LACTOBACILLUS}
 
 Spans = dict[tuple[str, str], tuple[int, int, int, int]]  # of query and target, by their names
 
-pytestmark = pytest.mark.timeout(300)  # s; each test waits for a whole run
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(300)]  # s; each test waits for a whole run
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +68,9 @@ def spans(done: Done) -> Spans:
     return found
 
 
-def assert_near(found: tuple[int, ...], told: tuple[int, ...]) -> None:
+def assert_near(found: tuple[int, ...], expected: tuple[int, ...]) -> None:
     """On the same strands, and nearly all of what BLAST+ aligned."""
-    for start, end, first, last in ((*found[:2], *told[:2]), (*found[2:], *told[2:])):
+    for start, end, first, last in ((*found[:2], *expected[:2]), (*found[2:], *expected[2:])):
         assert (start <= end) == (first <= last)
         low, high = max(min(start, end), min(first, last)), min(max(start, end), max(first, last))
         assert high - low > 0.9 * abs(last - first)
@@ -86,7 +86,7 @@ def assert_exported(done: Done) -> None:
         for found in record.alignments
         for hsp in found.hsps
     ]
-    told = [
+    expected = [
         (
             hit["query"],
             hit["target"],
@@ -96,7 +96,7 @@ def assert_exported(done: Done) -> None:
         )
         for hit in hits
     ]
-    assert sorted(read) == sorted(told)
+    assert sorted(read) == sorted(expected)
     assert read
     text = done.content("results/blast.tab").decode()
     rows = [line.split("\t") for line in text.splitlines() if not line.startswith("#")]

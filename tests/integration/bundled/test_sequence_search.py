@@ -1,4 +1,4 @@
-"""The sequence search as the desk runs it: real Snakemake, real MMseqs2, real sequences."""
+"""The sequence search with real Snakemake, MMseqs2 and sequences."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[3]
 WORKFLOW = ROOT / "workflows" / "sequence-search"
 EXAMPLE = WORKFLOW / "example"
 CHROMOSOME = ROOT / "tests" / "data" / "chr17_4.2kb.fa"
+
+pytestmark = pytest.mark.workflow
 
 HOSTILE = "evil|</script><script>alert('1')</script>\"&"
 
@@ -50,7 +52,7 @@ class Run:
 
 
 def run(folder: Path, queries: Path, database: Path, **params: object) -> Run:
-    """Runs the workflow in `folder` with the inputs staged as the desk stages them."""
+    """Runs the workflow in `folder` with the inputs staged as by Rundesk."""
     config = dict(params)
     for name, source in (("queries", queries), ("database", database)):
         staged = folder / "inputs" / name / source.name
@@ -182,7 +184,7 @@ def test_table_of_a_database_changes_no_hit(tmp_path):
     assert "createindex" in tabled.text("logs/index.log")
 
 
-def test_best_hits_have_a_row_for_every_query_in_the_order_sent(example, proteins):
+def test_best_hits_have_a_row_for_every_query_in_input_order(example, proteins):
     best = example.table("best_hits.tsv")
     assert [row["query"] for row in best] == list(proteins)
     assert sum(int(row["hits"]) for row in best) == 48
@@ -261,7 +263,7 @@ def test_damaged_file_ends_the_run_with_one_sentence(tmp_path):
     failed = run(tmp_path, EXAMPLE / "queries.fasta.gz", tmp_path / "cut.fasta.gz")
     assert failed.code == 1
     assert failed.text("logs/database.log").splitlines()[-1] == (
-        "cut.fasta.gz is damaged: its gzip data end early or are corrupt, so please send it again."
+        "cut.fasta.gz is damaged: its gzip data are truncated or corrupt. Upload it again."
     )
     assert "cut.fasta.gz is damaged" in failed.output
     assert "Traceback" not in failed.output
@@ -271,6 +273,6 @@ def test_proteins_forced_to_nucleotides_are_refused(tmp_path):
     failed = run(tmp_path, EXAMPLE / "queries.fasta.gz", CHROMOSOME, program="blastn")
     assert failed.code == 1
     assert failed.text("logs/prepare.log").splitlines()[-1] == (
-        "blastn needs nucleotide queries, but the file holds protein sequences: choose another "
-        "program or leave the choice to auto."
+        "blastn requires nucleotide queries, but the file contains proteins. Choose another "
+        "program or auto."
     )

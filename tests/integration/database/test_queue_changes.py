@@ -110,13 +110,13 @@ def test_server_without_change_streams_is_logged_once(caplog, monkeypatch):
 LISTENING_ONLY = """\
 import sys, time
 from services import runner
-ready = runner.Nursery.ready
-def wait(nursery):
-    while not ready(nursery):
+ready = runner.ForkServer.ensure_ready
+def wait(fork_server):
+    while not ready(fork_server):
         time.sleep(0.05)
     return True
-runner.Nursery.ready = wait
-runner.DISPATCH = 3600
+runner.ForkServer.ensure_ready = wait
+runner.DISPATCH_INTERVAL_S = 3600
 sys.exit(runner.main())
 """
 

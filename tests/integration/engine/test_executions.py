@@ -1,4 +1,4 @@
-"""Runs that go their way: to the end, to a failure with its reason, to a cancel."""
+"""Runs that complete, fail with a cause, or are canceled."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_run_completes_with_jobs_progress_results_and_graph(desk):
     assert not processes.tagged(run_id)
 
 
-def test_nothing_of_the_desk_shows_in_arguments_or_environment_of_a_run(desk):
+def test_arguments_and_environment_of_a_run_contain_nothing_about_rundesk(desk):
     run_id = desk.submit("slow", jobs=1, seconds=30)
     until(lambda: (desk.folder(run_id) / "ledger").exists())
     seen = b"".join(
@@ -61,7 +61,7 @@ def test_nothing_of_the_desk_shows_in_arguments_or_environment_of_a_run(desk):
     assert b"RUNDESK_DATA" not in seen
 
 
-def test_job_state_is_in_the_database_while_the_run_goes_on(desk):
+def test_job_state_is_in_the_database_during_the_run(desk):
     run_id = desk.submit("slow", jobs=1, seconds=5)
     job = until(lambda: next((job for job in desk.jobs(run_id) if job.rule == "step"), None))
     assert (job.state, job.wildcards, job.log) == (
@@ -93,7 +93,7 @@ def test_failing_rule_is_named_with_its_log_and_the_reason(desk):
     assert "damaged" in desk.services.runs.job_log(ME, run_id, failed.id).read_text()
 
 
-def test_missing_output_is_told_with_its_file(desk):
+def test_missing_output_is_reported_with_its_file(desk):
     run = desk.finished(run_id := desk.submit("forgetful"))
     assert run.state is State.EXECUTOR_ERROR
     assert run.cause is not None
@@ -103,7 +103,7 @@ def test_missing_output_is_told_with_its_file(desk):
     assert [job.state for job in desk.jobs(run_id)] == [State.EXECUTOR_ERROR]
 
 
-def test_damaged_workflow_is_told_with_file_and_line(desk):
+def test_damaged_workflow_is_reported_with_file_and_line(desk):
     run = desk.finished(desk.submit("damaged"))
     assert run.state is State.EXECUTOR_ERROR
     assert run.cause is not None
@@ -124,7 +124,7 @@ def test_uploaded_file_is_read_under_a_safe_name(desk):
     assert (desk.folder(run_id) / "results/copy.txt").read_text() == "hello\n"
 
 
-def test_input_that_is_gone_ends_the_run_in_words(own_desk):
+def test_missing_input_fails_the_run_with_a_sentence(own_desk):
     file = own_desk.services.files.register(ME, "x.txt", io.BytesIO(b"hello\n"))
     own_desk.runner.stop()
     run_id = own_desk.submit("reader", text=file.id)
@@ -134,7 +134,7 @@ def test_input_that_is_gone_ends_the_run_in_words(own_desk):
     assert run.state is State.SYSTEM_ERROR
     assert run.cause is not None
     assert run.cause.kind is CauseKind.STAGING_FAILED
-    assert run.cause.message == "The file x.txt (input text) is gone from this desk."
+    assert run.cause.message == "The file x.txt (input text) no longer exists on this server."
 
 
 def test_cancel_ends_stubborn_children(desk):
@@ -146,11 +146,11 @@ def test_cancel_ends_stubborn_children(desk):
     boot = processes.boot_id()
     assert all(Identity(boot, child.pid, child.start).alive for child in children)
     assert children[-1] not in processes.tagged(run_id)
-    begun = time.monotonic()
+    start = time.monotonic()
     assert desk.services.runs.cancel(ME, run_id).state is State.CANCELING
     run = desk.finished(run_id)
     assert run.state is State.CANCELED
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - start < 15
     assert not any(Identity(boot, child.pid, child.start).alive for child in children)
     assert not processes.tagged(run_id)
     assert not processes.holding(desk.attempt(run_id).lock)
@@ -165,7 +165,7 @@ def test_cancel_that_races_completion_ends_in_one_state(desk):
     runs = [desk.submit("pair") for _ in range(16)]
 
     def cancel(number: int, run_id: str) -> bool:
-        """Once as many jobs are done as its number says, at the latest when it is over."""
+        """Cancel once `number % 5` jobs are done, at the latest when the run has finished."""
         run = desk.run(run_id)
         if not run.state.final and run.progress.done < number % 5:
             return False
@@ -197,7 +197,7 @@ def test_cancel_before_the_start_leaves_nothing_behind(own_desk):
     assert not own_desk.folder(waiting).exists()
 
 
-def test_second_runner_is_refused_in_one_sentence(desk):
+def test_second_runner_is_refused_with_one_sentence(desk):
     until(lambda: (desk.settings.data / "host").exists())
     second = subprocess.run(
         program("services.runner"),
@@ -209,11 +209,11 @@ def test_second_runner_is_refused_in_one_sentence(desk):
         check=False,
     )
     assert second.returncode == 1
-    assert second.stderr == f"Another runner is at work on {desk.settings.data}.\n"
+    assert second.stderr == f"Another runner already uses {desk.settings.data}.\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_runner_ends_cleanly_and_its_nursery_with_it(own_desk, number):
+def test_runner_and_its_fork_server_end_cleanly(own_desk, number):
     assert own_desk.finished(own_desk.submit("pair")).state is State.COMPLETE
     children = processes.descendants(own_desk.runner.pid)
     assert children

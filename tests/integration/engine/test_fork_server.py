@@ -1,4 +1,4 @@
-"""The process that starts runs, when it does not want to."""
+"""The fork server when it fails."""
 
 from __future__ import annotations
 
@@ -9,41 +9,42 @@ import socket
 import pytest
 
 from services.engine import fork_server
-from services.engine.fork_server import TOO_OFTEN, Nursery, NurseryFailed
+from services.engine.fork_server import MAX_FAILURES_IN_A_ROW, ForkServer, ForkServerFailed
 from services.host import processes
 from tests.helpers.waiting import until
 
 
 @pytest.fixture
-def starting(settings):
+def server(settings):
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        made = Nursery(settings, theirs)
-        yield made
-        made.stop()
+        server = ForkServer(settings, theirs)
+        yield server
+        server.stop()
 
 
-def test_start_that_fails_again_and_again_is_told_and_still_tried(starting, monkeypatch):
-    monkeypatch.setattr(fork_server, "BACK_OFF", (0.0,))
+def test_start_that_fails_repeatedly_is_reported_and_still_retried(server, monkeypatch):
+    monkeypatch.setattr(fork_server, "BACK_OFF_S", (0.0,))
     with monkeypatch.context() as patch:
         patch.setenv("PYTHONHOME", "/nonexistent")
-        words = until(lambda: starting.ready() or starting.trouble())
-        assert words == (
-            f"The process that starts runs ended with code 1, {TOO_OFTEN + 1} times in a row."
-            " Its last words are in the log of the runner."
+        failure = until(lambda: server.ensure_ready() or server.take_failure())
+        assert str(failure) == (
+            f"The fork server exited with code 1, {MAX_FAILURES_IN_A_ROW + 1} times in a row."
         )
-        assert not starting.trouble()
-        assert until(lambda: starting.ready() or starting.trouble()) != words
-    assert until(starting.ready)
+        assert failure.code == "system_error"
+        assert failure.hint == "The log of the runner contains the error."
+        assert server.take_failure() is None
+        assert until(lambda: server.ensure_ready() or server.take_failure()) != failure
+    assert until(server.ensure_ready)
 
 
-def test_order_that_gets_no_answer_is_told(starting):
-    until(starting.ready)
-    process = next(p for p in processes.descendants(os.getpid()) if p.pid == starting.pid)
+def test_order_without_an_answer_is_reported(server):
+    until(server.ensure_ready)
+    process = next(p for p in processes.descendants(os.getpid()) if p.pid == server.pid)
     lock, other = os.pipe()
     processes.send(process, signal.SIGKILL)
-    with pytest.raises(NurseryFailed, match="The process that starts runs failed"):
-        starting.order(None, lock)
+    with pytest.raises(ForkServerFailed, match="The fork server failed: "):
+        server.send_order(None, lock)
     os.close(lock)
     os.close(other)
-    assert until(starting.ready)
+    assert until(server.ensure_ready)

@@ -1,4 +1,4 @@
-"""What a run may take, how often it is tried, and whose turn it is."""
+"""Limits of a run, its attempts, and the order of the queue."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TAKEN = "Run limit reached (2 running runs)."
 
 @pytest.fixture(scope="module")
 def desk(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """Two runs at once, two failures of the desk, a log of one MiB."""
+    """Limits: two runs at a time, two attempts after system errors, a log of 1 MiB."""
     name = f"rundesk_test_{secrets.token_hex(6)}"
     data = tmp_path_factory.mktemp("desk") / "data"
     settings = Settings(data=data, mongodb_uri=mongod, database=name)
@@ -45,11 +45,11 @@ def submit(desk: Desk, actor: Actor, workflow: str, retries: int = 0, **params: 
 
 
 def most_at_once(times: list[tuple[datetime, datetime]]) -> int:
-    """How many of these spans overlap at most."""
+    """Return the maximum number of these time spans that overlap."""
     return max(sum(begin <= moment < end for begin, end in times) for moment, _ in times)
 
 
-def test_twelve_submissions_of_two_owners_go_two_at_a_time_and_in_turn(desk):
+def test_runs_of_two_owners_execute_two_at_a_time_and_alternate(desk):
     desk.runner.stop()
     slow = {"jobs": 1, "seconds": 0.3}
     runs = [submit(desk, ANN, "slow", **slow) for _ in range(6)]
@@ -80,11 +80,11 @@ def test_twelve_submissions_of_two_owners_go_two_at_a_time_and_in_turn(desk):
     [
         ("memory", CauseKind.OUT_OF_MEMORY, "memory ran out (MemoryError)."),
         ("disk", CauseKind.DISK_FULL, "the disk is full (No space left on device)."),
-        ("killed", CauseKind.KILLED, "its command was ended by SIGKILL."),
+        ("killed", CauseKind.KILLED, "its command was killed (SIGKILL)."),
         ("unlucky", CauseKind.RULE_FAILED, "Error: no luck today"),
     ],
 )
-def test_failed_job_says_why(desk, how, kind, words):
+def test_failed_job_has_a_cause(desk, how, kind, words):
     run = desk.finished(desk.submit("unlucky", how=how))
     assert run.state is State.EXECUTOR_ERROR
     assert run.cause is not None
@@ -92,7 +92,7 @@ def test_failed_job_says_why(desk, how, kind, words):
     assert run.cause.message.endswith(words)
 
 
-def test_long_log_is_cut_and_its_end_still_tells_why(desk):
+def test_long_log_is_truncated_and_its_end_still_has_the_cause(desk):
     run_id = desk.submit("unlucky", how="loud")
     run = desk.finished(run_id)
     assert run.cause is not None
@@ -101,12 +101,12 @@ def test_long_log_is_cut_and_its_end_still_tells_why(desk):
     assert MIB < console.stat().st_size < 1.1 * MIB
     text = console.read_text()
     assert text.startswith("Config file") or "Building DAG of jobs" in text[:2000]
-    assert f"[Rundesk: the log is cut here, at {MIB} bytes; its end follows in time]" in text
-    assert "bytes are left out here]" in text
+    assert f"[Rundesk: log truncated at {MIB} bytes; its end follows after the run]" in text
+    assert "bytes omitted]" in text
     assert "Error in rule unlucky:" in text
 
 
-def test_workflows_own_failure_is_tried_again_as_often_as_asked_for(desk):
+def test_failure_of_the_workflow_is_retried_as_often_as_requested(desk):
     run = desk.finished(submit(desk, ME, "unlucky", retries=3, fails=2))
     assert (run.state, run.error) == (State.COMPLETE, None)
     first, second, third = run.attempts
@@ -120,7 +120,7 @@ def test_workflows_own_failure_is_tried_again_as_often_as_asked_for(desk):
     assert "Attempt 2 failed (2 of 4)." in [change.note for change in run.history]
 
 
-def test_retries_end_and_a_resumed_run_has_all_of_them_again(desk):
+def test_retries_are_limited_and_a_resumed_run_has_all_of_them_again(desk):
     run_id = submit(desk, ME, "unlucky", retries=1, fails=3)
     run = desk.finished(run_id)
     assert run.state is State.EXECUTOR_ERROR
@@ -132,13 +132,13 @@ def test_retries_end_and_a_resumed_run_has_all_of_them_again(desk):
     assert [attempt.failures for attempt in run.attempts] == [1, 2, 1, None]
 
 
-def test_workflow_that_cannot_be_read_is_not_tried_again(desk):
+def test_unreadable_workflow_is_not_retried(desk):
     run = desk.finished(submit(desk, ME, "damaged", retries=5))
     assert run.state is State.EXECUTOR_ERROR
     assert [(a.failures, a.limit) for a in run.attempts] == [(1, 1)]
 
 
-def test_attempt_that_cannot_open_its_log_is_the_desks_failure_and_tried_again(desk):
+def test_attempt_that_cannot_open_its_log_is_a_system_error_and_retried(desk):
     desk.runner.stop()
     run_id = desk.submit("pair")
     desk.attempt(run_id).console.mkdir(parents=True)
@@ -152,7 +152,7 @@ def test_attempt_that_cannot_open_its_log_is_the_desks_failure_and_tried_again(d
     assert "Is a directory" in first.cause.message
 
 
-def test_run_that_cannot_be_prepared_is_given_up_in_words(desk):
+def test_run_that_cannot_be_prepared_fails_with_a_sentence(desk):
     desk.runner.stop()
     run_id = desk.submit("pair")
     (desk.folder(run_id) / "config.json").mkdir(parents=True)
@@ -168,7 +168,7 @@ def test_run_that_cannot_be_prepared_is_given_up_in_words(desk):
     assert State.RUNNING not in [change.state for change in run.history]
 
 
-def test_what_an_earlier_attempt_left_alive_is_ended_before_the_next_begins(desk):
+def test_leftovers_of_an_earlier_attempt_are_ended_before_the_next_starts(desk):
     run_id = submit(desk, ME, "unlucky", fails=1)
     assert desk.finished(run_id).state is State.EXECUTOR_ERROR
     tag = {**os.environ, processes.TAG: f"{run_id}:1"}
@@ -179,19 +179,19 @@ def test_what_an_earlier_attempt_left_alive_is_ended_before_the_next_begins(desk
     assert desk.reaches(run_id, State.COMPLETE)
 
 
-def test_order_of_any_size_is_taken(desk):
+def test_order_of_any_size_is_accepted(desk):
     run = desk.finished(desk.submit("unlucky", fails=0, note="x" * 300_000))
     assert run.state is State.COMPLETE
 
 
-def test_run_that_takes_too_long_is_ended_and_says_so(settings):
+def test_run_that_exceeds_the_time_limit_is_stopped_with_a_cause(settings):
     with running(replace(settings, walltime=0.05)) as desk:
         run_id = submit(desk, ME, "slow", retries=2, jobs=1, seconds=600)
         run = desk.finished(run_id)
         assert run.state is State.EXECUTOR_ERROR
         assert run.cause is not None
         assert run.cause.kind is CauseKind.WALLTIME
-        assert run.error == "It took longer than 0.05 minutes, the limit of this desk."
+        assert run.error == "The run exceeded the time limit of this server (0.05 min)."
         assert len(run.attempts) == 1
         assert not processes.tagged(run_id)
         assert desk.results(run_id) == []

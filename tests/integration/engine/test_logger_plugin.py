@@ -1,4 +1,4 @@
-"""The logger plugin on a plain command line, as anybody may use it."""
+"""The logger plugin on an ordinary command line."""
 
 from __future__ import annotations
 

@@ -16,8 +16,13 @@ import pytest
 from services.database import Database
 from services.engine import reconciler, supervisor
 from services.engine.dispatcher import acquire
-from services.engine.reconciler import OVERDUE, SETTLED, STUCK, Reconciler
-from services.engine.settling import Ended
+from services.engine.reconciler import (
+    DATABASE_STABLE_FOR,
+    STUCK_AFTER,
+    UNREACHABLE_AFTER,
+    Reconciler,
+)
+from services.engine.settling import ExitRecord
 from services.errors import DatabaseUnavailable
 from services.host import processes
 from services.host.processes import Identity
@@ -28,12 +33,12 @@ from tests.helpers.runs import LEASE, NOW, add_run, claim_run
 from tests.helpers.waiting import until
 
 LATER = NOW + timedelta(seconds=1)
-DIED = Ended(exit_code=None, signal=9, started=NOW, ended=LATER)
+DIED = ExitRecord(exit_code=None, signal=9, started=NOW, ended=LATER)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A desk without a runner, and one run of it that was claimed."""
+    """An installation without a runner, and a claimed run."""
 
     settings: Settings
     database: Database
@@ -47,7 +52,7 @@ class Scene:
         return run
 
     @property
-    def place(self) -> AttemptDir:
+    def attempt_dir(self) -> AttemptDir:
         return RunDir.of(self.settings.data, self.run_id).attempt(1)
 
     def tick(self, now: datetime = LATER) -> int:
@@ -62,8 +67,8 @@ class Scene:
 
     @contextmanager
     def held(self, identity: Identity | None = None) -> Iterator[subprocess.Popen[bytes]]:
-        """The lock held by a process, whose identity is in it unless another one is given."""
-        lock = acquire(self.place)
+        """Have a process hold the lock; its identity is in it unless another one is given."""
+        lock = acquire(self.attempt_dir)
         assert lock is not None
         holder = subprocess.Popen(["sleep", "60"], pass_fds=[lock])
         (identity or identity_of(holder)).write(lock)
@@ -89,7 +94,7 @@ def scene(settings, database):
 
 
 def test_held_without_identity_is_left_alone(scene):
-    lock = acquire(scene.place)
+    lock = acquire(scene.attempt_dir)
     assert scene.untouched(NOW + timedelta(hours=1))
     os.close(lock)
 
@@ -99,7 +104,7 @@ def test_held_by_a_living_supervisor_is_left_alone(scene, state):
     if state is not State.INITIALIZING:
         scene.database.runs.move(scene.run_id, state, now=NOW)
     with scene.held() as holder:
-        scene.place.exit.write_text(DIED.model_dump_json())
+        scene.attempt_dir.exit.write_text(DIED.model_dump_json())
         assert scene.untouched(NOW + LEASE)
         assert holder.poll() is None
 
@@ -114,14 +119,14 @@ def test_held_by_a_stopped_supervisor_is_ended_when_the_run_is_to_end(scene):
     scene.cancel()
     with scene.held() as holder:
         holder.send_signal(signal.SIGSTOP)
-        assert scene.untouched(NOW + LEASE + STUCK / 2)
-        assert scene.tick(NOW + LEASE + STUCK) == 1
+        assert scene.untouched(NOW + LEASE + STUCK_AFTER / 2)
+        assert scene.tick(NOW + LEASE + STUCK_AFTER) == 1
         assert holder.wait(10) == -signal.SIGKILL
     assert scene.run.state is State.CANCELED
 
 
 def strangers(holder: subprocess.Popen[bytes]) -> dict[str, Identity]:
-    """Supervisors that are dead, whoever has their number now."""
+    """Identities of dead supervisors, whose pid another process may have."""
     living = identity_of(holder)
     return {
         "recycled": replace(living, start=living.start - 1),
@@ -135,13 +140,13 @@ def test_held_by_a_fork_of_a_dead_supervisor_is_ended_and_settled(scene, dead):
     other = subprocess.Popen(["sleep", "60"])
     identity = strangers(other).get(dead) or identity_of(other)
     if dead == "zombie":
-        other.kill()  # nobody waits for it yet
+        other.kill()  # not yet reaped
         until(lambda: not identity.alive)
     with scene.held(identity) as holder:
         assert scene.tick() == 1
         assert holder.wait(10) == -signal.SIGKILL
     if dead != "zombie":
-        assert other.poll() is None  # the stranger is none of ours
+        assert other.poll() is None  # another process with a recycled pid is left alone
     other.kill()
     other.wait()
     assert scene.run.state is State.QUEUED
@@ -150,19 +155,19 @@ def test_held_by_a_fork_of_a_dead_supervisor_is_ended_and_settled(scene, dead):
 @pytest.mark.parametrize(
     ("ended", "state"),
     [
-        (Ended(exit_code=0, started=NOW, ended=LATER), State.COMPLETE),
-        (Ended(exit_code=1, started=NOW, ended=LATER), State.EXECUTOR_ERROR),
-        (Ended(exit_code=1, overtime=True, started=NOW, ended=LATER), State.EXECUTOR_ERROR),
-        (Ended(signal=9, overtime=True, started=NOW, ended=LATER), State.EXECUTOR_ERROR),
-        (Ended(exit_code=1, canceled=True, started=NOW, ended=LATER), State.CANCELED),
-        (Ended(shutdown=True, started=NOW, ended=LATER), State.QUEUED),
-        (Ended(hopeless=True, ended=LATER), State.SYSTEM_ERROR),
+        (ExitRecord(exit_code=0, started=NOW, ended=LATER), State.COMPLETE),
+        (ExitRecord(exit_code=1, started=NOW, ended=LATER), State.EXECUTOR_ERROR),
+        (ExitRecord(exit_code=1, overtime=True, started=NOW, ended=LATER), State.EXECUTOR_ERROR),
+        (ExitRecord(signal=9, overtime=True, started=NOW, ended=LATER), State.EXECUTOR_ERROR),
+        (ExitRecord(exit_code=1, canceled=True, started=NOW, ended=LATER), State.CANCELED),
+        (ExitRecord(shutdown=True, started=NOW, ended=LATER), State.QUEUED),
+        (ExitRecord(hopeless=True, ended=LATER), State.SYSTEM_ERROR),
         (DIED, State.QUEUED),
     ],
 )
 def test_free_with_an_exit_file_is_settled_by_that(scene, ended, state):
-    scene.place.root.mkdir(parents=True)
-    ended.write(scene.place.exit)
+    scene.attempt_dir.root.mkdir(parents=True)
+    ended.write(scene.attempt_dir.exit)
     assert scene.tick() == 1
     run = scene.run
     assert run.state is state
@@ -182,9 +187,9 @@ def test_free_without_exit_file_goes_back_to_the_queue(scene):
     assert attempt.cause.kind is CauseKind.HOST_LOST
 
 
-def test_evidence_that_nobody_understands_does_not_stand_in_the_way(scene):
-    scene.place.root.mkdir(parents=True)
-    scene.place.errors.write_text('{"type": "failed", "log": 7}\n')
+def test_unreadable_evidence_does_not_prevent_settling(scene):
+    scene.attempt_dir.root.mkdir(parents=True)
+    scene.attempt_dir.errors.write_text('{"type": "failed", "log": 7}\n')
     assert scene.tick() == 1
     assert scene.run.attempts[0].cause.kind is CauseKind.UNKNOWN
 
@@ -197,19 +202,19 @@ def test_free_without_exit_file_is_given_up_when_no_attempt_is_left(scene):
         claim_run(scene.database.queue)
     run = scene.run
     assert run.state is State.SYSTEM_ERROR
-    assert run.error.startswith("The processes of the run vanished")
+    assert run.error.startswith("The processes of the run disappeared")
 
 
-def test_free_without_exit_file_is_canceled_when_that_was_asked_for(scene):
+def test_free_without_exit_file_of_a_canceling_run_is_canceled(scene):
     scene.cancel()
     assert scene.tick() == 1
     assert scene.run.state is State.CANCELED
     assert scene.run.error == "Canceled on request."
 
 
-def test_what_was_spooled_is_replayed_before_it_is_settled(scene):
-    scene.place.root.mkdir(parents=True)
-    scene.place.spool.write_text('{"type": "started", "job": 1, "rule": "r", "at": 1.0}\n')
+def test_spooled_records_are_replayed_before_settling(scene):
+    scene.attempt_dir.root.mkdir(parents=True)
+    scene.attempt_dir.spool.write_text('{"type": "started", "job": 1, "rule": "r", "at": 1.0}\n')
     scene.tick()
     (job,) = scene.database.jobs.list(scene.run_id, 1)
     assert (job.rule, job.state) == ("r", State.SYSTEM_ERROR)
@@ -228,7 +233,7 @@ def test_free_with_leftovers_ends_them_first(scene):
 
 
 def test_free_with_leftovers_that_do_not_end_waits_for_them(scene, monkeypatch):
-    monkeypatch.setattr(reconciler, "SWEEPING", 0.1)
+    monkeypatch.setattr(reconciler, "LEFTOVERS_TIMEOUT_S", 0.1)
     never = [processes.Process(os.getpid(), 0)]  # in place of one in uninterruptible sleep
     with monkeypatch.context() as patch:
         patch.setattr(processes, "tagged", lambda *_: never)
@@ -236,25 +241,25 @@ def test_free_with_leftovers_that_do_not_end_waits_for_them(scene, monkeypatch):
     assert scene.tick() == 1
 
 
-def test_trouble_with_one_run_is_not_that_of_others(scene):
+def test_unreadable_run_does_not_affect_others(scene):
     add_run(scene.database.runs)
     other = claim_run(scene.database.queue).run.id
-    scene.place.root.parent.mkdir(parents=True)
-    scene.place.root.write_text("a file where there should be a folder")
+    scene.attempt_dir.root.parent.mkdir(parents=True)
+    scene.attempt_dir.root.write_text("a file where there should be a folder")
     assert scene.tick() == 1
     assert scene.run.state is State.INITIALIZING
     assert scene.database.runs.get(other, None).state is State.QUEUED
 
 
 def elsewhere(scene) -> Reconciler:
-    """The reconciler of another host, which has seen the database for a while."""
+    """The reconciler of another host, to which the database was available for a while."""
     made = Reconciler(scene.settings, scene.database, host="other", claiming=threading.Lock())
     made.tick(NOW)
     return made
 
 
 def test_run_of_another_host_is_flagged_when_its_lease_is_overdue_and_never_taken(scene):
-    other, due = elsewhere(scene), NOW + LEASE + OVERDUE
+    other, due = elsewhere(scene), NOW + LEASE + UNREACHABLE_AFTER
     before = scene.run
     assert other.tick(due - timedelta(seconds=1)) == 0
     assert scene.run == before
@@ -273,14 +278,14 @@ def test_run_of_another_host_is_flagged_when_its_lease_is_overdue_and_never_take
     assert run.history[-1].note == "The host host responds again."
 
 
-def test_flag_goes_with_the_end_of_the_run(scene):
+def test_flag_is_removed_at_the_end_of_the_run(scene):
     elsewhere(scene).tick(NOW + timedelta(days=1))
     assert scene.run.unreachable
     scene.tick()
     assert (scene.run.state, scene.run.unreachable) == (State.QUEUED, None)
 
 
-def test_flag_waits_until_the_database_was_there_long_enough_for_renewals(scene, monkeypatch):
+def test_flag_waits_until_the_database_was_available_long_enough_for_renewals(scene, monkeypatch):
     other, late = elsewhere(scene), NOW + timedelta(days=1)
     with monkeypatch.context() as patch:
 
@@ -292,9 +297,11 @@ def test_flag_waits_until_the_database_was_there_long_enough_for_renewals(scene,
             other.tick(late)
     other.tick(late)
     assert scene.run.unreachable is None
-    other.tick(late + SETTLED)
+    other.tick(late + DATABASE_STABLE_FOR)
     assert scene.run.unreachable
 
 
-def test_lost_host_is_flagged_within_two_minutes_of_its_last_sign_of_life():
-    assert timedelta(seconds=120) > supervisor.LEASE + OVERDUE + SETTLED
+def test_lost_host_is_flagged_within_two_minutes_of_its_last_renewal():
+    assert (
+        timedelta(seconds=120) > supervisor.LEASE_DURATION + UNREACHABLE_AFTER + DATABASE_STABLE_FOR
+    )

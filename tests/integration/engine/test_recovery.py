@@ -1,4 +1,4 @@
-"""Whatever is killed or stopped while a run goes on: the run completes, or says why not."""
+"""Processes that are killed or stopped during a run: the run completes, or names the cause."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ ME = local_actor()
 
 
 def under_way(desk: Desk, jobs: int = 4, seconds: float = 1.0, done: int = 1) -> str:
-    """A run of which some jobs are done and others are not."""
+    """Submit a run; return its id when `done` of its jobs have finished."""
     run_id = desk.submit("slow", jobs=jobs, seconds=seconds)
     until(lambda: len(list((desk.folder(run_id) / "work").glob("*.txt"))) >= done)
     return run_id
 
 
 def starts(desk: Desk, run_id: str) -> Counter[str]:
-    """How often each job really started, by its own word."""
+    """Return how often each job started, as written by the job itself."""
     return Counter((desk.folder(run_id) / "ledger").read_text().split())
 
 
@@ -58,7 +58,7 @@ def test_killed_snakemake_is_tried_again_and_finished_jobs_are_kept(desk):
     assert {job.state for job in left} <= {State.COMPLETE, State.SYSTEM_ERROR}
 
 
-def test_what_a_job_had_begun_in_the_moment_of_the_kill_is_made_anew(desk):
+def test_output_of_a_job_interrupted_by_a_kill_is_created_again(desk):
     run_id = desk.submit("racing")
     completed(desk, run_id, attempts=2)
     assert (desk.folder(run_id) / "results/all.txt").read_text() == "whole\n"
@@ -84,14 +84,14 @@ def test_supervisor_asked_to_end_leaves_the_run_to_be_tried_again(desk):
     assert cause.message.startswith("The host was shutting down")
 
 
-def test_killed_nursery_is_started_again_and_runs_go_on(own_desk):
+def test_killed_fork_server_is_restarted_and_runs_continue(own_desk):
     run_id = under_way(own_desk)
-    nursery = next(
+    fork_server = next(
         child
         for child in processes.descendants(own_desk.runner.pid)
         if b"services.engine.fork_server" in Path(f"/proc/{child.pid}/cmdline").read_bytes()
     )
-    processes.send(nursery, signal.SIGKILL)
+    processes.send(fork_server, signal.SIGKILL)
     completed(own_desk, run_id, attempts=1)
     completed(own_desk, own_desk.submit("slow", jobs=1, seconds=0), attempts=1)
 
@@ -110,7 +110,7 @@ def test_everything_killed_at_once_is_settled_when_the_runner_is_back(own_desk):
     own_desk.runner.stop(signal.SIGKILL)
     processes.send(own_desk.supervisor(run_id), signal.SIGKILL)
     until(lambda: not processes.holding(own_desk.attempt(run_id).lock))
-    assert own_desk.run(run_id).state is State.RUNNING  # nobody is there to say otherwise
+    assert own_desk.run(run_id).state is State.RUNNING  # no process can settle it
     own_desk.runner.start()
     completed(own_desk, run_id, attempts=2)
 
@@ -126,7 +126,7 @@ def test_claim_that_never_started_goes_back_to_the_queue(own_desk):
     completed(own_desk, run_id, attempts=2)
 
 
-def test_attempts_are_limited_and_the_last_word_names_the_cause(settings):
+def test_attempts_are_limited_and_the_cause_is_recorded(settings):
     with running(replace(settings, attempts=1)) as desk:
         run_id = under_way(desk)
         processes.send(desk.supervisor(run_id), signal.SIGKILL)
@@ -173,7 +173,7 @@ def test_runs_of_another_host_are_left_alone(own_desk):
 
 @pytest.fixture(scope="module")
 def own_mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Mongod, Desk]]:
-    """A mongod that a test may stop, and starts again; and the desk over it."""
+    """A mongod that a test may stop and restart, and an installation that uses it."""
     folder = tmp_path_factory.mktemp("away")
     server = Mongod(find("", folder / "lib"), folder / "db", free_port())
     server.start()
@@ -182,12 +182,12 @@ def own_mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Mongo
     server.stop()
 
 
-def test_run_goes_on_and_loses_nothing_while_the_database_is_away(own_mongod):
+def test_run_continues_and_loses_nothing_while_the_database_is_unavailable(own_mongod):
     server, desk = own_mongod
     run_id = under_way(desk, jobs=24, seconds=0.2, done=2)
     server.stop()
     until(lambda: len(starts(desk, run_id)) == 24)
-    until(lambda: desk.attempt(run_id).exit.exists())  # it ended, with nobody to tell
+    until(lambda: desk.attempt(run_id).exit.exists())  # it ended; the database is unavailable
     server.start()
     completed(desk, run_id, attempts=1)
     jobs = desk.jobs(run_id)
@@ -198,7 +198,7 @@ def test_run_goes_on_and_loses_nothing_while_the_database_is_away(own_mongod):
     assert not desk.attempt(run_id).spool.exists()
 
 
-def test_failure_is_explained_when_the_database_was_away(own_mongod):
+def test_failure_is_explained_when_the_database_was_unavailable(own_mongod):
     server, desk = own_mongod
     run_id = desk.submit("failing")
     until(lambda: identity(desk.attempt(run_id)))

@@ -90,7 +90,7 @@ def test_register_while_the_database_is_away_leaves_nothing(services, settings):
         gone.close()
 
 
-def test_what_belongs_to_somebody_else_is_not_found(services):
+def test_files_of_other_users_are_not_found(services):
     file = put(services, ANN, "a.fa")
     for call in (services.files.get, services.files.path, services.files.delete):
         with pytest.raises(NotFound):

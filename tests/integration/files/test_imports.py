@@ -1,4 +1,4 @@
-"""Imports, from a host and from the inbox: done by the runner's part, told while they go on."""
+"""Imports from a host and from the inbox, and their progress."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 from services.access.actors import local_actor
 from services.bootstrap import build
 from services.errors import Conflict, Forbidden, Invalid, NotFound
-from services.files.importer import AT_ONCE, ATTEMPTS, LEASE, Importer
-from services.files.imports import MOST, Imports
+from services.files.importer import LEASE, MAX_ATTEMPTS, MAX_IMPORTS_AT_ONCE, Importer
+from services.files.imports import MAX_UNFINISHED_PER_OWNER, Imports
 from services.models import Actor, ImportRequest, Scope, State
 from services.settings import HERE, MIB
 from tests.helpers import web_host
@@ -42,7 +42,7 @@ def inbox(tmp_path):
 
 @pytest.fixture
 def services(settings, database, inbox, host):
-    """A desk whose fetcher may ask the test's own host."""
+    """Services whose fetcher may connect to the test's own host."""
     built = build(replace(settings, inbox=str(inbox), max_upload=4), patience=20)
     fetcher = host.fetcher()
     imports = Imports(built.database, built.files, fetcher, built.inbox)
@@ -61,7 +61,7 @@ def importer_of(services, name="here"):
 
 
 def done(services, importer, made, actor=ANN):
-    """An import, once it is over."""
+    """An import, once it has finished."""
     importer.tick(datetime.now(UTC))
     return until(lambda: found if (found := services.imports.get(actor, made.id)).ended else None)
 
@@ -103,9 +103,7 @@ def test_import_of_an_address_becomes_a_file(services, importer, host):
         (lambda asked: send(asked, 302, b"", Location="http://127.0.0.1/"), "127.0.0.1"),
     ],
 )
-def test_import_that_cannot_be_had_says_why_and_leaves_nothing(
-    services, importer, host, page, told
-):
+def test_failed_import_has_the_reason_and_leaves_nothing(services, importer, host, page, told):
     host.pages["/a"] = page
     made = services.imports.create(ANN, ImportRequest(url=host.url("/a")))
     over = done(services, importer, made)
@@ -143,8 +141,8 @@ def test_imports_of_others_are_not_found(services, host):
     assert services.imports.list(local_actor()).items == [made]
 
 
-def test_owner_cannot_fill_the_queue(services, host):
-    for _ in range(MOST):
+def test_create_above_the_limit_of_an_owner_is_refused(services, host):
+    for _ in range(MAX_UNFINISHED_PER_OWNER):
         services.imports.create(ANN, ImportRequest(url=host.url("/a")))
     with pytest.raises(Conflict):
         services.imports.create(ANN, ImportRequest(url=host.url("/a")))
@@ -153,7 +151,7 @@ def test_owner_cannot_fill_the_queue(services, host):
 
 @pytest.fixture
 def slow(host):
-    """/slow sends one byte of two, and the other one when it is told to."""
+    """/slow sends the first of two bytes at once and the second when `go_on` is set."""
     begun, go_on = threading.Event(), threading.Event()
 
     def page(asked):
@@ -170,18 +168,22 @@ def slow(host):
     go_on.set()
 
 
-def test_progress_is_told_and_only_a_few_are_at_work(services, importer, host, slow):
+def test_tick_runs_a_limited_number_of_imports_and_stores_progress(services, importer, host, slow):
     made = [
         services.imports.create(ANN, ImportRequest(url=host.url("/slow"), name=f"{number}.txt"))
-        for number in range(AT_ONCE + 1)
+        for number in range(MAX_IMPORTS_AT_ONCE + 1)
     ]
-    assert importer.tick(datetime.now(UTC)) == AT_ONCE
+    assert importer.tick(datetime.now(UTC)) == MAX_IMPORTS_AT_ONCE
     assert importer.tick(datetime.now(UTC)) == 0
     until(lambda: services.imports.get(ANN, made[0].id).received == 1)
     states = [services.imports.get(ANN, one.id).state for one in made]
-    assert states == [State.RUNNING] * AT_ONCE + [State.QUEUED]
+    assert states == [State.RUNNING] * MAX_IMPORTS_AT_ONCE + [State.QUEUED]
     slow[1].set()
-    until(lambda: importer.tick(datetime.now(UTC)) or host.asked.count("/slow") == AT_ONCE + 1)
+    until(
+        lambda: (
+            importer.tick(datetime.now(UTC)) or host.asked.count("/slow") == MAX_IMPORTS_AT_ONCE + 1
+        )
+    )
     for one in made:
         until(lambda one=one: services.imports.get(ANN, one.id).state is State.COMPLETE)
 
@@ -189,20 +191,20 @@ def test_progress_is_told_and_only_a_few_are_at_work(services, importer, host, s
 def test_import_that_is_deleted_stops_and_leaves_nothing(
     services, importer, host, slow, monkeypatch
 ):
-    monkeypatch.setattr("services.files.importer.TOLD", 0.0)
+    monkeypatch.setattr("services.files.importer.PROGRESS_INTERVAL_S", 0.0)
     begun, go_on = slow
     made = services.imports.create(ANN, ImportRequest(url=host.url("/slow")))
     importer.tick(datetime.now(UTC))
     assert begun.wait(30)
     services.imports.delete(ANN, made.id)
     go_on.set()
-    until(lambda: not drafts(services) and importer._places._value == AT_ONCE)
+    until(lambda: not drafts(services) and importer._places._value == MAX_IMPORTS_AT_ONCE)
     assert services.files.list(ANN).items == []
     with pytest.raises(NotFound):
         services.imports.get(ANN, made.id)
 
 
-def test_import_of_a_killed_runner_is_begun_anew_and_given_up_in_the_end(services, host):
+def test_import_of_a_killed_runner_is_restarted_a_limited_number_of_times(services, host):
     url, now = host.file("/a", b"x"), datetime.now(UTC)
     store = services.database.imports
     made = services.imports.create(ANN, ImportRequest(url=url))
@@ -215,10 +217,10 @@ def test_import_of_a_killed_runner_is_begun_anew_and_given_up_in_the_end(service
     assert not store.renew(old, received=1, size=1, until=now)
 
     made = services.imports.create(ANN, ImportRequest(url=url))
-    for number in range(ATTEMPTS):
+    for number in range(MAX_ATTEMPTS):
         assert store.claim(host="gone", now=now, lease=timedelta()).item.attempts == number + 1
         now += timedelta(seconds=1)
-        store.release(now=now, most=ATTEMPTS, error="stopped")
+        store.release(now=now, most=MAX_ATTEMPTS, error="stopped")
     over = services.imports.get(ANN, made.id)
     assert (over.state, over.error) == (State.SYSTEM_ERROR, "stopped")
 
@@ -239,7 +241,7 @@ time.sleep(3600)
 """
 
 
-def test_import_of_a_runner_that_is_killed_in_the_midst_leaves_no_half_file(services, host, slow):
+def test_import_of_a_runner_killed_while_receiving_leaves_no_partial_file(services, host, slow):
     begun, go_on = slow
     made = services.imports.create(ANN, ImportRequest(url=host.url("/slow")))
     runner = subprocess.Popen(
@@ -284,7 +286,7 @@ def test_file_of_the_inbox_is_registered_without_copying(services, importer, inb
     assert place.exists()
 
 
-def test_file_that_is_larger_than_taken_is_refused(services, importer, inbox):
+def test_file_above_the_maximum_size_is_refused(services, importer, inbox):
     put(inbox, "a.bin", bytes(4 * MIB + 1))
     made = services.imports.create(local_actor(), ImportRequest(inbox="a.bin"))
     over = done(services, importer, made, local_actor())
@@ -293,7 +295,7 @@ def test_file_that_is_larger_than_taken_is_refused(services, importer, inbox):
 
 def test_file_of_another_file_system_is_copied(services, importer, inbox, monkeypatch):
     place = put(inbox, "a.txt")
-    monkeypatch.setattr("services.files.importer._shared", lambda *_: False)
+    monkeypatch.setattr("services.files.importer._take_over", lambda *_: False)
     made = services.imports.create(local_actor(), ImportRequest(inbox="a.txt", name="b.txt"))
     over = done(services, importer, made, local_actor())
     assert (over.state, over.name, over.received) == (State.COMPLETE, "b.txt", 9)
@@ -315,7 +317,7 @@ def test_file_that_changes_while_it_is_read_is_refused(services, importer, inbox
     made = services.imports.create(local_actor(), ImportRequest(inbox="a.txt"))
     over = done(services, importer, made, local_actor())
     assert over.state is State.EXECUTOR_ERROR
-    assert "changed" in over.error
+    assert over.error == "The file changed while it was read."
     assert services.files.list(local_actor()).items == []
 
 

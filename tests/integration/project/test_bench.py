@@ -29,6 +29,10 @@ SMALL = {
         ["--sessions", "2", "--minutes", "0.05", "--jobs", "50", "--polls", "1"],
         r"polls/s of 1\.0 requested(?s:.*)MB in the last(?s:.*)a run of 50 jobs opens in",
     ),
+    "drafts": (
+        ["--rounds", "2", "--rows", "2"],
+        r"drafts.save, changed +p50 +\d+\.\d\d ms(?s:.*)runs\.get +p50 +\d+\.\d\d ms",
+    ),
     "databases": (
         ["--sequences", "200", "--rounds", "1"],
         r"the second takes \d+\.\d\d of the time",

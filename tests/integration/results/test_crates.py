@@ -165,4 +165,4 @@ def test_snakemake_report_that_takes_too_long_is_a_conflict(desk, copied):
         Reports(desk.settings, desk.services.runs, patience=0.01).path(ME, copied.id)
     assert caught.value.text.code == "system_error"
     assert caught.value.message == "Snakemake did not create the report within 0.01 seconds."
-    assert not list(RunDir.of(desk.settings.data, copied.id).desk.glob("report*"))
+    assert not list(RunDir.of(desk.settings.data, copied.id).internal.glob("report*"))

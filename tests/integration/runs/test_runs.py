@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.bootstrap import build
-from services.catalogue.layout import kept
+from services.catalogue.layout import snapshot_folder
 from services.engine.staging import configuration
 from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.logs import tail
@@ -76,7 +76,7 @@ def test_submit_freezes_version_parameters_and_inputs(services):
     (given,) = run.inputs
     assert (given.field, given.file, given.sha256) == ("reads.0", file.id, file.sha256)
     assert given.path == "inputs/reads/my_reads_rm_-rf_HOME.fastq"
-    assert (kept(services.settings.data, run.digest) / "workflow/Snakefile").is_file()
+    assert (snapshot_folder(services.settings.data, run.digest) / "workflow/Snakefile").is_file()
 
 
 def test_submit_same_names_are_staged_apart(services):
@@ -135,7 +135,7 @@ def test_submit_unknown_workflow_names_a_near_one(services):
 
 def test_submit_broken_workflow_says_why(services):
     found = refused(services, workflow="bare", params={})
-    assert "There is no workflow/Snakefile" in found["workflow"].hint
+    assert "The workflow has neither workflow/Snakefile" in found["workflow"].hint
 
 
 def test_submit_every_problem_is_listed_and_nothing_is_stored(services):

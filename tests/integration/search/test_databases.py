@@ -123,7 +123,7 @@ def test_published_database_outlives_its_file_and_gives_way_to_its_successor(des
     file = registered(desk, ME, "old.fa", b">a\nMKISANSIRTG\n")
     databases.publish(ME, "versions", file)
     desk.services.files.delete(ME, file)
-    found = databases.named(ANN, "versions")
+    found = databases.find(ANN, "versions")
     assert desk.services.files.path(ANN, found.id).read_bytes() == b">a\nMKISANSIRTG\n"
     newer = tmp_path / "newer.fasta.gz"
     newer.write_bytes(gzip.compress(b">b\nMKISANSIRTG\n"))
@@ -131,7 +131,7 @@ def test_published_database_outlives_its_file_and_gives_way_to_its_successor(des
     assert [one.file for one in databases.list(ANN) if one.name == "versions"] == [
         "versions.fasta.gz"
     ]
-    assert databases.named(ANN, "versions").name == "versions.fasta.gz"
+    assert databases.find(ANN, "versions").name == "versions.fasta.gz"
 
 
 def test_removed_database_is_gone_with_what_was_built(desk, searched):

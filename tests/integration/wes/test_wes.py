@@ -1,4 +1,4 @@
-"""The WES door: the official document against it, hostile requests, and strangers' clients."""
+"""The WES API: the official document, invalid requests, and clients of other projects."""
 
 from __future__ import annotations
 
@@ -36,17 +36,6 @@ UNKNOWN = "0" * 24
 FORM = {"workflow_type": "SMK", "workflow_type_version": "9", "workflow_url": "demo"}
 URLENCODED = "application/x-www-form-urlencoded"
 READS = b"@r\nACGT\n+\nIIII\n"
-
-
-@pytest.fixture(scope="module")
-def services(mongod, tmp_path_factory):
-    with open_desk(mongod, tmp_path_factory.mktemp("desk")) as services:
-        yield services
-
-
-@pytest.fixture(scope="module")
-def client(services):
-    return client_of(services)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +123,7 @@ def test_any_int64_is_a_page_size(client, run, size):
     assert len(page.get_json()["runs"]) <= max(1, int(size) if int(size) > 0 else 50)
 
 
-# ---- what is answered ------------------------------------------------------------------------
+# ---- responses -------------------------------------------------------------------------------
 
 
 def test_service_info_counts_the_runs_and_names_the_engine(client, services, run):
@@ -213,7 +202,7 @@ def test_runs_are_listed_page_by_page_newest_first(client, services, run):
     assert listed == everything
 
 
-# ---- what is sent ----------------------------------------------------------------------------
+# ---- requests --------------------------------------------------------------------------------
 
 
 def test_tags_come_back_as_the_object_they_were(client, services, run):
@@ -261,12 +250,15 @@ def test_form_without_files_may_be_urlencoded(client, run):
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "no type": ({"workflow_type": ""}, "workflow_type"),
-    "other type": ({"workflow_type": "CWL"}, "workflow_type: This must be one of SMK."),
+    "other type": ({"workflow_type": "CWL"}, "workflow_type: Must be SMK."),
     "other version": ({"workflow_type_version": "1.0"}, "workflow_type_version"),
     "other engine": ({"workflow_engine": "toil"}, "workflow_engine"),
     "engine parameters": ({"workflow_engine_parameters": '{"a": "b"}'}, "engine_parameters"),
     "no url": ({"workflow_url": ""}, "workflow_url"),
-    "unknown workflow": ({"workflow_url": "nothing"}, "workflow_url: There is no such"),
+    "unknown workflow": (
+        {"workflow_url": "nothing"},
+        "workflow_url: Workflow not found. Send the name",
+    ),
     "workflow elsewhere": ({"workflow_url": "http://example.org/Snakefile"}, "workflow_url"),
     "traversal in url": ({"workflow_url": "../demo"}, "workflow_url"),
     "params no JSON": ({"workflow_params": "{"}, "workflow_params"),
@@ -274,15 +266,18 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "params NaN": ({"workflow_params": '{"depth": NaN}'}, "workflow_params"),
     "params deep": ({"workflow_params": '{"a":' * 900 + "1" + "}" * 900}, "32 levels"),
     "params deeper": ({"workflow_params": "[" * 100_000}, "levels"),
-    "params 2^64": ({"workflow_params": '{"depth": 18446744073709551616}'}, "64 bits"),
+    "params 2^64": (
+        {"workflow_params": '{"depth": 18446744073709551616}'},
+        "workflow_params.depth: Integers must fit in 64 bits.",
+    ),
     "params 5,000 digits": ({"workflow_params": '{"depth": %s}' % ("9" * 5000)}, "64 bits"),
     "params twice": ({"workflow_params": '{"depth": 1, "depth": 2}'}, "twice"),
     "params surrogate": ({"workflow_params": r'{"reads": "\ud800"}'}, "workflow_params"),
     "params NUL": ({"workflow_params": r'{"reads": "\u0000"}'}, "NUL"),
     "params operator": ({"workflow_params": '{"reads": {"$gt": ""}}'}, "workflow_params.reads"),
     "params unknown": ({"workflow_params": '{"$where": 1}'}, "workflow_params.$where"),
-    "NUL": ({"workflow_url": "demo\0"}, "NUL"),
-    "tags no text": ({"tags": '{"a": {"$gt": 1}}'}, "tags.a"),
+    "NUL": ({"workflow_url": "demo\0"}, "workflow_url: Must not contain NUL"),
+    "tags no text": ({"tags": '{"a": {"$gt": 1}}'}, "tags.a: The values of tags must be strings."),
     "tags with =": ({"tags": '{"a=b": "c"}'}, "tags.a=b"),
     "tags too long": ({"tags": json.dumps({"a": "b" * 100})}, "tags.0"),
     "tags too many": ({"tags": json.dumps({str(n): "" for n in range(21)})}, "tags"),
@@ -302,12 +297,10 @@ BROKEN |= {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_submission_that_does_not_fit_is_400_with_the_field_and_leaves_nothing(
-    client, services, name
-):
-    fields, told = BROKEN[name]
+def test_invalid_submission_is_400_with_the_field_and_stores_nothing(client, services, name):
+    fields, expected = BROKEN[name]
     before, began = stored(services), time.monotonic()
-    assert told in failed(submit(client, **fields), 400)
+    assert expected in failed(submit(client, **fields), 400)
     assert stored(services) == before
     assert time.monotonic() - began < 3
 
@@ -351,7 +344,7 @@ BODIES: dict[str, tuple[str, bytes]] = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_body_that_is_no_form_is_400_and_leaves_nothing(client, services, name):
+def test_body_that_is_not_a_form_is_400_and_stores_nothing(client, services, name):
     kind, body = BODIES[name]
     before = stored(services)
     headers = {"Content-Type": kind} if kind else {}
@@ -382,12 +375,12 @@ def test_attachment_larger_than_a_file_is_413_and_leaves_nothing(mongod, tmp_pat
 def test_two_attachments_of_the_same_name_are_refused(client, services):
     before = stored(services)
     twice = [(BytesIO(READS), "a.fastq"), (BytesIO(b"@"), "./a.fastq")]
-    told = failed(submit(client, workflow_params="{}", workflow_attachment=twice), 400)
-    assert told.startswith("Invalid parameters.") or "same filename" in told
+    message = failed(submit(client, workflow_params="{}", workflow_attachment=twice), 400)
+    assert message == "workflow_attachment: Two attachments have the same filename."
     assert stored(services) == before
 
 
-# ---- what fails ------------------------------------------------------------------------------
+# ---- errors ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -404,8 +397,16 @@ def test_two_attachments_of_the_same_name_are_refused(client, services):
         "",
     ],
 )
-def test_what_is_not_there_is_404(client, path):
+def test_unknown_path_or_id_is_404(client, path):
     failed(client.get(WES + path), 404)
+
+
+def test_malformed_id_is_404_with_its_format(client):
+    hint = "A run id has 24 hexadecimal characters."
+    assert failed(client.get(f"{WES}/runs/x"), 404) == f"Run not found. {hint}"
+    hint = "A task id is an attempt and a job number, such as 1-7."
+    message = failed(client.get(f"{WES}/runs/{UNKNOWN}/tasks/x"), 404)
+    assert message == f"Task not found. {hint}"
 
 
 @pytest.mark.parametrize("query", ["page_size=ten", "page_size=1.5", f"page_size={2**63}"])
@@ -415,14 +416,14 @@ def test_page_size_that_is_no_int64_is_400(client, run, query):
 
 
 @pytest.mark.parametrize("token", ["x", "%00", "%F0%9F%A6%A0", "a" * 500, "{%22$gt%22:1}"])
-def test_token_that_was_not_given_is_400(client, run, token):
+def test_unknown_page_token_is_400(client, run, token):
     assert "page_token" in failed(client.get(f"{WES}/runs?page_token={token}"), 400)
     tasks = client.get(f"{WES}/runs/{run.id}/tasks?page_token={token}")
     assert "page_token" in failed(tasks, 400)
 
 
 @pytest.mark.parametrize("query", ["page_size=1&page_size=2", "state=RUNNING", "page_token=%ff"])
-def test_query_that_is_not_understood_is_400(client, query):
+def test_unknown_query_parameter_is_400(client, query):
     failed(client.get(f"{WES}/runs?{query}"), 400)
 
 
@@ -476,7 +477,7 @@ def test_database_that_is_away_is_503_with_retry_after(tmp_path):
     services.close()
 
 
-# ---- strangers' clients ----------------------------------------------------------------------
+# ---- clients of other projects ---------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ def test_other_objects_have_frames_that_keep_their_values(form, scenes):
     assert form.button(key="field-stages-add").disabled  # two are allowed
     form.text_input(key="field-stages.0.tool").set_value("gone")
     form.text_input(key="field-stages.1.tool").set_value("kept")
-    form.number_input(key="field-stages.1.trim.to").set_value(4)
+    form.text_input(key="field-stages.1.trim.to").set_value("4")
     form.button(key="field-stages-remove-0").click().run()
     form.button(key="field-stages-add").click().run()
     assert form.text_input(key="field-stages.1.tool").value == "kept"

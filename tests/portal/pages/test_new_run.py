@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 
 import pytest
@@ -65,15 +66,15 @@ def test_form_is_drawn_from_the_schema(portal):
     assert session.selectbox(key="field-table").label == "Table *"
     assert session.selectbox(key="field-mode").options == ["fast", "slow"]
     assert session.selectbox(key="field-mode").value == "fast"
-    count = session.number_input(key="field-count")
-    assert (count.label, count.value, count.min, count.max) == ("Count (reads)", 3, 1, 9)
-    share = session.number_input(key="field-share")
-    assert share.value == 0.05
+    count = session.text_input(key="field-count")
+    assert (count.label, count.value, count.proto.max_chars) == ("Count (reads)", "3", 0)
+    share = session.text_input(key="field-share")
+    assert share.value == "0.05"
     assert share.help.replace("\\", "") == "Part of all. Allowed: more than 0, at most 1."
     assert session.toggle(key="field-strict").value is True
     assert session.multiselect(key="field-sizes").value == ["21", "33"]
     assert session.multiselect(key="field-colours").value == ["red"]
-    assert [field.key for field in session.expander[0].number_input] == ["field-seed"]
+    assert [field.key for field in session.expander[0].text_input] == ["field-seed"]
 
 
 def test_browser_knows_the_values_before_any_script_sets_them(portal, scenes):
@@ -82,7 +83,7 @@ def test_browser_knows_the_values_before_any_script_sets_them(portal, scenes):
     session = portal("new", **{"from": run.id})
     assert session.text_input(key="field-user").proto.default == "ann"
     assert session.text_input(key="run-name").proto.default == "first"
-    assert session.number_input(key="field-trim.from").proto.default == 1
+    assert session.text_input(key="field-trim.from").proto.default == "1"
     mode = session.selectbox(key="field-mode").proto
     assert mode.options[mode.default] == "plain"
 
@@ -121,7 +122,7 @@ def test_upload_that_is_reported_twice_is_selected_once(portal):
 def test_problems_are_shown_at_their_fields_and_values_are_kept(portal, scenes):
     session = portal("new", workflow="shapes")
     session.text_input(key="field-label").set_value("NOT LOWER")
-    session.number_input(key="field-count").set_value(7)
+    session.text_input(key="field-count").set_value("7")
     session.text_input(key="run-name").set_value("my *run*")
     session.button(key="start").click().run()
     assert not session.exception
@@ -132,7 +133,7 @@ def test_problems_are_shown_at_their_fields_and_values_are_kept(portal, scenes):
     assert "Does not have the required format." in label
     assert "Required." in table
     assert session.text_input(key="field-label").value == "NOT LOWER"
-    assert session.number_input(key="field-count").value == 7
+    assert session.text_input(key="field-count").value == "7"
     assert session.text_input(key="run-name").value == "my *run*"
 
 
@@ -150,7 +151,7 @@ def test_problem_of_a_hidden_field_unfolds_advanced(portal, settings):
     schema.write_text(schema.read_text().replace("maximum: 100, hidden", "multipleOf: 5, hidden"))
     session = upload(portal("new", workflow="shapes"), "table")
     assert session.expander[0].proto.expanded is False
-    session.number_input(key="field-seed").set_value(7)
+    session.text_input(key="field-seed").set_value("7")
     session.button(key="start").click().run()
     assert len(problems(session)) == 1
     assert session.expander[0].proto.expanded is True
@@ -179,7 +180,7 @@ def test_typed_fields_survive_another_page(portal):
 def test_start_submits_what_the_form_holds(portal, scenes):
     session = upload(portal("new", workflow="shapes"), "table")
     session.selectbox(key="field-mode").set_value("slow")
-    session.number_input(key="field-share").set_value(0.5)
+    session.text_input(key="field-share").set_value("0.5")
     session.toggle(key="field-strict").set_value(False)
     session.text_area(key="field-extra").set_value('{"depth": [1, 2]}')
     session.text_input(key="run-name").set_value("my *run*")
@@ -239,7 +240,7 @@ def test_run_again_fills_the_form_from_that_run(portal, scenes, services, actor)
     run = scenes.waiting(workflow="shapes", params=params, name="first", tags=["pilot"])
     session = portal("new", **{"from": run.id})
     assert session.selectbox(key="field-table").value == file.id
-    assert session.number_input(key="field-count").value == 8
+    assert session.text_input(key="field-count").value == "8"
     assert session.multiselect(key="field-sizes").value == ["55"]
     assert session.text_input(key="run-name").value == "first"
     assert session.multiselect(key="run-tags").value == ["pilot"]
@@ -257,7 +258,68 @@ def test_unknown_workflow_or_run_shows_a_warning(portal, query):
 
 def labels(session):
     """Text and number fields of the form, as they are called now."""
-    return {field.label for field in (*session.text_input, *session.number_input)}
+    return {field.label for field in session.text_input}
+
+
+WRONG = {  # field → wrong value, and the sentence about it
+    "field-count": ("150", "Must be at most 9."),
+    "field-share": ("0,5", "Must be a number."),
+    "field-label": ("NOT LOWER", "Does not have the required format."),
+    "field-seed": ("x" * 5000, "Must be an integer."),
+    "run-name": ("n" * 201, "Must have at most 200 characters."),
+    "run-retries": ("6", "Must be at most 5."),
+    "run-priority": ("", "Must be an integer."),
+}
+
+
+@pytest.mark.parametrize("key", WRONG)
+def test_field_with_a_wrong_value_is_kept_and_nothing_starts(portal, scenes, key):
+    value, sentence = WRONG[key]
+    session = upload(portal("new", workflow="shapes"), "table")
+    session.text_input(key=key).set_value(value)
+    session.button(key="start").click().run()
+    assert not session.exception
+    assert runs(scenes) == []
+    (problem,) = problems(session)
+    assert sentence in problem.replace("\\", "")
+    assert session.text_input(key=key).value == value
+
+
+def test_cleared_field_with_a_default_is_required(portal, scenes):
+    session = upload(portal("new", workflow="shapes"), "table")
+    session.text_input(key="field-count").set_value("")
+    session.button(key="start").click().run()
+    assert runs(scenes) == []
+    (problem,) = problems(session)
+    assert "Required. The default value is 3." in problem
+
+
+def test_value_that_the_server_did_not_receive_starts_nothing(portal, scenes):
+    session = upload(portal("new", workflow="shapes"), "table")
+    sent = {
+        "st-key-field-count": "8",
+        "st-key-field-strict": True,
+        "st-key-field-sizes": ["21", "33", ""],
+    }
+    session.text_input(key="shown").set_value(json.dumps(sent))
+    session.button(key="start").click().run()
+    assert runs(scenes) == []
+    (problem,) = problems(session)
+    assert "The page shows “8”, but the server received “3”." in problem.replace("\\", "")
+    session.text_input(key="field-count").set_value("8")
+    session.button(key="start").click().run()
+    assert runs(scenes)[0].params["count"] == 8
+
+
+def test_changes_and_files_are_shown_beside_the_buttons(portal):
+    session = upload(portal("new", workflow="shapes"), "table")
+    assert "Default settings · Files: table.tsv" in captions(session)
+    session.text_input(key="field-count").set_value("4").run()
+    assert "1 setting changed: Count · Files: table.tsv" in captions(session)
+
+
+def captions(session):
+    return [caption.value.replace("\\", "") for caption in session.caption]
 
 
 def test_fields_depend_on_the_values_of_other_fields(portal, scenes):
@@ -308,13 +370,13 @@ def test_retries_and_priority_are_folded_under_more(portal, scenes):
     session = portal("new", workflow="depends")
     more = session.expander[-1]
     assert (more.label, more.proto.expanded) == ("Run options", False)
-    session.number_input(key="run-retries").set_value(2)
-    session.number_input(key="run-priority").set_value(3)
+    session.text_input(key="run-retries").set_value("2")
+    session.text_input(key="run-priority").set_value("3")
     session.button(key="start").click().run()
     (run,) = runs(scenes)
     assert (run.retries, run.priority) == (2, 3)
     again = portal("new", **{"from": run.id})
-    assert again.number_input(key="run-retries").value == 2
+    assert again.text_input(key="run-retries").value == "2"
 
 
 def test_preview_shows_rules_and_jobs_until_the_form_changes(portal, scenes):

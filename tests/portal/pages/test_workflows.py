@@ -102,4 +102,4 @@ def test_page_of_unavailable_workflow_says_what_is_missing(portal):
 def test_page_of_unknown_workflow_shows_a_warning(portal):
     session = portal("workflows", name="none")
     assert not session.exception
-    assert "There is no such workflow" in session.warning[0].value
+    assert "Workflow not found" in session.warning[0].value

@@ -47,7 +47,7 @@ def test_page_may_load_only_from_portal_and_api(settings):
     assert policy["frame-src"] == f"'self' {settings.public_api_url}"
     assert "'unsafe-inline'" not in policy["script-src"]
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    assert len(scripts) == 4  # address, Streamlit's own, typed.js, tables.js
+    assert len(scripts) == 5  # address, Streamlit's own, typed.js, fields.js, tables.js
     for script in scripts:
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy["script-src"]

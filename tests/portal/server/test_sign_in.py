@@ -100,7 +100,7 @@ def post(app, secret, to="", path=SIGN_IN_PATH, **headers):
 
 def notice(reply):
     """The message above the form."""
-    match = re.search(r'<p id="told"[^>]*>(.*?)</p>', reply.text)
+    match = re.search(r'<p id="notice"[^>]*>(.*?)</p>', reply.text)
     return match[1] if match else ""
 
 
@@ -185,8 +185,8 @@ def test_invalid_token_is_refused_with_the_reason(desk):
     tokens = desk.services.database.tokens._tokens
     tokens.update_one({"created": expired.created}, {"$set": {"expires": past}})
     for secret, words in (
-        (WRONG, "it was revoked or never was"),
-        (revoked.secret, "it was revoked or never was"),
+        (WRONG, "it was revoked or does not exist"),
+        (revoked.secret, "it was revoked or does not exist"),
         (expired.secret, f"it expired on {past:%d %B %Y}"),
     ):
         reply = post(app_of(desk.services, desk.settings), secret, "files")
@@ -198,7 +198,7 @@ def test_invalid_token_is_refused_with_the_reason(desk):
         assert secret not in reply.text
     for secret in ("", "x", "<b>x</b>", "rdk_\0"):
         reply = post(app_of(desk.services, desk.settings), secret)
-        assert notice(reply) == "This is no token of this desk. One begins with rdk_."
+        assert notice(reply) == "This is not a Rundesk token. A token starts with `rdk_`."
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_portal_behind_a_proxy_names_the_address_to_sign_in(portal, settings, mo
     session = portal()
     assert not session.exception
     assert "Sign in first." in words(session)
-    assert any("the address that asks you to sign in" in text for text in words(session))
+    assert any("the address of the proxy that signs users in" in text for text in words(session))
     assert not session.get("html")
 
 

@@ -1,4 +1,4 @@
-"""Signed links and who asks."""
+"""Signed links, and the actors of requests."""
 
 from __future__ import annotations
 

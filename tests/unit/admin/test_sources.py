@@ -1,4 +1,4 @@
-"""Where workflows are added from: how addresses are read. What is refused: test_additions.py."""
+"""Parsing the sources of workflows. Invalid ones are in test_additions.py."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from services.admin.sources import Source
         ("file:///srv/git/x.git@v1", "file:///srv/git/x.git", "v1", "x"),
     ],
 )  # fmt: skip
-def test_address_of_a_repository_is_told_from_its_ref(text, address, ref, name):
+def test_read_separates_the_address_of_a_repository_from_its_ref(text, address, ref, name):
     found = Source.read(text)
     assert (found.address, found.ref, found.folder, found.name) == (address, ref, None, name)
 
 
-def test_password_in_an_address_is_not_told():
-    assert Source.read("https://me:secret@example.org/x").shown == "https://example.org/x"
-    assert Source.read("ssh://git@example.org/x").shown == "ssh://git@example.org/x"
+def test_public_address_does_not_contain_the_password():
+    assert Source.read("https://me:secret@example.org/x").public_address == "https://example.org/x"
+    assert Source.read("ssh://git@example.org/x").public_address == "ssh://git@example.org/x"

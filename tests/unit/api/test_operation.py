@@ -1,4 +1,4 @@
-"""The decorator on an app of its own: what views are given, what is refused, what is replied."""
+"""The decorator `operation`: arguments of views, refused requests, responses, the document."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from routes.http.context import attach
 from routes.http.guard import Guard
 from routes.http.operation import Encoder, operation
 from routes.http.signatures import Describer
-from services.errors import DatabaseUnavailable, Invalid, NotFound
+from services.errors import DatabaseUnavailable, Invalid, Message, NotFound
 from services.models import Actor, Model, RunId, State
 from services.settings import Settings
 
 things = Blueprint("things", __name__)
+NO = Message("invalid", "No.")
+GONE = Message("gone", "Gone.")
 
 
 class Filter(Model):
@@ -57,7 +59,7 @@ def make_thing(headers: Headers, body: Thing) -> Thing:
     It stays.
     """
     if body.name == headers.key:
-        raise Invalid("No.", field="name")
+        raise Invalid(NO(), field="name")
     return body
 
 
@@ -82,9 +84,9 @@ def get_thing(run_id: RunId) -> State:
 def get_text(run_id: RunId, query: Filter) -> Response:
     """Get a text."""
     if query.text == "token":
-        raise Invalid("Not a token.", field="text")
+        raise Invalid(NO(), field="text")
     if query.limit == 1:
-        raise NotFound("Gone.")
+        raise NotFound(GONE())
     return Response("text", mimetype="text/plain")
 
 
@@ -107,7 +109,7 @@ def client(tmp_path):
 
 
 def refused(reply, status, number=None):
-    """The problems of a failed reply, as field → (message, hint)."""
+    """Return the problems of a failed response: field → (code, message, hint)."""
     body = reply.get_json()
     assert reply.status_code == status, body
     assert set(body) == {"errCode", "data", "msg", "requestId"}
@@ -115,8 +117,8 @@ def refused(reply, status, number=None):
     assert number in (None, body["errCode"])
     assert body["requestId"] == reply.headers["X-Request-Id"]
     assert "Traceback" not in reply.text
-    found = body["data"]["problems"] if body["data"] else []
-    return {one["field"]: (one["message"], one["hint"]) for one in found}
+    problems = body["data"]["problems"] if body["data"] else []
+    return {one["field"]: (one["code"], one["message"], one["hint"]) for one in problems}
 
 
 def post(client, text, **headers):
@@ -131,7 +133,7 @@ class Reading(Model):
     degrees: int
 
 
-def test_same_value_is_encoded_once_and_another_one_anew():
+def test_encoder_encodes_the_same_value_once():
     encoder = Encoder(Reading, tagged=True)
     first = Reading(degrees=1)
     body, tag = encoder.of(first)
@@ -150,7 +152,7 @@ def test_value_that_can_change_is_encoded_each_time():
     assert encoder.of(readings)[0] == b'{"errCode":0,"data":[1,2],"msg":""}'
 
 
-# ---- what fits --------------------------------------------------------------------------------
+# ---- valid requests ---------------------------------------------------------------------------
 
 
 def test_reply_is_the_envelope(client):
@@ -182,41 +184,62 @@ def test_reply_never_holds_what_is_no_json(client):
     assert json.loads(reply.data, parse_constant=pytest.fail)["data"] == {"x": None, "y": [None]}
 
 
-# ---- what does not ----------------------------------------------------------------------------
+# ---- invalid requests -------------------------------------------------------------------------
 
+STATES = (
+    "Must be one of QUEUED, INITIALIZING, RUNNING, CANCELING, COMPLETE, EXECUTOR_ERROR,"
+    " SYSTEM_ERROR, CANCELED."
+)
 QUERIES = [
-    ("limit=0", "limit"),
-    ("limit=201", "limit"),
-    ("limit=x", "limit"),
-    ("limit=", "limit"),
-    ("limit=1_0", "limit"),
-    ("limit=%2B1", "limit"),
-    ("limit= 1", "limit"),
-    ("limit=1e1", "limit"),
-    ("limit=٣", "limit"),
-    ("limit=" + "9" * 5000, "limit"),
-    ("limit=1&limit=2", "limit"),
-    ("text=a&text=a", "text"),
-    ("text=%00", "text"),
-    ("text=abcdef", "text"),
-    ("state=DONE", "state.0"),
-    ("state=QUEUED&state=done", "state.1"),
-    ("state=QUEUED,", "state.1"),
-    ("unknown=1", "unknown"),
-    ("text[$ne]=1", "text[$ne]"),
-    ("actor=root", "actor"),
-    ("%00=1", "\N{REPLACEMENT CHARACTER}"),
+    ("limit=0", "limit", "out_of_range", "Must be at least 1."),
+    ("limit=201", "limit", "out_of_range", "Must be at most 200."),
+    ("limit=x", "limit", "wrong_type", "Must be an integer."),
+    ("limit=", "limit", "wrong_type", "Must be an integer."),
+    ("limit=1_0", "limit", "wrong_type", "Must be an integer."),
+    ("limit=%2B1", "limit", "wrong_type", "Must be an integer."),
+    ("limit= 1", "limit", "wrong_type", "Must be an integer."),
+    ("limit=1e1", "limit", "wrong_type", "Must be an integer."),
+    ("limit=٣", "limit", "wrong_type", "Must be an integer."),
+    ("limit=" + "9" * 5000, "limit", "wrong_type", "Must be an integer."),
+    ("limit=1&limit=2", "limit", "duplicate_field", "Must be given only once."),
+    ("text=a&text=a", "text", "duplicate_field", "Must be given only once."),
+    ("text=%00", "text", "invalid_characters", None),
+    ("text=abcdef", "text", "wrong_length", "Must have at most 5 characters."),
+    ("state=DONE", "state.0", "not_allowed", STATES),
+    ("state=QUEUED&state=done", "state.1", "not_allowed", STATES),
+    ("state=QUEUED,", "state.1", "not_allowed", STATES),
+    ("unknown=1", "unknown", "unknown_field", "Unknown query parameter."),
+    ("text[$ne]=1", "text[$ne]", "unknown_field", "Unknown query parameter."),
+    ("actor=root", "actor", "unknown_field", "Unknown query parameter."),
+    ("%00=1", "\N{REPLACEMENT CHARACTER}", "unknown_field", "Unknown query parameter."),
 ]
 
 
-@pytest.mark.parametrize(("query", "field"), QUERIES)
-def test_query_that_does_not_fit_is_refused_by_field(client, query, field):
-    assert f"query.{field}" in refused(client.get(f"/things?{query}"), 400, 40001)
+@pytest.mark.parametrize(("query", "field", "code", "message"), QUERIES)
+def test_invalid_query_is_refused_by_field(client, query, field, code, message):
+    problem = refused(client.get(f"/things?{query}"), 400, 40001)[f"query.{field}"]
+    assert problem[0] == code
+    assert message in (None, problem[1])
+
+
+def test_problem_has_the_values_that_its_message_names(client):
+    (problem,) = client.get("/things?limit=201").get_json()["data"]["problems"]
+    assert problem == {
+        "field": "query.limit",
+        "code": "out_of_range",
+        "message": "Must be at most 200.",
+        "hint": "",
+        "args": {"maximum": 200},
+    }
+    (problem,) = client.get("/things?nope=1").get_json()["data"]["problems"]
+    assert problem["hint"] == "Allowed parameters: state, text, limit."
+    assert problem["args"] == {"allowed": "state, text, limit"}
 
 
 def test_query_of_a_view_without_any_is_refused(client):
     found = refused(client.get(f"/things/{'a' * 24}?a=1"), 400, 40001)
-    assert found == {"query.a": ("This parameter is unknown.", "None is known here.")}
+    hint = "This request has no query parameters."
+    assert found == {"query.a": ("unknown_field", "Unknown query parameter.", hint)}
 
 
 BODIES = [
@@ -265,9 +288,14 @@ def test_body_that_does_not_fit_is_refused_by_field(client, body, field, number)
     assert field in found if field else found
 
 
-def test_body_problems_are_told_together_and_not_without_end(client):
-    found = refused(post(client, '{"count": 1.5, "tags": [1], "x": 1}'), 400)
-    assert set(found) == {"name", "count", "tags.0", "x"}
+def test_body_problems_are_reported_together_up_to_a_limit(client):
+    problems = refused(post(client, '{"count": 1.5, "tags": [1], "x": 1}'), 400)
+    assert problems == {
+        "name": ("missing", "Required.", ""),
+        "count": ("wrong_type", "Must be an integer.", ""),
+        "tags.0": ("wrong_type", "Must be a string.", ""),
+        "x": ("unknown_field", "Unknown field.", ""),
+    }
     many = json.dumps({f"k{n}": 1 for n in range(50_000)})
     assert len(refused(post(client, many), 400)) == 50
 
@@ -275,11 +303,18 @@ def test_body_problems_are_told_together_and_not_without_end(client):
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "json"])
 def test_body_of_another_type_is_415(client, kind):
     reply = client.post("/things", data='{"name": "a"}', content_type=kind)
-    assert "header.Content-Type" in refused(reply, 415, 41500)
+    assert refused(reply, 415, 41500) == {
+        "header.Content-Type": (
+            "wrong_content_type",
+            "The content type must be application/json.",
+            "Set the Content-Type header.",
+        )
+    }
 
 
 def test_body_over_the_limit_is_413(client):
-    assert "body" in refused(post(client, b" " * (2**20 + 1)), 413, 41300)
+    problems = refused(post(client, b" " * (2**20 + 1)), 413, 41300)
+    assert problems == {"body": ("body_too_large", "The body must not be larger than 1 MiB.", "")}
 
 
 def test_body_over_the_limit_of_unknown_length_is_413(client):
@@ -299,24 +334,26 @@ def test_body_cut_is_400(client):
             "CONTENT_LENGTH": "1000",
         },
     )
-    assert "body" in refused(reply, 400, 40003)
+    assert refused(reply, 400, 40003)["body"][0] == "body_incomplete"
 
 
-def test_header_that_does_not_fit_is_refused_by_its_name(client):
-    found = refused(post(client, '{"name": "a"}', **{"X-Key": "A"}), 400, 40001)
-    assert set(found) == {"header.X-Key"}
+def test_invalid_header_is_refused_by_its_name_and_without_its_pattern(client):
+    problems = refused(post(client, '{"name": "a"}', **{"X-Key": "A"}), 400, 40001)
+    assert problems == {"header.X-Key": ("wrong_format", "The format is invalid.", "")}
 
 
 @pytest.mark.parametrize("name", ["x", "A" * 24, "a" * 25, "%00" * 24, "a" * 24 + "%0A"])
-def test_path_that_does_not_fit_is_404(client, name):
-    assert "path.run_id" in refused(client.get(f"/things/{name}"), 404, 40400)
+def test_path_with_a_malformed_id_is_404(client, name):
+    problems = refused(client.get(f"/things/{name}"), 404, 40400)
+    hint = "A run id has 24 hexadecimal characters."
+    assert problems == {"path.run_id": ("not_found", "Run not found.", hint)}
 
 
-# ---- who is to blame --------------------------------------------------------------------------
+# ---- errors of the server ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("digit", "013")
-def test_what_goes_wrong_behind_the_view_is_500_and_tells_nothing(client, digit, caplog):
+def test_unexpected_error_is_500_without_details(client, digit, caplog):
     reply = client.get(f"/things/{digit * 24}")
     assert refused(reply, 500, 50000) == {}
     assert "secret" not in reply.text
@@ -324,9 +361,9 @@ def test_what_goes_wrong_behind_the_view_is_500_and_tells_nothing(client, digit,
     assert "Traceback" in caplog.text
 
 
-def test_database_away_is_503_with_retry_after(client):
+def test_database_that_does_not_respond_is_503_with_retry_after(client):
     reply = client.get(f"/things/{'2' * 24}")
-    refused(reply, 503, 50300)
+    assert refused(reply, 503, 50300)[""][0] == "database_unavailable"
     assert int(reply.headers["Retry-After"]) > 0
 
 
@@ -377,7 +414,7 @@ def test_document_refuses_two_models_of_one_name():
         describer.schema(list[other], "validation")
 
 
-def test_version_is_told():
+def test_version_is_not_empty():
     assert openapi.version()
 
 

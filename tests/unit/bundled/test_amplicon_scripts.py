@@ -1,4 +1,4 @@
-"""The modules of amplicon-variants: references, SAM records, tables and the picture."""
+"""The modules of amplicon-variants: references, SAM records, tables and the figure."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ sys.path.append(str(SCRIPTS))
 from amplicon_variants import page  # noqa: E402
 from amplicon_variants.alignment import Writer, clipped, is_proper, template_length  # noqa: E402
 from amplicon_variants.depth import read_depths, widths  # noqa: E402
-from amplicon_variants.page import Findings, build_page  # noqa: E402
+from amplicon_variants.page import PageContent, build_page  # noqa: E402
 from amplicon_variants.picture import Track, draw, ticks  # noqa: E402
 from amplicon_variants.reference import ReferenceProblem, write_reference  # noqa: E402
 from amplicon_variants.tools import TOOLS  # noqa: E402
 from amplicon_variants.variants import Call, Variant, header, row  # noqa: E402
+
+pytestmark = pytest.mark.workflow
 
 CHROMOSOME = "".join(
     (Path(__file__).parents[2] / "data" / "chr17_4.2kb.fa").read_text().split("\n")[1:]
@@ -93,14 +95,14 @@ def test_an_unmapped_mate_lies_where_the_other_one_does(aligner):
     assert other.query_sequence == "ACGGT" * 20
 
 
-def test_a_read_without_a_place_keeps_letters_and_qualities():
+def test_unaligned_read_keeps_letters_and_qualities():
     (record,) = writer().single(read("ACGGT"), [])
     assert (record.flag, record.query_sequence) == (4, "ACGGT")
     assert record.reference_id == -1
     assert list(record.query_qualities) == [40] * 5
 
 
-def test_ends_that_do_not_align_are_clipped_softly_on_either_strand(aligner):
+def test_unaligned_ends_are_soft_clipped_on_both_strands(aligner):
     letters = "ACGGTACGGTACGGTACGGT" + CHROMOSOME[1000:1100]
     for sent in (letters, mappy.revcomp(letters)):
         (record,) = writer().single(read(sent), hits_of(aligner, sent))
@@ -156,18 +158,21 @@ def test_reference_is_unpacked_in_upper_case_with_t(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"ACGT\n", "r.fa is not FASTA."),
-        (b"", "r.fa holds no sequence."),
-        (b">a\nAC\n>a\nAC\n", "There are two sequences named a in r.fa."),
-        (b">a\nMKLLE\n", "Sequence a of r.fa holds 'L': not nucleotides."),
-        (b">a\n>b\nAC\n", "Sequence a of r.fa is empty."),
-        (b"> \nAC\n", "Sequence 1 of r.fa has no name that alignments can carry."),
-        (b">*a\nAC\n", "Sequence 1 of r.fa has no name that alignments can carry."),
-        (b"\xff\xfe>", "r.fa is not FASTA."),
-        (gzip.compress(b">a\nACGT\n", mtime=0)[:-9], "r.fa is damaged"),
+        (b"ACGT\n", "r.fa is not a FASTA file."),
+        (b"", "r.fa contains no sequences."),
+        (b">a\nAC\n>a\nAC\n", "The sequence name a occurs twice in r.fa."),
+        (b">a\nMKLLE\n", "Sequence a in r.fa contains 'L', which is not a nucleotide."),
+        (b">a\n>b\nAC\n", "Sequence a in r.fa is empty."),
+        (b"> \nAC\n", "The name of sequence 1 in r.fa is missing or not allowed in SAM."),
+        (b">*a\nAC\n", "The name of sequence 1 in r.fa is missing or not allowed in SAM."),
+        (b"\xff\xfe>", "r.fa is not a FASTA file."),
+        (
+            gzip.compress(b">a\nACGT\n", mtime=0)[:-9],
+            "r.fa is damaged: its gzip data are truncated or corrupt.",
+        ),
     ],
 )
-def test_reference_that_cannot_be_used_is_named(tmp_path, content, words):
+def test_invalid_reference_raises_the_reason(tmp_path, content, words):
     (tmp_path / "r.fa").write_bytes(content)
     with pytest.raises(ReferenceProblem) as caught:
         write_reference(str(tmp_path / "r.fa"), io.StringIO())
@@ -214,11 +219,11 @@ def test_ticks_are_few_and_inside(length):
     assert len({second - first for first, second in pairwise(found)}) <= 1
 
 
-def findings(tracks, listed, **changed):
-    fields = {"passed": len(listed), "marked": 0, "sequences": 1, "made": "today"}
+def page_content(tracks, listed, **changed):
+    fields = {"passed": len(listed), "filtered": 0, "sequences": 1, "made": "today"}
     settings = {HOSTILE: HOSTILE}
     samples = tracks[0].samples
-    return Findings(
+    return PageContent(
         samples, tracks, listed, settings=settings, tools=TOOLS, **{**fields, **changed}
     )
 
@@ -229,22 +234,22 @@ def track(variants, sample="s", name="17"):
 
 def test_page_keeps_hostile_names_as_text():
     found = variant(sample=HOSTILE, sequence=HOSTILE, alternative="<b>")
-    html = build_page(findings([track([found], HOSTILE, HOSTILE)], [found]))
+    html = build_page(page_content([track([found], HOSTILE, HOSTILE)], [found]))
     assert "<script" not in html
     assert "<b>" not in html.replace("<b>cutadapt", "").split("<footer>")[0]
     assert "&lt;script&gt;" in html
 
 
-def test_page_says_what_it_leaves_out():
+def test_page_notes_what_is_not_shown():
     one = variant()
-    assert "No variant passed" in build_page(findings([track([])], []))
-    html = build_page(findings([track([one])], [one], passed=500, sequences=40))
-    assert "shows the 1 variants of the highest quality" in html
-    assert "1 of 40 reference sequences are drawn" in html
-    assert page.MOST_VARIANTS == 300
+    assert "No variants passed the filters." in build_page(page_content([track([])], []))
+    html = build_page(page_content([track([one])], [one], passed=500, sequences=40))
+    assert "shows only the 1 variants with the highest quality" in html
+    assert "The figures show 1 of 40 reference sequences." in html
+    assert page.MAX_VARIANTS == 300
 
 
-def test_picture_tells_unknown_calls_and_grows_with_variants():
+def test_figure_marks_unknown_calls_and_grows_with_variants():
     many = [variant(position=place) for place in range(10, 2010, 10)]
     assert draw(track(many)).count('class="shade"') == 200
     unknown = draw(track([variant(call=Call("./.", 0, 0))]))

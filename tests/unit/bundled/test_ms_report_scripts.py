@@ -1,4 +1,4 @@
-"""The mass spectrometry report's own modules, without Snakemake."""
+"""Modules of the mass spectrometry report workflow, without Snakemake."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ sys.path.append(str(WORKFLOW / "workflow" / "scripts"))
 
 import pyopenms  # noqa: E402
 from ms_report import figures, identification, mzml, page, proteins, searching  # noqa: E402
-from ms_report.ending import Unfit  # noqa: E402
+from ms_report.ending import InputProblem  # noqa: E402
 from ms_report.identification import Match  # noqa: E402
 from ms_report.information import information  # noqa: E402
 from ms_report.matching import match, run_name  # noqa: E402
@@ -26,6 +26,8 @@ from ms_report.metrics import chromatogram, metrics, survey_of  # noqa: E402
 from ms_report.mzml import Recording, Scan  # noqa: E402
 from ms_report.overview import COLUMNS, overview, since_previous  # noqa: E402
 from ms_report.tables import cell  # noqa: E402
+
+pytestmark = pytest.mark.workflow
 
 SCHEMAS = WORKFLOW / "workflow" / "schemas"
 SCHEMA = yaml.safe_load((SCHEMAS / "config.schema.yaml").read_text())
@@ -40,7 +42,7 @@ HOSTILE = "</script><script>alert('1')</script>\"&"
 # ---- parameters ------------------------------------------------------------------------------
 
 
-def test_every_parameter_says_what_it_is_and_has_its_default_in_the_config():
+def test_every_parameter_is_described_and_has_its_default_in_the_config():
     inputs = {"information", "mzml", "fasta"}
     for name, rules in PROPERTIES.items():
         assert rules["title"], name
@@ -93,7 +95,7 @@ def test_headers_of_the_table_mean_one_column_each():
         ("yesterday", False),
     ],
 )
-def test_dates_are_taken_as_they_are_written_here_and_there(written, fits):
+def test_dates_are_accepted_in_common_formats(written, fits):
     pattern = ROW_SCHEMA["properties"]["date"]["pattern"]
     assert bool(re.search(pattern, written)) is fits
 
@@ -113,7 +115,7 @@ def test_dates_are_taken_as_they_are_written_here_and_there(written, fits):
         "ＢＳＡ１.mzML",  # noqa: RUF001 - full width, as Chinese input methods write it
     ],
 )
-def test_file_names_mean_a_run_however_they_are_written(written):
+def test_file_names_match_a_run_in_any_notation(written):
     assert match([written], {"a": "BSA1.mzML.gz", "b": "BSA10.mzML"}) == ["a"]
 
 
@@ -136,15 +138,15 @@ def sheet(*files: str | None) -> dict:
     }
 
 
-def test_rows_without_data_and_runs_without_rows_are_told_with_their_cells():
+def test_rows_without_run_and_runs_without_row_are_reported_with_cells():
     found = information(
         sheet("a.raw", "lost.raw", "A.mzML"), "t.csv", {"a": "a.mzML", "b": "b.mzML"}
     )
     assert [row["run"] for row in found["rows"]] == ["a", None, "a"]
-    told = [(issue["row"], issue["column"], issue["cell"]) for issue in found["issues"]]
-    assert told == [(4, "文件", "B4"), (5, "文件", "B5"), (None, "", "")]
-    assert "row 3 already" in found["issues"][1]["message"]
-    assert "b.mzML is in no row" in found["issues"][2]["message"]
+    issues = [(issue["row"], issue["column"], issue["cell"]) for issue in found["issues"]]
+    assert issues == [(4, "文件", "B4"), (5, "文件", "B5"), (None, "", "")]
+    assert found["issues"][1]["message"] == "A.mzML is already used in row 3."
+    assert found["issues"][2]["message"] == "b.mzML is not in the table."
 
 
 # ---- mzML ------------------------------------------------------------------------------------
@@ -185,24 +187,27 @@ def test_spectra_are_read_in_one_pass(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "x.mzML is empty."),
-        (b"plain text", "x.mzML is not XML, so it cannot be mzML"),
-        (b"PK\x03\x04", "it looks like a zip archive"),
-        (b"\xff\xfe<\x00m\x00", "it is text in UTF-16"),
-        (b">sp|P1\nMKV\n", "it looks like a sequence file"),
-        (b"<?xml version='1.0'?><html></html>", "x.mzML is XML but not mzML"),
-        (gzip.compress(b"<mzML>" * 99, mtime=0)[:-9], "x.mzML is damaged: its gzip data end early"),
-        (b"<?xml version='1.0'?><mzML><run>", "x.mzML cannot be read: it is damaged or cut short."),
+        (b"plain text", "x.mzML is not an mzML file: it does not start with an XML element."),
+        (b"PK\x03\x04", "it appears to be a zip archive"),
+        (b"\xff\xfe<\x00m\x00", "it is UTF-16 text"),
+        (b">sp|P1\nMKV\n", "it appears to be a sequence file"),
+        (b"<?xml version='1.0'?><html></html>", "x.mzML is an XML file but not mzML"),
+        (
+            gzip.compress(b"<mzML>" * 99, mtime=0)[:-9],
+            "x.mzML is damaged: its gzip data are truncated",
+        ),
+        (b"<?xml version='1.0'?><mzML><run>", "x.mzML cannot be read: it is damaged or truncated."),
     ],
 )
-def test_files_that_are_no_mzml_are_named_in_a_sentence(tmp_path, content, said):
+def test_file_that_is_not_mzml_raises_the_reason(tmp_path, content, message):
     path = tmp_path / "staged"
     path.write_bytes(content)
-    with pytest.raises(Unfit) as told:
+    with pytest.raises(InputProblem) as caught:
         mzml.read(path, "x.mzML")
-    assert said in str(told.value)
+    assert message in str(caught.value)
 
 
 # ---- figures ---------------------------------------------------------------------------------
@@ -224,7 +229,7 @@ def test_signal_and_timing_of_a_run():
     assert (found["interval_s"], found["longest_gap_s"], found["gap_from_s"]) == (1, 60, 3)
     assert found["tic_quartiles_s"] == [1, 1, 2]
     assert found["injection_ms"] == {"1": {"median": 4.0, "longest": 4.0}}
-    assert any("No spectrum was recorded for 60 s, from 0.05 min" in n for n in found["notes"])
+    assert any("No spectra were recorded for 60 s, from 0.05 min." in n for n in found["notes"])
     assert any("no MS2 spectra" in note for note in found["notes"])
 
 
@@ -284,22 +289,22 @@ def test_numbers_of_the_report():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ("MKV\n", "line 1 stands before any header"),
-        (">a\nMK1\n", "line 2: '1' is no amino acid"),
-        (">a\nMKV\n>a\nMKL\n", "a occurs twice"),
+        ("MKV\n", "line 1 comes before the first header"),
+        (">a\nMK1\n", "line 2: '1' is not an amino acid"),
+        (">a\nMKV\n>a\nMKL\n", "the identifier a occurs twice"),
         (">a\n>b\nMKV\n", "a has no sequence"),
-        (">rev_a\nMKV\n", "holds decoys already"),
-        (">a\nACGT\n>b\nGGTA\n", "holds nucleotides"),
-        ("", "holds no proteins"),
+        (">rev_a\nMKV\n", "already contains decoys, such as rev_a"),
+        (">a\nACGT\n>b\nGGTA\n", "contains nucleotide sequences"),
+        ("", "contains no proteins"),
     ],
 )
-def test_databases_that_cannot_be_searched_are_told(tmp_path, text, said):
+def test_invalid_database_raises_the_reason(tmp_path, text, message):
     (tmp_path / "db").write_text(text)
-    with pytest.raises(Unfit) as told:
+    with pytest.raises(InputProblem) as caught:
         proteins.prepare(tmp_path / "db", "db.fasta", tmp_path / "out")
-    assert said in str(told.value)
+    assert message in str(caught.value)
 
 
 def test_database_is_written_for_the_search(tmp_path):
@@ -327,7 +332,7 @@ def a_match(peptide: str, *accessions: str, score: float = 10.0) -> Match:
     )
 
 
-def test_proteins_with_the_same_peptides_are_one_and_the_better_evidence_takes_shared_ones():
+def test_proteins_with_the_same_peptides_are_grouped_by_better_evidence():
     accepted = [
         a_match("PEPTIDEK", "A", "B"),
         a_match("PEPTIDEK", "A", "B"),
@@ -349,7 +354,7 @@ def test_proteins_with_the_same_peptides_are_one_and_the_better_evidence_takes_s
 # ---- the page --------------------------------------------------------------------------------
 
 
-def test_page_escapes_whatever_comes_from_outside(tmp_path):
+def test_page_escapes_all_input(tmp_path):
     table = sheet(HOSTILE)
     table["records"][0]["sample_id"] = HOSTILE
     table["metadata"] = {HOSTILE: HOSTILE}

@@ -1,4 +1,4 @@
-"""The sequence search's own modules, without Snakemake and MMseqs2."""
+"""Modules of the sequence search workflow, without Snakemake and MMseqs2."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ from sequence_search.prepare import (  # noqa: E402
     read_database,
 )
 
+pytestmark = pytest.mark.workflow
+
 SCHEMA = yaml.safe_load((WORKFLOW / "workflow/schemas/config.schema.yaml").read_text())
 DEFAULTS = yaml.safe_load((WORKFLOW / "config/config.yaml").read_text())
 PROPERTIES = {
@@ -80,7 +82,7 @@ class Inputs:
         database = read_database(
             self.database,
             READ_AS.get(program, "auto"),
-            self.folder / "normalised.fasta",
+            self.folder / "normalized.fasta",
             self.folder / "database.tsv",
             "18-8cc5c",
         )
@@ -109,7 +111,7 @@ def test_records_keep_names_descriptions_and_order(tmp_path):
     assert read(path) == [Record("one", "first of two", "MKIS"), Record("two", "", "AA")]
 
 
-def test_gzip_is_told_by_content_not_by_name(tmp_path):
+def test_gzip_is_detected_by_content_not_by_name(tmp_path):
     (tmp_path / "a.fa").write_bytes(gzip.compress(b">one\nMK\n"))
     write(tmp_path / "b.fa.gz", ">one\nMK\n")
     assert read(tmp_path / "a.fa") == read(tmp_path / "b.fa.gz")
@@ -118,22 +120,24 @@ def test_gzip_is_told_by_content_not_by_name(tmp_path):
 def test_truncated_gzip_is_named_as_damaged(tmp_path):
     whole = gzip.compress("".join(f">{n}\n{PROTEIN_SEQUENCE}{n}\n" for n in range(999)).encode())
     (tmp_path / "a.fa.gz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputProblem, match=r"^a\.fa\.gz is damaged: its gzip data end early"):
+    with pytest.raises(
+        InputProblem, match=r"^a\.fa\.gz is damaged: its gzip data are truncated or corrupt\."
+    ):
         read(tmp_path / "a.fa.gz")
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"a\.fa is empty: it holds no sequence\."),
-        (b"\n\n", r"a\.fa is empty"),
-        (b"name,sequence\n", r"a\.fa is not FASTA: it starts with 'name,sequence'"),
-        (b"@read1\nACGT\n+\nIIII\n", r"a\.fa looks like FASTQ"),
-        (b"PK\x03\x04rest", r"a\.fa is not FASTA: it is a ZIP archive"),
+        (b"", r"a\.fa contains no sequences\."),
+        (b"\n\n", r"a\.fa contains no sequences\."),
+        (b"name,sequence\n", r"a\.fa is not a FASTA file: it starts with 'name,sequence'"),
+        (b"@read1\nACGT\n+\nIIII\n", r"a\.fa appears to be a FASTQ file\."),
+        (b"PK\x03\x04rest", r"a\.fa is not a FASTA file: it is a ZIP archive"),
         (b">one\nMK\n>\nMK\n", r"Sequence 2 in a\.fa has no identifier"),
     ],
 )
-def test_what_is_not_fasta_is_refused_in_one_sentence(tmp_path, content, message):
+def test_invalid_fasta_raises_the_reason_in_one_line(tmp_path, content, message):
     (tmp_path / "a.fa").write_bytes(content)
     with pytest.raises(InputProblem, match=message) as problem:
         read(tmp_path / "a.fa")
@@ -150,7 +154,7 @@ def test_what_is_not_fasta_is_refused_in_one_sentence(tmp_path, content, message
         ("AC--GT..ACGT", NUCLEOTIDE),
     ],
 )
-def test_type_is_read_from_the_letters(letters, kind):
+def test_type_is_detected_from_the_letters(letters, kind):
     assert fasta.detect_type([Record("a", "", letters)]) == kind
 
 
@@ -162,15 +166,15 @@ def test_type_is_read_from_the_letters(letters, kind):
         ("acgu-n", NUCLEOTIDE, fasta.Cleaned("ACGTN", gaps_removed=1)),
     ],
 )
-def test_cleaning_normalises_and_counts(letters, kind, clean):
+def test_cleaning_normalizes_and_counts(letters, kind, clean):
     assert fasta.clean(Record("a", "", letters), kind, "a.fa") == clean
 
 
 @pytest.mark.parametrize(
     ("letters", "kind", "message"),
     [
-        ("ACGTE", NUCLEOTIDE, "'a' in a.fa holds 'E', which no nucleotide sequence has"),
-        ("MK1@", PROTEIN, "'a' in a.fa holds '1', '@', which no protein sequence has"),
+        ("ACGTE", NUCLEOTIDE, "'a' in a.fa contains 'E': not allowed in nucleotide sequences."),
+        ("MK1@", PROTEIN, "'a' in a.fa contains '1', '@': not allowed in protein sequences."),
         ("--", PROTEIN, "'a' in a.fa is empty"),
         ("*", PROTEIN, "'a' in a.fa is empty"),
     ],
@@ -219,17 +223,17 @@ def test_each_sequence_goes_to_the_part_with_fewest_letters():
     assert [assign(length) for length in (100, 10, 10, 10, 200, 5)] == [0, 1, 1, 1, 1, 0]
 
 
-def test_duplicate_identifiers_are_refused_with_their_places(inputs):
+def test_duplicate_identifiers_are_refused_with_their_numbers(inputs):
     write(inputs.database, f">x\n{PROTEIN_SEQUENCE}\n>y\nMK\n>x other\n{PROTEIN_SEQUENCE}\n")
     with pytest.raises(InputProblem, match=r"Sequences 1 and 3 in database\.fasta .*'x'"):
         inputs.prepare()
 
 
-def test_notes_tell_what_was_changed_and_what_cannot_hit(inputs):
+def test_notes_name_changes_and_queries_without_possible_hits(inputs):
     write(inputs.queries, f">a\nMK-ISA\n>b\nMK*{PROTEIN_SEQUENCE}\n")
     assert inputs.prepare(exhaustive_up_to=0).notes == [
         "Gaps were removed from 1 sequence in queries.fasta.",
-        "Stop signs (*) inside 1 sequence in queries.fasta were searched as X.",
+        "Stop codons (*) within 1 sequence in queries.fasta were replaced by X.",
         "1 sequence in queries.fasta is shorter than 12 letters and cannot have hits with these "
         "settings.",
     ]
@@ -253,8 +257,18 @@ def test_program_follows_the_data_unless_requested(requested, queries, database,
 @pytest.mark.parametrize(
     ("requested", "queries", "database", "message"),
     [
-        ("blastn", PROTEIN, NUCLEOTIDE, "blastn needs nucleotide queries"),
-        ("tblastn", PROTEIN, PROTEIN, "tblastn needs a nucleotide database"),
+        (
+            "blastn",
+            PROTEIN,
+            NUCLEOTIDE,
+            "blastn requires nucleotide queries, but the file contains proteins.",
+        ),
+        (
+            "tblastn",
+            PROTEIN,
+            PROTEIN,
+            "tblastn requires a nucleotide database, but the file contains proteins.",
+        ),
     ],
 )
 def test_proteins_where_nucleotides_are_needed_are_refused(requested, queries, database, message):
@@ -265,7 +279,7 @@ def test_proteins_where_nucleotides_are_needed_are_refused(requested, queries, d
 def test_nucleotides_forced_to_proteins_are_noted(inputs):
     write(inputs.queries, ">q\nACGTACGTACGTACGTACGT\n")
     assert inputs.prepare("blastp").notes == [
-        "The queries look like nucleotides but were read as proteins, as blastp asks for."
+        "The queries appear to be nucleotides but were searched as proteins (blastp)."
     ]
 
 
@@ -332,10 +346,10 @@ def test_candidates_are_never_fewer_than_hits():
     assert option(command_for("blastp", max_hits=900), "--max-seqs") == "900"
 
 
-def test_failure_of_the_tool_is_told_with_its_step(tmp_path):
+def test_failure_of_mmseqs_names_the_step(tmp_path):
     with (
         (tmp_path / "log").open("w") as log,
-        pytest.raises(mmseqs.SearchFailed, match=r"'-c' \(exit code 3\)"),
+        pytest.raises(mmseqs.SearchFailed, match=r"^MMseqs2 failed in '-c' with exit code 3\.$"),
     ):
         mmseqs.run([sys.executable, "-c", "raise SystemExit(3)"], log)
 
@@ -403,7 +417,7 @@ def test_frames_are_numbered_as_blast_does(start, end, length, expected):
     assert frame(start, end, length) == expected
 
 
-def test_minus_strand_hits_turn_the_target_not_the_query():
+def test_minus_strand_hits_reverse_the_target_not_the_query():
     raw = Raw("q1", "d1", 6, 1, 11, 16, "1e-9", 50, "AC-GTTA", "ACCGTTA")
     hit = make_hit(a_plan("blastn"), raw, Sequence("q", 6, ""), Sequence("d", 60, ""))
     assert (hit.qstart, hit.qend, hit.tstart, hit.tend) == (1, 6, 16, 11)
@@ -439,7 +453,7 @@ def searched(tmp_path):
     return lambda **settings: list(read_results(a_plan(**settings), parts, names, database))
 
 
-def test_every_query_has_a_result_in_the_order_sent(searched):
+def test_every_query_has_a_result_in_input_order(searched):
     found = [(result.query.name, [hit.target.name for hit in result.hits]) for result in searched()]
     assert found == [("one", ["A", "B"]), ("two", []), ("three", ["A"])]
 

@@ -1,4 +1,4 @@
-"""What reads-qc and amplicon-variants share: sample sheets, trimming, checks, reports."""
+"""Modules shared by reads-qc and amplicon-variants: sample sheets, trimming, checks, reports."""
 
 from __future__ import annotations
 
@@ -19,9 +19,17 @@ TWINS = WORKFLOWS / "amplicon-variants" / "workflow" / "scripts"
 sys.path.append(str(SCRIPTS))
 
 from short_reads.checking import ReadsProblem, count_reads  # noqa: E402
-from short_reads.multiqc import Tool, framed, methods_section, table_section, with_version  # noqa: E402
+from short_reads.multiqc import (  # noqa: E402
+    Tool,
+    make_frame_safe,
+    methods_section,
+    table_section,
+    with_version,
+)
 from short_reads.samples import SheetProblem, matching, read_samples  # noqa: E402
 from short_reads.trimming import trimming_options  # noqa: E402
+
+pytestmark = pytest.mark.workflow
 
 DEFAULTS = yaml.safe_load((WORKFLOWS / "reads-qc" / "config" / "config.yaml").read_text())
 FASTQ = "@a/1\nACGT\n+\nIIII\n@b/1\nAC\n+\nII\n"
@@ -72,7 +80,7 @@ def test_shared_modules_are_the_same_in_both_workflows(file):
 # ---- sample sheets ---------------------------------------------------------------------------
 
 
-def test_read_samples_keeps_order_and_tells_pairs_from_singles(write):
+def test_read_samples_keeps_order_and_distinguishes_pairs_from_singles(write):
     sheet = write("s.tsv", "sample\tfastq_1\tfastq_2\nb\tb1\tb2\na\ta1\t\n")
     samples = read_samples(sheet)
     assert [(one.name, one.files, one.paired) for one in samples] == [
@@ -84,19 +92,19 @@ def test_read_samples_keeps_order_and_tells_pairs_from_singles(write):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ("a\tx\t\na\ty\t\n", "Row 3: there are two samples with the name a."),
-        ("a\t\ty\n", "Row 2: sample a has no file of reads 1"),
+        ("a\tx\t\na\ty\t\n", "Row 3: the sample name a is already used."),
+        ("a\t\ty\n", "Row 2: sample a has no file of reads 1 (fastq_1)."),
         ("a\tx\tx\n", "Row 2: reads 1 and reads 2 of sample a are the same file."),
-        ("\tx\t\n", "Row 2: the sample has no name."),
-        ("", "names no sample"),
+        ("\tx\t\n", "Row 2: the sample name is missing."),
+        ("", "The sample sheet has no samples."),
     ],
 )
-def test_read_samples_names_the_row_that_is_wrong(write, rows, words):
-    with pytest.raises(SheetProblem, match=words.replace("(", r"\(")):
+def test_read_samples_of_an_invalid_sheet_names_the_row(write, rows, words):
+    with pytest.raises(SheetProblem, match=re.escape(words)):
         read_samples(write("s.tsv", f"sample\tfastq_1\tfastq_2\n{rows}"))
 
 
-def test_matching_takes_names_literally_and_nothing_when_there_are_none():
+def test_matching_is_literal_and_matches_nothing_without_names():
     assert re.fullmatch(matching(["a.b", "c"]), "a.b")
     assert not re.fullmatch(matching(["a.b"]), "axb")
     assert not re.fullmatch(matching([]), "")
@@ -143,15 +151,24 @@ def test_count_reads_counts_reads_or_pairs(write):
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({"1.fastq": ""}, "1.fastq holds no reads."),
-        ({"1.fastq": ">a\nACGT\n"}, "1.fastq is FASTA, not FASTQ"),
-        ({"1.fastq": "some text\n"}, "1.fastq is not FASTQ."),
-        ({"1.fastq": "@a\nACGT\n+\nIII\n"}, "1.fastq is not good FASTQ"),
-        ({"1.fastq": FASTQ, "2.fastq": MATES[:16]}, "2.fastq has only 1 reads"),
-        ({"1.fastq": FASTQ, "2.fastq": MATES.replace("b", "c")}, "pair 2 has the names 'b/1'"),
+        ({"1.fastq": ""}, "1.fastq contains no reads."),
+        (
+            {"1.fastq": ">a\nACGT\n"},
+            "1.fastq is a FASTA file; a FASTQ file with base qualities is required.",
+        ),
+        ({"1.fastq": "some text\n"}, "1.fastq is not a FASTQ file."),
+        ({"1.fastq": "@a\nACGT\n+\nIII\n"}, "1.fastq is not valid FASTQ"),
+        (
+            {"1.fastq": FASTQ, "2.fastq": MATES[:16]},
+            "1.fastq and 2.fastq are not a pair: 2.fastq has fewer reads (1) than the other file.",
+        ),
+        (
+            {"1.fastq": FASTQ, "2.fastq": MATES.replace("b", "c")},
+            "the names of read 2 differ ('b/1' and 'c/2').",
+        ),
     ],
 )
-def test_count_reads_says_what_is_wrong(write, files, words):
+def test_count_reads_of_invalid_files_raises_the_reason(write, files, words):
     paths = [write(name, text) for name, text in files.items()]
     with pytest.raises(ReadsProblem) as caught:
         count_reads(paths)
@@ -161,32 +178,34 @@ def test_count_reads_says_what_is_wrong(write, files, words):
 def test_count_reads_finds_gzip_that_ends_early(write, tmp_path):
     cut = tmp_path / "cut.fastq.gz"
     cut.write_bytes(gzip.compress(FASTQ.encode() * 1000)[:-20])
-    with pytest.raises(ReadsProblem, match=r"cut\.fastq\.gz is damaged"):
+    with pytest.raises(
+        ReadsProblem, match=r"^cut\.fastq\.gz is damaged: its gzip data are truncated or corrupt\."
+    ):
         count_reads([str(cut)])
 
 
 # ---- reports ---------------------------------------------------------------------------------
 
 
-def test_framed_puts_the_stand_ins_before_any_other_script():
-    page = framed("<html><head><script>localStorage.x</script></head></html>")
+def test_make_frame_safe_adds_its_script_before_all_others():
+    page = make_frame_safe("<html><head><script>localStorage.x</script></head></html>")
     assert page.index("mqc_hide_welcome") < page.index("localStorage.x")
     assert "#mqc_welcome { display: none" in page
     with pytest.raises(ValueError, match="head"):
-        framed("text")
+        make_frame_safe("text")
 
 
 def test_sections_escape_what_users_wrote():
-    tool = Tool("no-such-package-here", "<role>", "Somebody & others", "10.1/x")
+    tool = Tool("no-such-package-here", "<role>", "Doe & others", "10.1/x")
     section = json.loads(methods_section("<n>", ["<step>"], [tool], {"<k>": "<script>"}))
     assert not {"<script>", "<step>", "<role>", "<k>"} & set(section["data"].split())
     assert "&lt;script&gt;" in section["data"]
-    assert "of unknown version" in section["data"]
+    assert "(unknown version)" in section["data"]
     table = json.loads(table_section("id", "T", "D", {}, {"a": {"x": 1}}))
     assert (table["plot_type"], table["data"]) == ("table", {"a": {"x": 1}})
 
 
-def test_with_version_tells_what_a_script_cannot_find_out():
+def test_with_version_sets_the_version_of_one_tool():
     tool = Tool("no-such-package-here", "role", "citation", "10.1/x")
     assert [one.version for one in with_version([tool], tool.package, "1.2")] == ["1.2"]
     assert with_version([tool], "other", "1.2") == [tool]

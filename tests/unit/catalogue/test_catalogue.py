@@ -9,7 +9,7 @@ import pytest
 
 from services.access.actors import local_actor
 from services.catalogue import Catalogue
-from services.catalogue.layout import kept
+from services.catalogue.layout import snapshot_folder
 from services.catalogue.schemas import infer
 from services.errors import Conflict, NotFound
 from services.params.schema import flatten
@@ -71,13 +71,19 @@ def test_get_manifest_readme_and_schema_are_read(catalogue, folder):
     ("path", "text", "words"),
     [
         ("rundesk.yaml", "title: [", "rundesk.yaml cannot be read"),
-        ("rundesk.yaml", "titel: x", "rundesk.yaml: titel"),
-        ("rundesk.yaml", "- a\n- b\n", "rundesk.yaml must hold names and values."),
-        ("workflow/schemas/config.schema.yaml", "type: 7", "config.schema.yaml: type"),
+        ("rundesk.yaml", "titel: x", "rundesk.yaml is invalid at titel: "),
+        ("rundesk.yaml", "- a\n- b\n", "rundesk.yaml must contain names and their values."),
+        (
+            "workflow/schemas/config.schema.yaml",
+            "type: 7",
+            "config.schema.yaml is not a valid schema at type: ",
+        ),
         ("config/config.yaml", "a: b: c", "config.yaml cannot be read"),
     ],
 )
-def test_list_a_broken_workflow_is_told_and_hides_no_other(catalogue, folder, path, text, words):
+def test_list_shows_a_broken_workflow_with_its_problem_and_all_others(
+    catalogue, folder, path, text, words
+):
     put(folder, "good")
     put(folder, "bad", **{path: text})
     found = {workflow.name: workflow for workflow in catalogue.list(ACTOR)}
@@ -86,9 +92,11 @@ def test_list_a_broken_workflow_is_told_and_hides_no_other(catalogue, folder, pa
     assert words in found["bad"].problems[0]
 
 
-def test_list_folder_without_snakefile_is_told(catalogue, folder):
+def test_get_of_a_folder_without_snakefile_names_the_problem(catalogue, folder):
     (folder / "empty").mkdir()
-    assert "There is no workflow/Snakefile" in catalogue.get(ACTOR, "empty").problems[0]
+    assert catalogue.get(ACTOR, "empty").problems == [
+        "The workflow has neither workflow/Snakefile nor Snakefile."
+    ]
 
 
 def test_get_missing_needs_are_named(catalogue, folder):
@@ -129,7 +137,7 @@ def test_snapshot_of_files_that_changed_meanwhile_is_refused(catalogue, folder, 
     (home / "workflow/Snakefile").write_text("changed")
     with pytest.raises(Conflict):
         catalogue.snapshot(workflow)
-    assert not kept(tmp_path / "data", workflow.digest).exists()
+    assert not snapshot_folder(tmp_path / "data", workflow.digest).exists()
 
 
 def test_infer_takes_the_values_of_a_configuration_as_defaults():
@@ -146,7 +154,7 @@ def test_infer_takes_the_values_of_a_configuration_as_defaults():
     assert schema["properties"]["o"]["properties"]["k"] == {"type": "string", "default": "v"}
 
 
-def test_get_what_parameters_refer_to_stands_in_their_places(catalogue, folder):
+def test_get_replaces_references_in_the_schema(catalogue, folder):
     schema = {
         "$defs": {
             "reads": {"type": "string", "format": "file-path"},
@@ -160,14 +168,15 @@ def test_get_what_parameters_refer_to_stands_in_their_places(catalogue, folder):
     assert found["many"]["items"]["properties"]["reads"] == schema["$defs"]["reads"]
 
 
-def test_get_reference_that_leads_nowhere_is_told(catalogue, folder):
+def test_get_unresolvable_reference_is_a_problem(catalogue, folder):
     field = "properties: {s: {items: {$ref: '#/$defs/none'}}}\n"
     put(folder, "x", **{"config/config.schema.yaml": field})
     found = catalogue.get(ACTOR, "x")
     assert not found.available
-    assert found.problems == [
-        "config/config.schema.yaml: The reference #/$defs/none points to nothing."
-    ]
+    (text,) = catalogue.problems("x")
+    assert text.code == "invalid_workflow"
+    assert "The reference #/$defs/none points to nothing" in str(text)
+    assert found.problems == [str(text)]
 
 
 ROWS = "type: object\nproperties: {sample: {type: string}, reads: {format: file-path}}\n"
@@ -195,13 +204,17 @@ def test_get_schema_of_rows_is_read_into_the_parameter_it_is_named_at(catalogue,
 @pytest.mark.parametrize(
     ("path", "rows", "words"),
     [
-        ("rows.yaml", "type: object\n", "must name the columns"),
-        ("rows.yaml", "properties: {a: {type: 7}}\n", "rows.yaml: properties.a.type"),
+        ("rows.yaml", "type: object\n", "must define the columns"),
+        (
+            "rows.yaml",
+            "properties: {a: {type: 7}}\n",
+            "rows.yaml is not a valid schema at properties.a.type: ",
+        ),
         ("none.yaml", ROWS, "is not in the workflow"),
         ("../../other/rows.yaml", ROWS, "is not in the workflow"),
     ],
 )
-def test_get_schema_of_rows_that_does_not_fit_is_told(catalogue, folder, path, rows, words):
+def test_get_invalid_schema_of_rows_is_a_problem(catalogue, folder, path, rows, words):
     put(folder, "other", **{"rows.yaml": ROWS})
     field = f"properties: {{s: {{format: file-path, schema: {path}}}}}\n"
     put(folder, "x", **{"config/config.schema.yaml": field, "config/rows.yaml": rows})

@@ -1,4 +1,4 @@
-"""What workflows declare of software, and what a desk makes of it."""
+"""Software that workflows declare, and how this installation provides it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services import doctor
 from services.access.actors import local_actor
 from services.bootstrap import build
 from services.catalogue import Catalogue, deployment
-from services.catalogue.layout import kept
+from services.catalogue.layout import snapshot_folder
 from services.engine import execution
 from services.errors import Misconfigured
 from services.models import Run, State
@@ -51,23 +51,26 @@ def conda(tmp_path, monkeypatch):
 
 
 def test_declared_reads_rules_wherever_they_are(folder):
-    assert deployment.declared(folder) == {"conda", "apptainer"}
+    assert deployment.declared_methods(folder) == {"conda", "apptainer"}
     (folder / "workflow/rules/x.smk").write_text('rule all:\n    shell: "conda: none"\n')
-    assert deployment.declared(folder) == set()
+    assert deployment.declared_methods(folder) == set()
 
 
-def test_unmet_says_what_is_not_turned_on_and_what_the_host_lacks(folder):
-    assert deployment.unmet(folder, ()) == [
-        "It asks for apptainer and conda, which RUNDESK_SOFTWARE does not turn on: it uses this"
-        " host's own programs, where nothing is named rundesk-no-such-program."
-    ]
+def test_unmet_requirements_names_disabled_methods_and_missing_programs(folder):
+    (text,) = deployment.unmet_requirements(folder, ())
+    assert text.code == "unmet_requirement"
+    assert str(text) == (
+        "The workflow declares software for apptainer and conda, which RUNDESK_SOFTWARE does not"
+        " enable: the programs of this server are used instead, and none of them is named"
+        " rundesk-no-such-program."
+    )
 
 
-def test_unmet_names_a_way_that_this_host_has_no_program_for(folder, monkeypatch):
+def test_unmet_requirements_names_an_enabled_method_that_is_not_installed(folder, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    assert deployment.unmet(folder, ("conda",)) == [
-        "RUNDESK_SOFTWARE names conda, which is not installed on this host."
-    ]
+    (text,) = deployment.unmet_requirements(folder, ("conda",))
+    assert text.code == "unmet_requirement"
+    assert str(text) == "RUNDESK_SOFTWARE names conda, which is not installed on this server."
 
 
 def test_workflow_with_missing_programs_is_available_where_they_are_installed(
@@ -83,7 +86,9 @@ def test_workflow_whose_installer_is_missing_says_so(folder, tmp_path, monkeypat
     monkeypatch.setenv("PATH", "")
     found = Catalogue(settings(tmp_path, "conda")).get(local_actor(), "x")
     assert not found.available
-    assert found.problems == ["RUNDESK_SOFTWARE names conda, which is not installed on this host."]
+    assert found.problems == [
+        "RUNDESK_SOFTWARE names conda, which is not installed on this server."
+    ]
 
 
 def order(made: Settings, digest: str) -> execution.Order:
@@ -110,7 +115,9 @@ def test_arguments_turn_on_what_is_declared_and_allowed(folder, tmp_path, method
     catalogue = Catalogue(made)
     digest = catalogue.get(local_actor(), "x").digest
     catalogue.snapshot(catalogue.get(local_actor(), "x"))
-    given = execution.arguments(order(made, digest), kept(made.data, digest) / "workflow/Snakefile")
+    given = execution.arguments(
+        order(made, digest), snapshot_folder(made.data, digest) / "workflow/Snakefile"
+    )
     _, found, after = " ".join(given).partition("--software-deployment-method ")
     assert bool(found) is bool(words)
     assert after.replace(f"{made.data}/", "").split() == words

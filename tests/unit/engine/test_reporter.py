@@ -1,4 +1,4 @@
-"""Events become records, and no record is lost, whatever the database does."""
+"""Events are converted to records, and no record is lost, whatever the database does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.helpers.waiting import until
 
 
 class Sink:
-    """A database of one list, which can be away, slow, or dislike a record."""
+    """A fake database that can be unavailable, slow, or reject a record."""
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
@@ -67,10 +67,10 @@ def sink():
 
 @pytest.fixture
 def quick(monkeypatch):
-    """The times of the reporter, shortened."""
-    monkeypatch.setattr(reporter, "FIRST", 0.05)
-    monkeypatch.setattr(reporter, "RETRY", 0.05)
-    monkeypatch.setattr(reporter, "HOLD", 0.2)
+    """Shorten the intervals of the reporter."""
+    monkeypatch.setattr(reporter, "FIRST_WRITE_DELAY_S", 0.05)
+    monkeypatch.setattr(reporter, "DATABASE_RETRY_S", 0.05)
+    monkeypatch.setattr(reporter, "FAILURE_HOLD_S", 0.2)
 
 
 def progress(n: int, **more: Any) -> dict[str, Any]:
@@ -91,24 +91,22 @@ def test_records_arrive_in_order_and_in_batches(place, sink):
     assert not place.spool.exists()
 
 
-def test_records_are_delivered_while_the_run_goes_on(place, sink, quick):
+def test_records_are_delivered_during_the_run(place, sink, quick):
     taken = Reporter(place, sink.connect)
     taken.put(progress(1))
     until(lambda: sink.numbers == [1])
     taken.close()
 
 
-def test_a_stream_is_written_the_less_often_the_longer_writing_takes(
-    place, sink, quick, monkeypatch
-):
-    monkeypatch.setattr(reporter, "SHARE", 1e-9)
-    monkeypatch.setattr(reporter, "LONGEST", 3600.0)
+def test_slow_writes_are_made_less_often(place, sink, quick, monkeypatch):
+    monkeypatch.setattr(reporter, "MAX_WRITE_SHARE", 1e-9)
+    monkeypatch.setattr(reporter, "MAX_BATCH_INTERVAL_S", 3600.0)
     taken = Reporter(place, sink.connect)
     taken.put(progress(0))
     until(lambda: sink.numbers == [0])
     for n in range(1, 50):
         taken.put(progress(n))
-        time.sleep(reporter.INTERVAL / 20)
+        time.sleep(reporter.BATCH_INTERVAL_S / 20)
     assert sink.batches == 1  # the others wait until the next write is due
     taken.close()
     assert (sink.batches, sink.numbers) == (2, list(range(50)))
@@ -125,7 +123,7 @@ def test_short_supervised_run_leaves_its_records_to_the_supervisor(place, sink):
 
 @pytest.fixture
 def full(monkeypatch):
-    """A disk that takes half of what is written, and then no more."""
+    """A disk that becomes full halfway through a write."""
 
     def append(path, records):
         with path.open("a") as file:
@@ -135,7 +133,7 @@ def full(monkeypatch):
     return lambda: monkeypatch.setattr(reporter, "append", append)
 
 
-def test_what_a_full_disk_does_not_take_goes_to_the_database(place, sink, full):
+def test_records_that_do_not_fit_the_disk_go_to_the_database(place, sink, full):
     full()
     taken = Reporter(place, sink.connect, supervised=True)
     taken.put(progress(1))
@@ -158,7 +156,7 @@ def test_full_disk_does_not_change_the_order(place, sink, quick, full):
     assert not place.spool.exists()
 
 
-def test_records_wait_in_memory_while_disk_and_database_are_away(place, sink, quick, full):
+def test_records_wait_in_memory_while_disk_and_database_are_unavailable(place, sink, quick, full):
     full()
     sink.away = True
     taken = Reporter(place, sink.connect)
@@ -180,7 +178,7 @@ def test_long_supervised_run_delivers_the_rest_itself(place, sink, quick):
     assert not place.spool.exists()
 
 
-def test_records_wait_in_the_spool_while_the_database_is_away(place, sink, quick):
+def test_records_wait_in_the_spool_while_the_database_is_unavailable(place, sink, quick):
     sink.away = True
     taken = Reporter(place, sink.connect)
     taken.put(progress(0))
@@ -200,28 +198,28 @@ def test_records_stay_in_the_spool_when_the_database_does_not_return(place, sink
     taken = Reporter(place, sink.connect)
     for n in range(100):
         taken.put(progress(n))
-    begun = time.monotonic()
+    start = time.monotonic()
     taken.close()
-    assert time.monotonic() - begun < reporter.CLOSING
+    assert time.monotonic() - start < reporter.CLOSE_TIMEOUT_S
     assert [record["n"] for record in reporter.read(place.spool)] == list(range(100))
 
 
 def test_close_does_not_wait_for_a_database_that_hangs(place, sink, quick, monkeypatch):
-    monkeypatch.setattr(reporter, "CLOSING", 0.2)
+    monkeypatch.setattr(reporter, "CLOSE_TIMEOUT_S", 0.2)
     sink.answering.clear()
     taken = Reporter(place, sink.connect)
     taken.put(progress(0))
     until(lambda: taken._sending)
     taken.put(progress(1))
-    begun = time.monotonic()
+    start = time.monotonic()
     taken.close()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - start < 5
     sink.answering.set()
     assert [record["n"] for record in reporter.read(place.spool)] == [0, 1]
 
 
 def test_memory_is_bounded_and_the_disk_takes_the_rest(place, sink, monkeypatch):
-    monkeypatch.setattr(reporter, "MOST_IN_MEMORY", 10)
+    monkeypatch.setattr(reporter, "MAX_RECORDS_IN_MEMORY", 10)
     sink.answering.clear()
     taken = Reporter(place, sink.connect)
     for n in range(200):
@@ -233,17 +231,17 @@ def test_memory_is_bounded_and_the_disk_takes_the_rest(place, sink, monkeypatch)
     assert set(sink.numbers) == set(range(200))
 
 
-def test_failure_of_the_sink_is_counted_and_told(place, sink, quick, capsys):
+def test_failure_of_the_sink_is_counted_and_reported(place, sink, quick, capsys):
     taken = Reporter(place, sink.connect)
     taken.put(progress(0, poison=True))
     until(lambda: taken.failures)
     taken.put(progress(1))
     taken.close()
     assert sink.numbers == [1]
-    assert "1 events could not be reported; the last: ValueError" in capsys.readouterr().err
+    assert "1 events could not be reported; the last error: ValueError" in capsys.readouterr().err
 
 
-def test_one_bad_record_does_not_take_others_along(place, sink, quick):
+def test_one_bad_record_does_not_affect_others(place, sink, quick):
     taken = Reporter(place, sink.connect)
     sink.answering.clear()
     taken.put(progress(0))
@@ -256,7 +254,7 @@ def test_one_bad_record_does_not_take_others_along(place, sink, quick):
     assert taken.failures == 1
 
 
-def test_failed_job_that_is_started_again_did_not_fail(place, sink, quick):
+def test_failed_job_that_is_restarted_is_not_reported_as_failed(place, sink, quick):
     taken = Reporter(place, sink.connect)
     taken.put(failed(7))
     taken.put({"type": "restarted", "job": 7})
@@ -266,14 +264,14 @@ def test_failed_job_that_is_started_again_did_not_fail(place, sink, quick):
     assert sink.records == [failed(8)]
 
 
-def test_failed_job_is_told_at_the_end_without_waiting(place, sink):
+def test_failed_job_is_reported_by_close_without_waiting(place, sink):
     taken = Reporter(place, sink.connect)
     taken.put(failed(7))
     taken.close()
     assert sink.records == [failed(7)]
 
 
-def test_job_that_ends_because_the_run_is_ended_did_not_fail(place, sink):
+def test_job_that_ends_while_the_run_is_stopped_is_not_reported_as_failed(place, sink):
     taken = Reporter(place, sink.connect)
     place.stopping.touch()
     taken.put(failed(7))
@@ -281,7 +279,7 @@ def test_job_that_ends_because_the_run_is_ended_did_not_fail(place, sink):
     assert sink.records == []
 
 
-def test_spool_passes_over_a_line_that_was_cut_off(place, sink):
+def test_spool_skips_an_incomplete_line(place, sink):
     place.spool.write_text('{"n": 1}\n{"n": 2}\n{"n": 3')
     Spool(place.spool).drain(sink)
     assert sink.numbers == [1, 2]
@@ -289,7 +287,7 @@ def test_spool_passes_over_a_line_that_was_cut_off(place, sink):
 
 
 def test_spool_keeps_everything_when_the_sink_fails_halfway(place, sink, monkeypatch):
-    monkeypatch.setattr(reporter, "BLOCK", 1)
+    monkeypatch.setattr(reporter, "REPLAY_BATCH_RECORDS", 1)
     lines = '{"n": 1}\n{"n": 2, "poison": true}\n'
     place.spool.write_text(lines)
     with pytest.raises(ValueError, match="cannot be stored"):
@@ -345,7 +343,7 @@ def test_job_info_becomes_started_and_counts_tries():
     assert json.dumps(started)
 
 
-def test_long_lists_are_cut_with_a_word_on_it():
+def test_long_list_is_truncated_with_a_note():
     [started] = Events().translate(info(input=[str(n) for n in range(5000)]))
     assert started["input"][-1] == "… and 4000 more"
     assert len(started["input"]) == 1001
@@ -361,7 +359,7 @@ def test_missing_output_becomes_a_failed_job():
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("record", "expected"),
     [
         (event("job_finished", job_id=7), {"type": "finished", "job": 7, "at": 100.0}),
         (
@@ -380,20 +378,20 @@ def test_missing_output_becomes_a_failed_job():
         (event(None, "Trying to restart job %d.", args=(7,)), {"type": "restarted", "job": 7}),
     ],
 )
-def test_event_becomes_record(told, expected):
-    assert Events().translate(told) == [expected]
+def test_event_becomes_record(record, expected):
+    assert Events().translate(record) == [expected]
 
 
 @pytest.mark.parametrize(
     "name", ["debug_dag", "shellcmd", "group_info", "of_a_later_version", None]
 )
-def test_event_that_says_nothing_to_us_is_passed_over(name):
+def test_event_of_no_interest_is_ignored(name):
     assert Events().translate(event(name, "text")) == []
 
 
 @pytest.fixture
 def snakemake():
-    """Snakemake's logger, as it is before the plugins are made."""
+    """Snakemake's logger as it is before Snakemake creates the plugins."""
     logger.handlers.clear()
     yield logger
     logger.handlers.clear()
@@ -401,35 +399,37 @@ def snakemake():
 
 @pytest.fixture
 def handler(snakemake, tmp_path):
-    made = plugin(tmp_path, "rundesk")
-    yield made
-    made.close()
+    handler = plugin(tmp_path, "rundesk")
+    yield handler
+    handler.close()
 
 
 def plugin(place, *loaded: str) -> LogHandler:
-    """Ours, where these are loaded."""
+    """Return the handler of Rundesk among these loaded plugins."""
     common = SimpleNamespace(log_handler_settings=dict.fromkeys(loaded))
     return LogHandler(common_settings=common, settings=LogHandlerSettings(directory=place))
 
 
 @pytest.mark.parametrize(
-    ("loaded", "left"), [(["rundesk"], 0), (["rundesk", "other"], 2)], ids=["alone", "beside"]
+    ("loaded", "left"), [(["rundesk"], 0), (["rundesk", "other"], 2)], ids=["alone", "with other"]
 )
-def test_handler_hears_once_and_leaves_the_queue_to_others(snakemake, tmp_path, loaded, left):
-    made = plugin(tmp_path, *loaded)
+def test_handler_receives_events_once_and_leaves_the_queue_to_other_plugins(
+    snakemake, tmp_path, loaded, left
+):
+    handler = plugin(tmp_path, *loaded)
     queue: Queue[logging.LogRecord] = Queue()
     snakemake.addHandler(QueueHandler(queue))
     for done in (1, 2):
         snakemake.handle(event("progress", done=done, total=2))
     assert queue.qsize() == left
     while not queue.empty():
-        made.handle(queue.get())
-    made.close()
+        handler.handle(queue.get())
+    handler.close()
     spooled = reporter.read(AttemptDir(tmp_path).spool)
     assert [record["done"] for record in spooled] == [1, 2]
 
 
-def test_handler_swallows_what_it_cannot_read_and_counts_it(snakemake, handler, capsys):
+def test_handler_counts_unreadable_events_and_never_raises(snakemake, handler, capsys):
     snakemake.handle(event("job_info"))
     snakemake.handle(event("progress", done=1, total=2))
     handler.close()
@@ -449,9 +449,9 @@ def test_handler_without_a_database_leaves_records_in_its_folder(snakemake, hand
     assert [record["type"] for record in reporter.read(place.errors)] == ["failed", "error"]
 
 
-def test_spool_gives_up_only_on_the_record_that_nobody_can_store(place, sink):
+def test_spool_skips_only_the_record_that_cannot_be_stored(place, sink):
     place.spool.write_text('{"n": 1}\n{"n": 2, "poison": true}\n{"n": 3}\n')
     lost: list[Exception] = []
-    Spool(place.spool).drain(reporter.tolerant(sink, lost.append))
+    Spool(place.spool).drain(reporter.skip_unstorable(sink, lost.append))
     assert sink.numbers == [1, 3]
     assert len(lost) == 1

@@ -1,4 +1,4 @@
-"""A bell that rings while its job is being done has it done again."""
+"""A job that is triggered during its execution is executed again."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
 
 from services import runner
-from services.runner import Bell
+from services.runner import JobTrigger
 from tests.helpers.waiting import until
 
 
 class Slow:
-    """A tick that takes until it is let go; counts how often it is done, and how many at once."""
+    """A tick that blocks until `go` is set; counts its executions and those at the same time."""
 
     def __init__(self) -> None:
-        self.begun = self.done = self.most = 0
+        self.started = self.done = self.most = 0
         self.go = threading.Event()
-        self.over = threading.Semaphore(0)
+        self.finished = threading.Semaphore(0)
 
     def __call__(self) -> None:
-        self.begun += 1
-        self.most = max(self.most, self.begun - self.done)
+        self.started += 1
+        self.most = max(self.most, self.started - self.done)
         assert self.go.wait(20)
         self.done += 1
-        self.over.release()
+        self.finished.release()
 
 
 @pytest.fixture
@@ -37,54 +37,54 @@ def tick() -> Slow:
 
 
 @pytest.fixture
-def bell(tick: Slow) -> Iterator[Bell]:
-    """A bell for `tick`, which is not done before an hour otherwise."""
+def trigger(tick: Slow) -> Iterator[JobTrigger]:
+    """A trigger for `tick`, which is scheduled only every hour."""
     scheduler = BackgroundScheduler(
         timezone=UTC,
         job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
     )
-    bell = Bell(scheduler, "tick")
-    scheduler.add_job(bell.heard_by(tick), "interval", hours=1, id="tick")
+    trigger = JobTrigger(scheduler, "tick")
+    scheduler.add_job(trigger.wrap(tick), "interval", hours=1, id="tick")
     scheduler.start()
-    yield bell
+    yield trigger
     tick.go.set()
     scheduler.shutdown()
 
 
-def test_ring_has_the_job_done_now(bell, tick):
+def test_trigger_executes_the_job_now(trigger, tick):
     tick.go.set()
-    bell.ring()
+    trigger.trigger()
     until(lambda: tick.done == 1)
 
 
-def test_ring_while_the_job_is_being_done_has_it_done_again(bell, tick):
-    bell.ring()
-    until(lambda: tick.begun == 1)
+def test_trigger_during_the_job_executes_it_again(trigger, tick):
+    trigger.trigger()
+    until(lambda: tick.started == 1)
     for _ in range(5):
-        bell.ring()
+        trigger.trigger()
     tick.go.set()
     until(lambda: tick.done == 2)
     assert tick.most == 1
 
 
-def test_ring_is_never_lost(bell, tick):
+def test_trigger_is_never_lost(trigger, tick):
     tick.go.set()
     for _ in range(300):
-        bell.ring()  # just when the job ends, from the second time on
-        assert tick.over.acquire(timeout=20)
+        trigger.trigger()  # from the second time on just when the job ends
+        assert tick.finished.acquire(timeout=20)
     assert tick.most == 1
 
 
-def test_ring_after_the_end_is_harmless():
+def test_trigger_after_the_shutdown_is_harmless():
     scheduler = BackgroundScheduler(timezone=UTC)
-    bell = Bell(scheduler, "tick")
-    scheduler.add_job(bell.heard_by(lambda: None), "interval", hours=1, id="tick")
+    trigger = JobTrigger(scheduler, "tick")
+    scheduler.add_job(trigger.wrap(lambda: None), "interval", hours=1, id="tick")
     scheduler.start()
     scheduler.shutdown()
-    bell.ring()
+    trigger.trigger()
 
 
-def test_scheduler_that_is_told_to_end_before_its_start_ends():
+def test_shutdown_before_the_start_of_the_scheduler_ends_it():
     scheduler = BlockingScheduler(timezone=UTC)
     runner._shut_down(scheduler)
     scheduler.start()  # returns

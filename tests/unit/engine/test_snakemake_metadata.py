@@ -1,4 +1,4 @@
-"""Snakemake's records of files, read and written as Snakemake does."""
+"""Snakemake's records of outputs, compared with Snakemake's own implementation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 from snakemake.persistence.file import FilePersistence
 
-from services.engine.snakemake_metadata import MADE, UNFINISHED, distrust, made
+from services.engine.snakemake_internals import INCOMPLETE, METADATA
+from services.engine.snakemake_metadata import mark_unrecorded_outputs, recorded_outputs
 
 NAMES = [
     "results/all.txt",
@@ -17,75 +18,75 @@ NAMES = [
     f"results/{'long/' * 60}a.txt",
     "x" * 190 + "/y",
 ]
-APART = {"inputs", ".rundesk"}
+EXCLUDED = {"inputs", ".rundesk"}
 
 
-def place(folder: Path, kind: Path, name: str) -> Path:
-    """Where Snakemake keeps the record of a file."""
+def record(folder: Path, kind: Path, name: str) -> Path:
+    """Return where Snakemake keeps the record of a file."""
     longest = SimpleNamespace(_fetch_max_len=lambda subject: os.pathconf(subject, "PC_NAME_MAX"))
     (folder / kind).mkdir(parents=True, exist_ok=True)
     return Path(FilePersistence._record_path(longest, str(folder / kind), name))
 
 
 def write(folder: Path, name: str, *, recorded: bool = False) -> Path:
-    """A file, and Snakemake's word that it was made."""
+    """Write a file and, if `recorded`, Snakemake's record that it was created."""
     file = folder / name
-    for path in (file, *([place(folder, MADE, name)] if recorded else [])):
+    for path in (file, *([record(folder, METADATA, name)] if recorded else [])):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
     return file
 
 
 def marked(folder: Path, name: str) -> bool:
-    return place(folder, UNFINISHED, name).exists()
+    return record(folder, INCOMPLETE, name).exists()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_was_not_written_down_is_marked_where_snakemake_looks(tmp_path, name):
+def test_unrecorded_output_is_marked_where_snakemake_looks(tmp_path, name):
     write(tmp_path, name)
-    distrust(tmp_path, APART)
-    distrust(tmp_path, APART)
-    assert place(tmp_path, UNFINISHED, name).read_text() == '{"external_jobid": null}'
+    mark_unrecorded_outputs(tmp_path, EXCLUDED)
+    mark_unrecorded_outputs(tmp_path, EXCLUDED)
+    assert record(tmp_path, INCOMPLETE, name).read_text() == '{"external_jobid": null}'
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_was_made_is_known_and_trusted(tmp_path, name):
-    assert made(tmp_path) == {}
+def test_recorded_output_is_not_marked(tmp_path, name):
+    assert recorded_outputs(tmp_path) == {}
     write(tmp_path, name, recorded=True)
-    (tmp_path / MADE / "no base64").touch()
-    assert made(tmp_path) == {name: place(tmp_path, MADE, name).stat().st_mtime}
-    distrust(tmp_path, APART)
+    (tmp_path / METADATA / "no base64").touch()
+    assert recorded_outputs(tmp_path) == {name: record(tmp_path, METADATA, name).stat().st_mtime}
+    mark_unrecorded_outputs(tmp_path, EXCLUDED)
     assert not marked(tmp_path, name)
 
 
-def test_what_was_begun_anew_after_it_was_made_is_marked(tmp_path):
+def test_output_changed_after_its_record_is_marked(tmp_path):
     file = write(tmp_path, "results/all.txt", recorded=True)
-    later = place(tmp_path, MADE, "results/all.txt").stat().st_mtime + 1
+    later = record(tmp_path, METADATA, "results/all.txt").stat().st_mtime + 1
     os.utime(file, (later, later))
-    distrust(tmp_path, APART)
+    mark_unrecorded_outputs(tmp_path, EXCLUDED)
     assert marked(tmp_path, "results/all.txt")
 
 
-def test_folders_are_outputs_as_well(tmp_path):
-    for name in ("made", "begun"):
+def test_folder_can_be_an_output(tmp_path):
+    for name in ("finished", "started"):
         write(tmp_path, f"results/{name}/part.txt")
-    place(tmp_path, MADE, "results/made").write_text("{}")
-    distrust(tmp_path, APART)
-    assert marked(tmp_path, "results/begun")
-    assert not marked(tmp_path, "results/made")
-    assert not marked(tmp_path, "results/made/part.txt")
+    record(tmp_path, METADATA, "results/finished").write_text("{}")
+    mark_unrecorded_outputs(tmp_path, EXCLUDED)
+    assert marked(tmp_path, "results/started")
+    assert not marked(tmp_path, "results/finished")
+    assert not marked(tmp_path, "results/finished/part.txt")
 
 
-def test_inputs_and_papers_of_the_desk_are_left_out_and_nothing_else_changes(tmp_path):
+def test_inputs_and_internal_files_are_excluded_and_nothing_else_changes(tmp_path):
     run, outside = tmp_path / "run", tmp_path / "outside"
     write(outside, "file.txt")
-    for name in ("inputs/reads/a.fastq", ".rundesk/manifest.json", "results/begun.txt"):
+    for name in ("inputs/reads/a.fastq", ".rundesk/manifest.json", "results/started.txt"):
         write(run, name)
     (run / "results/link").symlink_to(outside)
     (run / "results" / os.fsdecode(b"\xff.txt")).touch()
     before = {path for path in tmp_path.rglob("*") if ".snakemake" not in path.parts}
-    distrust(run, APART)
+    mark_unrecorded_outputs(run, EXCLUDED)
     assert {path for path in tmp_path.rglob("*") if ".snakemake" not in path.parts} == before
-    marks = [path for path in (run / UNFINISHED).rglob("*") if path.is_file()]
-    names = ("results", "results/begun.txt", "results/link")
-    assert set(marks) == {place(run, UNFINISHED, name) for name in names}
+    marks = [path for path in (run / INCOMPLETE).rglob("*") if path.is_file()]
+    names = ("results", "results/started.txt", "results/link")
+    assert set(marks) == {record(run, INCOMPLETE, name) for name in names}

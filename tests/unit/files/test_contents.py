@@ -1,4 +1,4 @@
-"""What files hold, told from their bytes, against what parameters ask for."""
+"""Content of files against the formats that parameters require."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def found(tmp_path):
     return check
 
 
-def test_check_takes_what_is_asked_for(found):
+def test_check_files_in_the_required_format_returns(found):
     assert not found(
         reference=("r.fa.gz", gzip.compress(FASTA)),
         spectra__0=("a.mzML", MZML),
@@ -73,7 +73,7 @@ def test_check_takes_what_is_asked_for(found):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (FASTA, "is FASTA, but FASTQ is needed here."),
+        (FASTA, "is FASTA, but FASTQ is required."),
         (MZML, "is mzML, but"),
         (b"", "is empty, but"),
         (b"\n \n", "is empty, but"),
@@ -87,7 +87,7 @@ def test_check_takes_what_is_asked_for(found):
         (b"@ no record\nfollows\nhere\n", "is a table or other text, but"),
     ],
 )
-def test_check_says_what_a_file_is_instead(found, content, words):
+def test_check_wrong_format_names_the_actual_one(found, content, words):
     message = found(samples__2__fastq_1=("x.fastq", content))["samples.2.fastq_1"]
     assert message.startswith("x.fastq is ")
     assert words in message
@@ -97,7 +97,7 @@ def test_check_says_what_a_file_is_instead(found, content, words):
 def test_check_finds_gzip_data_that_end_early(found, size):
     whole = gzip.compress(FASTQ * 500)
     message = found(samples__0__fastq_1=("a.fastq.gz", whole[:size]))["samples.0.fastq_1"]
-    assert message == "a.fastq.gz is damaged: its gzip data end early or are corrupt."
+    assert message == "a.fastq.gz is damaged: its gzip data is corrupt or incomplete."
 
 
 def test_check_finds_one_changed_byte(found):
@@ -106,18 +106,20 @@ def test_check_finds_one_changed_byte(found):
     assert "is damaged" in found(samples__0__fastq_1=("a.fq.gz", bytes(whole)))["samples.0.fastq_1"]
 
 
-def test_check_tells_names_that_disagree_with_compression(found):
+def test_check_suffix_without_matching_compression_is_refused(found):
     packed = found(reference=("r.fa", gzip.compress(FASTA)))
-    assert packed == {"reference": "r.fa is compressed with gzip, but its name has no .gz."}
+    assert packed == {
+        "reference": "r.fa is compressed with gzip, but its name does not end in .gz."
+    }
     plain = found(reference=("r.fa.gz", FASTA))
-    assert plain == {"reference": "r.fa.gz is not compressed with gzip, as its name says."}
+    assert plain == {"reference": "r.fa.gz is not compressed with gzip, but its name says so."}
 
 
 def test_check_finds_mzml_that_is_cut_or_no_xml(found):
     messages = found(spectra__0=("a.mzML", MZML[:40]), spectra__1=("b.mzML", b"scan 1\n"))
     assert messages == {
-        "spectra.0": "a.mzML is damaged: it ends too early.",
-        "spectra.1": "b.mzML is a table or other text, but mzML is needed here.",
+        "spectra.0": "a.mzML is damaged: its end is missing.",
+        "spectra.1": "b.mzML is a table or other text, but mzML is required.",
     }
 
 
@@ -125,18 +127,18 @@ def test_check_finds_mzml_that_is_cut_or_no_xml(found):
     ("second", "words"),
     [
         (b"@other/2\nACGT\n+\nIIII\n", "their first reads are named read and other."),
-        (b"@read/2\nTTTT\n+\nIIII\n@more\nA\n+\nI\n", "they hold 1 and 2 reads."),
+        (b"@read/2\nTTTT\n+\nIIII\n@more\nA\n+\nI\n", "they contain 1 and 2 reads."),
         (FASTQ, "have the same content."),
     ],
 )
-def test_check_finds_mates_that_are_none(found, second, words):
+def test_check_files_that_are_not_mates_are_refused(found, second, words):
     messages = found(samples__0__fastq_1=("1.fq", FASTQ), samples__0__fastq_2=("2.fq", second))
     assert list(messages) == ["samples.0.fastq_2"]
     assert words in messages["samples.0.fastq_2"]
 
 
-def test_check_looks_only_at_the_beginning_of_what_is_too_much(found, monkeypatch):
-    monkeypatch.setattr(contents, "MOST_READ", 1000)
+def test_check_reads_only_the_beginning_of_files_above_the_limit(found, monkeypatch):
+    monkeypatch.setattr(contents, "MAX_READ_BYTES", 1000)
     cut = gzip.compress(bytes(range(256)) * 2)[:-4]
     long = gzip.compress(FASTQ + b"".join(b"@%d\nA\n+\nI\n" % n for n in range(20_000)))[:-9]
     messages = found(
@@ -145,15 +147,15 @@ def test_check_looks_only_at_the_beginning_of_what_is_too_much(found, monkeypatc
     assert list(messages) == ["samples.0.fastq_1"]
 
 
-def test_asks_is_true_only_where_a_kind_is_named():
-    assert contents.asks(SCHEMA)
-    assert contents.asks({"properties": {"samples": SCHEMA["properties"]["samples"]}})
-    assert not contents.asks({"properties": {"a": SCHEMA["properties"]["anything"]}})
+def test_is_needed_is_true_only_where_a_format_is_required():
+    assert contents.is_needed(SCHEMA)
+    assert contents.is_needed({"properties": {"samples": SCHEMA["properties"]["samples"]}})
+    assert not contents.is_needed({"properties": {"a": SCHEMA["properties"]["anything"]}})
 
 
-def test_check_leaves_a_file_that_is_gone_to_the_submission(found, tmp_path):
+def test_check_ignores_a_deleted_file(found, tmp_path):
     content = b"@gone\nA\n+\nI\n"
     entry = Input(field="samples.0.fastq_1", file="f", name="a.fq", path="p", size=9, sha256="gone")
     contents.check(SCHEMA, [entry], tmp_path.joinpath)
     (tmp_path / "gone").write_bytes(content)
-    assert contents.look(tmp_path / "gone", "gone", to_the_end=True).kind == "fastq"
+    assert contents.inspect(tmp_path / "gone", "gone", to_the_end=True).kind == "fastq"

@@ -90,5 +90,5 @@ def test_is_at_compares_the_same_path():
 
 def test_asks_finds_contents_in_nested_schemas():
     within = {"type": "array", "items": {"type": "object", "properties": {"reads": FASTQ}}}
-    assert contents.asks({"properties": {"lanes": within}})
-    assert not contents.asks({"properties": {"lanes": {"type": "array", "items": PLAIN}}})
+    assert contents.is_needed({"properties": {"lanes": within}})
+    assert not contents.is_needed({"properties": {"lanes": {"type": "array", "items": PLAIN}}})

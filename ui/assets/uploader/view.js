@@ -38,7 +38,7 @@ class View {
     if (known.length) {
       this.#sent = "[]";
       this.#arrived += known.length;
-      this.one("told").textContent = this.#arrived === 1 ? "Uploaded." : `${this.#arrived} files uploaded.`;
+      this.one("outcome").textContent = this.#arrived === 1 ? "Uploaded." : `${this.#arrived} files uploaded.`;
     }
     this.one("box").setAttribute("aria-label", `Upload: ${this.data.label}`);
     this.one("hint").textContent = this.data.many ? "Drop files here" : "Drop a file here";
@@ -82,7 +82,7 @@ class View {
     if (name.includes("/") && name.split("/").some((part) => part.startsWith("."))) return; // hidden
     if (name.length > 255) name = name.slice(-255);
     this.#arrived = 0;
-    this.one("told").textContent = "";
+    this.one("outcome").textContent = "";
     let problem = "";
     if (pattern && !fits(pattern, name)) problem = wrongName(this.data.endings);
     if (file.size > largest) problem = `The file is larger than the limit of ${bytes(largest)}.`;

@@ -1,4 +1,4 @@
-"""Aligns the reads of one sample and leaves them sorted and indexed."""
+"""Align the reads of one sample and write a sorted and indexed BAM file."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,7 +38,7 @@ def header(job):
 
 
 def records(job, aligner, writer):
-    """The records of all reads of the sample, in their order."""
+    """Yield the SAM records of all reads of the sample, in their order."""
     with dnaio.open(*job.input.reads) as reader:
         if len(job.input.reads) == 1:
             for read in reader:
@@ -54,7 +54,7 @@ def main(job):
     with open(job.log[0], "w", encoding="utf-8") as log:
         aligner = mappy.Aligner(job.input.index, preset=job.params.preset)
         if not aligner:
-            fail("The index of the reference cannot be read.", log)
+            fail("The minimap2 index of the reference cannot be read.", log)
         head = header(job)
         writer = Writer(head, job.wildcards.sample, job.params.max_insert)
         with TemporaryDirectory(dir="work", prefix="align-") as folder:
@@ -67,7 +67,7 @@ def main(job):
             prefix = str(Path(folder, "sort"))
             pysam.sort("-T", prefix, "-o", job.output.bam, unsorted)
         pysam.index(job.output.bam, job.output.bai)
-        log.write(f"{count:,} records\n")
+        log.write(f"Wrote {count:,} records.\n")
 
 
 if "snakemake" in globals():

@@ -1,4 +1,4 @@
-"""Calls the variants of all samples together, in four steps of bcftools."""
+"""Call the variants of all samples together with bcftools."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +11,7 @@ FIELDS = "FORMAT/AD,FORMAT/DP,INFO/AD"
 
 
 def call(job, folder):
-    """The steps, each from the file of the one before it."""
+    """Run the steps; each reads the output of the previous one."""
     piled, called, normal, marked = (f"{folder}/{number}.bcf" for number in range(4))
     given, reference = job.params, job.input.reference
     limits = ["-q", given.min_mapping_quality, "-Q", given.min_base_quality, "-d", given.max_depth]
@@ -26,7 +26,7 @@ def call(job, folder):
 
 
 def step(command, sources, target, options, form="u"):
-    """One command of bcftools from files to a file; `form` as in its -O."""
+    """Run one bcftools command on `sources`; `form` is the output type as in its option -O."""
     words = [*options, f"-O{form}", "-o", target, *sources]
     command(*(str(word) for word in words), catch_stdout=False)
 
@@ -41,7 +41,7 @@ def main(job):
         except pysam.SamtoolsError as error:
             fail(f"bcftools failed: {error}", log)
         Path(job.output.stats).write_text(stats, encoding="utf-8")
-        log.write(f"bcftools {pysam.version.__bcftools_version__}\n")
+        log.write(f"Used bcftools {pysam.version.__bcftools_version__}.\n")
 
 
 if "snakemake" in globals():

@@ -1,4 +1,4 @@
-"""Reads the files of one sample to their ends before anything is done with them."""
+"""Check the FASTQ files of one sample completely before they are used."""
 
 import json
 
@@ -14,7 +14,7 @@ def main(job):
             fail(f"Sample {job.wildcards.sample}: {problem}", log)
         with open(job.output[0], "w", encoding="utf-8") as output:
             json.dump(counts, output)
-        log.write(f"{counts['reads']:,} reads or pairs, {counts['bases']:,} nucleotides\n")
+        log.write(f"{counts['reads']:,} reads or read pairs, {counts['bases']:,} nucleotides\n")
 
 
 if "snakemake" in globals():

@@ -1,4 +1,4 @@
-"""Says in the report what was done, by which versions, and what to cite."""
+"""Write the methods section of the report: steps, versions and citations."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,13 @@ from amplicon_variants.tools import TOOLS
 from short_reads.multiqc import methods_section, with_version
 
 STEPS = [
-    "The files of each sample were read to their ends; pairs were checked for the same names.",
-    "Cutadapt removed adapters and doubtful ends, and left out what was then too short.",
-    "minimap2 aligned the reads of each sample; samtools sorted, indexed and measured them.",
-    "bcftools called the variants of all samples together, wrote one alternative to a line, moved "
-    "insertions and deletions to the left, and marked variants of low quality or depth.",
-    "MultiQC put the statistics into this report.",
+    "The FASTQ files of each sample were checked completely, including the read names of pairs.",
+    "Cutadapt removed adapters and low-quality ends and discarded reads that were then too short.",
+    "minimap2 aligned the reads of each sample; samtools sorted and indexed the alignments and "
+    "computed statistics.",
+    "bcftools called the variants of all samples together, split multiallelic variants, "
+    "left-aligned insertions and deletions, and filtered variants with low quality or depth.",
+    "MultiQC compiled this report.",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Writes the page with the picture of all variants."""
+"""Write the HTML page with the figure and the table of all variants."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from heapq import nlargest
 from pathlib import Path
 
 from amplicon_variants.depth import read_depths
-from amplicon_variants.page import MOST_SEQUENCES, MOST_VARIANTS, Findings, build_page
+from amplicon_variants.page import MAX_SEQUENCES, MAX_VARIANTS, PageContent, build_page
 from amplicon_variants.picture import PLOT, Track
 from amplicon_variants.tools import TOOLS
 from amplicon_variants.variants import read_variants
@@ -19,18 +19,18 @@ def lengths_of(fai):
 
 
 def best(vcf):
-    """The best variants in their order, and how many passed the filters and did not."""
+    """Return the best variants in VCF order, and how many passed the filters or failed one."""
     counts = Counter(variant.passed for variant in read_variants(vcf))
     passed = (one for one in enumerate(read_variants(vcf)) if one[1].passed)
-    chosen = nlargest(MOST_VARIANTS, passed, key=lambda one: (one[1].quality, -one[0]))
+    chosen = nlargest(MAX_VARIANTS, passed, key=lambda one: (one[1].quality, -one[0]))
     return [variant for _, variant in sorted(chosen, key=lambda one: one[0])], counts
 
 
-def drawn(lengths, variants):
-    """Sequences with the most variants; where there are none, the longest ones."""
+def sequences_to_draw(lengths, variants):
+    """Return the sequences with the most variants, then the longest ones, with their lengths."""
     counts = Counter(variant.sequence for variant in variants)
     ranked = sorted(lengths, key=lambda name: (-counts[name], -lengths[name]))
-    names = set(ranked[:MOST_SEQUENCES])
+    names = set(ranked[:MAX_SEQUENCES])
     return {name: length for name, length in lengths.items() if name in names}
 
 
@@ -39,7 +39,7 @@ def main(job):
     settings = {**job.params.settings, "reference": Path(job.params.settings["reference"]).name}
     variants, counts = best(job.input.vcf)
     lengths = lengths_of(job.input.fai)
-    shown = drawn(lengths, variants)
+    shown = sequences_to_draw(lengths, variants)
     depths = {
         sample: read_depths(path, shown, PLOT)
         for sample, path in zip(samples, job.input.depths, strict=True)
@@ -55,12 +55,12 @@ def main(job):
         for name, length in shown.items()
     ]
     page = build_page(
-        Findings(
+        PageContent(
             samples=samples,
             tracks=tracks,
             listed=variants,
             passed=counts[True],
-            marked=counts[False],
+            filtered=counts[False],
             sequences=len(lengths),
             settings=settings,
             tools=with_version(TOOLS, "snakemake", job.params.snakemake),
@@ -68,7 +68,7 @@ def main(job):
         )
     )
     Path(job.output[0]).write_text(page, encoding="utf-8")
-    Path(job.log[0]).write_text(f"{len(variants)} variants, {len(tracks)} sequences\n")
+    Path(job.log[0]).write_text(f"Drew {len(variants)} variants on {len(tracks)} sequences.\n")
 
 
 if "snakemake" in globals():

@@ -1,4 +1,4 @@
-"""Statistics of one sample's alignments, and its depth along the reference."""
+"""Write the alignment statistics of one sample and its depth along the reference."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ def main(job):
     Path(job.output.coverage).write_text(pysam.coverage(bam))
     limits = ["-q", str(job.params.min_base_quality), "-Q", str(job.params.min_mapping_quality)]
     pysam.depth("-a", *limits, "-o", job.output.depth, bam, catch_stdout=False)
-    Path(job.log[0]).write_text(f"samtools {pysam.version.__samtools_version__}\n")
+    Path(job.log[0]).write_text(f"Used samtools {pysam.version.__samtools_version__}.\n")
 
 
 if "snakemake" in globals():

@@ -1,4 +1,4 @@
-"""Writes the reference as all steps use it, with the indexes of samtools and minimap2."""
+"""Write the normalized reference and its samtools and minimap2 indexes."""
 
 import mappy
 import pysam
@@ -15,7 +15,7 @@ def main(job):
             fail(problem, log)
         pysam.faidx(job.output.fasta)
         mappy.Aligner(job.output.fasta, preset=job.params.preset, fn_idx_out=job.output.index)
-        log.write(f"{len(lengths)} sequences, {sum(lengths.values()):,} nucleotides\n")
+        log.write(f"Wrote {len(lengths)} sequences, {sum(lengths.values()):,} nucleotides.\n")
 
 
 if "snakemake" in globals():

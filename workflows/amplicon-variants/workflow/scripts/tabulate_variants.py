@@ -1,4 +1,4 @@
-"""Writes the variants of all samples as a table."""
+"""Write the variants of all samples as a table."""
 
 import csv
 
@@ -17,7 +17,7 @@ def main(job):
             table.writerow(row(variant))
             count += 1
     with open(job.log[0], "w", encoding="utf-8") as log:
-        log.write(f"{count:,} variants\n")
+        log.write(f"Wrote {count:,} variants.\n")
 
 
 if "snakemake" in globals():

@@ -3,7 +3,7 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
-# Where a desk stages inputs, this file gives each staged path the name that its owner knows.
+# Rundesk writes this file when it stages inputs: staged path → original file name.
 NAMES = Path("inputs/names.json")
 
 SEARCH_SETTINGS = [
@@ -25,7 +25,7 @@ REPORTED_SETTINGS = [*SEARCH_SETTINGS, "psm_fdr", "min_peptides"]
 
 if config["min_charge"] > config["max_charge"]:
     raise WorkflowError(
-        "The lowest charge (min_charge) is above the highest (max_charge)."
+        "The minimum charge (min_charge) must not be above the maximum charge (max_charge)."
     )
 
 
@@ -41,7 +41,7 @@ def original_name(path):
 
 
 def run_keys(paths):
-    """A short name for each mzML file, fit for paths and different from all others."""
+    """Return the mzML files by a short unique key that is safe in paths."""
     keys = {}
     for number, path in enumerate(paths, start=1):
         stem = re.sub(r"\.mzml(\.gz)?$", "", Path(path).name, flags=re.IGNORECASE)
@@ -69,23 +69,23 @@ def name_of(wildcards):
 
 
 def desk_folder():
-    """Where `services.sheets` lies, for jobs in an environment of their own."""
+    """Return the folder of the package `services`, for jobs in a separate environment."""
     package = find_spec("services")
     if package is None or package.origin is None:
         raise WorkflowError(
-            "This workflow reads tables with Rundesk; run it in its environment."
+            "This workflow requires Rundesk. Run Snakemake in the environment of Rundesk."
         )
     return str(Path(package.origin).parents[1])
 
 
 def report_inputs(wildcards):
-    found = {
+    inputs = {
         "information": "results/information.json",
         "metrics": expand("work/metrics/{run}.json", run=RUNS),
     }
     if config.get("fasta"):
-        found["identification"] = "work/identification.json"
-    return found
+        inputs["identification"] = "work/identification.json"
+    return inputs
 
 
 def settings(names):

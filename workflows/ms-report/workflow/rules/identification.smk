@@ -26,7 +26,7 @@ rule search:
         "../envs/pyopenms.yaml"
     threads: config["search_threads"]
     resources:
-        # The spectra as numbers (about twice the file) and the peptides of the database.
+        # Spectra in memory (about twice the file size) and peptides of the database.
         mem_mb=lambda wildcards, input: int(1500 + 4 * input.size_mb),
     params:
         name=name_of,

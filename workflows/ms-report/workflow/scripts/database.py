@@ -1,6 +1,6 @@
-"""Checks the protein database and unpacks it."""
+"""Check the protein database and write it uncompressed."""
 
-from ms_report.ending import Unfit, fail
+from ms_report.ending import InputProblem, fail
 from ms_report.proteins import prepare
 
 
@@ -8,9 +8,9 @@ def main(job):
     with open(job.log[0], "w", encoding="utf-8") as log:
         try:
             count = prepare(job.input.fasta, job.params.name, job.output.fasta)
-        except Unfit as problem:
+        except InputProblem as problem:
             fail(problem, log)
-        log.write(f"{job.params.name}: {count} proteins\n")
+        log.write(f"{job.params.name} contains {count} proteins.\n")
 
 
 if "snakemake" in globals():

@@ -1,10 +1,10 @@
-"""Measures one run: its figures, and the chromatograms as a table."""
+"""Measure one run: quality metrics and a table of its spectra."""
 
 import json
 from pathlib import Path
 
 from ms_report import mzml
-from ms_report.ending import Unfit, fail
+from ms_report.ending import InputProblem, fail
 from ms_report.metrics import chromatogram, metrics, survey_of
 from ms_report.tables import write_table
 
@@ -35,14 +35,14 @@ def main(job):
     with open(job.log[0], "w", encoding="utf-8") as log:
         try:
             recording = mzml.read(path, name)
-        except Unfit as problem:
+        except InputProblem as problem:
             fail(problem, log)
-        found = metrics(recording, name, path.stat().st_size)
-        found["chromatogram"] = chromatogram(survey_of(recording.scans), job.params.points)
-        Path(job.output.metrics).write_text(json.dumps(found), encoding="utf-8")
+        figures = metrics(recording, name, path.stat().st_size)
+        figures["chromatogram"] = chromatogram(survey_of(recording.scans), job.params.points)
+        Path(job.output.metrics).write_text(json.dumps(figures), encoding="utf-8")
         write_table(job.output.chromatogram, COLUMNS, chromatogram_rows(recording.scans))
-        log.write(f"{name}: {found['spectra']} spectra, by level {found['levels']}\n")
-        log.writelines(f"{note}\n" for note in found["notes"])
+        log.write(f"{name}: {figures['spectra']} spectra; by MS level: {figures['levels']}\n")
+        log.writelines(f"{note}\n" for note in figures["notes"])
 
 
 if "snakemake" in globals():

@@ -1,4 +1,4 @@
-"""Writes the HTML report."""
+"""Write the HTML report."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ def main(job):
         made=datetime.now(UTC),
     )
     Path(job.output.report).write_text(page, encoding="utf-8")
-    Path(job.log[0]).write_text(f"Report of {len(page):,} characters\n", encoding="utf-8")
+    Path(job.log[0]).write_text(f"Wrote a report of {len(page):,} characters.\n", encoding="utf-8")
 
 
 if "snakemake" in globals():

@@ -1,4 +1,4 @@
-"""Writes the figures of all runs as a table, and the whole in short for programs."""
+"""Write the metrics of all runs as a table, and a summary for programs."""
 
 import json
 from importlib.metadata import version
@@ -14,11 +14,11 @@ def main(job):
     write_table(
         job.output.metrics, COLUMNS, overview(information, metrics, identification or {"runs": {}})
     )
-    found = summary(information, metrics, identification)
-    found["versions"] = {"pyopenms": version("pyopenms")}
-    text = json.dumps(found, ensure_ascii=False, indent=1)
+    document = summary(information, metrics, identification)
+    document["versions"] = {"pyopenms": version("pyopenms")}
+    text = json.dumps(document, ensure_ascii=False, indent=1)
     Path(job.output.summary).write_text(text, encoding="utf-8")
-    Path(job.log[0]).write_text(f"{len(metrics)} runs\n", encoding="utf-8")
+    Path(job.log[0]).write_text(f"Wrote the metrics of {len(metrics)} runs.\n", encoding="utf-8")
 
 
 if "snakemake" in globals():

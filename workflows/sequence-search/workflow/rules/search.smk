@@ -1,4 +1,4 @@
-# One content is read and built once: a desk keeps what this rule makes for all runs (--cache).
+# Built once per database content: Rundesk caches the output for all runs (--cache).
 rule database:
     input:
         config["database"],
@@ -18,7 +18,8 @@ rule database:
         "../scripts/database.py"
 
 
-# The k-mer table of a protein database, which every search would make anew; empty for a small one.
+# The k-mer index of a protein database, which every search would otherwise build again. Empty for
+# small databases.
 rule index:
     input:
         **DATABASE,

@@ -1,4 +1,4 @@
-"""Reads the database, and turns it into the format of MMseqs2."""
+"""Read the database and convert it to the format of MMseqs2."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ def build(job, folder, log):
     database = read_database(job.input[0], job.params.read_as, cleaned, names, release)
     mmseqs.run(mmseqs.createdb_command(binary, cleaned, sequences, database.type), log)
     database.write(job.output.about)
-    log.write(f"{database}\n")
+    log.write(f"Built {database}.\n")
 
 
 def main(job):

@@ -1,11 +1,11 @@
-"""Writes the hits in BLAST's formats: XML (-outfmt 5) and a table with comments (-outfmt 7)."""
+"""Write the hits as BLAST XML (-outfmt 5) and as BLAST table with comments (-outfmt 7)."""
 
 import sys
 from pathlib import Path
 
 
 def main(job):
-    sys.path.append(job.params.desk)  # written as the desk answers programs made for BLAST
+    sys.path.append(job.params.desk)  # the same code serves BLAST clients in the API
     from services.search.blast import tabular, xml
     from services.search.blast.report import Report
 
@@ -15,7 +15,7 @@ def main(job):
             path = job.output[name]
             with open(path, "w", encoding="utf-8", newline="\n") as file:
                 file.writelines(render(report))
-            log.write(f"{path}: {Path(path).stat().st_size:,} bytes\n")
+            log.write(f"Wrote {path}, {Path(path).stat().st_size:,} bytes.\n")
 
 
 if "snakemake" in globals():

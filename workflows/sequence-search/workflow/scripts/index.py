@@ -1,4 +1,4 @@
-"""Makes the k-mer table of a database, where that repays its size."""
+"""Build the k-mer index of a protein database that is large enough to benefit from it."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,11 +13,11 @@ def build(job, folder, log):
     about.write(job.output.table_about)
     files = [Path(path) for path in job.output if path != job.output.table_about]
     if about.type != PROTEIN or about.letters < job.params.index_from:
-        log.write(f"No table for {about.letters:,} letters, {about.type}.\n")
+        log.write(f"No index is built for {about.letters:,} {about.type} letters.\n")
         for path in files:
             path.touch()
         return
-    target = mmseqs.gathered(folder / "target", job.input)
+    target = mmseqs.link_database(folder / "target", job.input)
     command = mmseqs.index_command(
         job.params.mmseqs,
         target,

@@ -1,4 +1,4 @@
-"""Reads the queries, plans the search, and divides them."""
+"""Read the queries, plan the search and split the queries into parts."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Writes the HTML report."""
+"""Write the HTML report."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +22,7 @@ def main(job):
     limits = Limits(params.max_hits, params.max_alignments, params.alignments_text)
     page = build_page(plan, read, limits, datetime.now(UTC))
     Path(job.output[0]).write_text(page, encoding="utf-8")
-    Path(job.log[0]).write_text(f"Report of {len(page):,} characters\n")
+    Path(job.log[0]).write_text(f"Wrote a report of {len(page):,} characters.\n")
 
 
 if "snakemake" in globals():

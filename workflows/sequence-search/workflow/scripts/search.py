@@ -1,4 +1,4 @@
-"""Searches one part of the queries and leaves the alignments as a sorted table."""
+"""Search one part of the queries and write the alignments as a sorted table."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,11 +9,11 @@ from sequence_search.plan import Plan
 
 
 def search(job, folder, log):
-    """Alignments of one part as MMseqs2 prints them, in a file in `folder`."""
+    """Search one part and return the table of MMseqs2, a file in `folder`."""
     binary, threads = job.params.mmseqs, job.threads
     plan = Plan.read(job.input.plan)
     queries, result, table = folder / "queries", folder / "result", folder / "raw.tsv"
-    database = mmseqs.gathered(folder / "target", job.input)
+    database = mmseqs.link_database(folder / "target", job.input)
     mmseqs.run(mmseqs.createdb_command(binary, job.input.queries, queries, plan.queries.type), log)
     mmseqs.run(
         mmseqs.search_command(binary, plan, queries, database, result, folder / "tmp", threads), log
@@ -26,7 +26,7 @@ def main(job):
     output = Path(job.output[0])
     with open(job.log[0], "w", encoding="utf-8") as log:
         if not Path(job.input.queries).stat().st_size:
-            log.write("No queries in this part: there are fewer queries than parts.\n")
+            log.write("This part has no queries.\n")
             output.touch()
             return
         with TemporaryDirectory(dir="work", prefix="search-") as folder:

@@ -1,4 +1,4 @@
-"""Writes the tables, the plain-text alignments and the summary."""
+"""Write the tables, the plain-text alignments and the summary."""
 
 from contextlib import ExitStack
 
@@ -17,7 +17,8 @@ def main(job):
         }
         counts = write_tables(plan, results, **files)
     with open(job.log[0], "w", encoding="utf-8") as log:
-        log.write(f"{counts.hits} hits of {counts.queries_with_hits} of {counts.queries} queries\n")
+        with_hits = f"{counts.queries_with_hits} of {counts.queries}"
+        log.write(f"Found {counts.hits} hits for {with_hits} queries.\n")
 
 
 if "snakemake" in globals():

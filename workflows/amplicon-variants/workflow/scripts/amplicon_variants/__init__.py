@@ -1,1 +1,1 @@
-"""From trimmed reads to variants over samples."""
+"""Modules of the amplicon variants workflow."""

@@ -1,8 +1,8 @@
 """Hits of minimap2 as SAM records.
 
-The rules are those of the SAM specification and of minimap2's own SAM output: the first primary hit
-of a read is its alignment; further primary hits are supplementary (0x800), the rest secondary
-(0x100). Supplementary alignments are clipped softly, so each of them holds the whole read.
+They follow the SAM specification and the SAM output of minimap2: the first primary hit of a read is
+its primary alignment, further primary hits are supplementary (0x800), all others secondary (0x100).
+Supplementary alignments are soft-clipped, so each contains the whole read.
 """
 
 from collections.abc import Iterator, Sequence
@@ -44,8 +44,8 @@ class Hit(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """Where one read of a pair lies: what its mate's record has to say about it."""
+class Placement:
+    """Alignment of one read of a pair, as the record of its mate refers to it."""
 
     hit: Hit | None
 
@@ -55,7 +55,7 @@ class Placed:
 
 
 class Writer:
-    """Turns reads with their hits into the records of one sample."""
+    """Converts reads and their hits to the SAM records of one sample."""
 
     def __init__(self, header: pysam.AlignmentHeader, group: str, max_insert: int) -> None:
         self._header = header
@@ -68,11 +68,11 @@ class Writer:
     def pair(
         self, reads: tuple[Read, Read], hits: tuple[Sequence[Hit], Sequence[Hit]]
     ) -> Iterator[pysam.AlignedSegment]:
-        placed = [Placed(representative(found)) for found in hits]
-        length = template_length(placed[0].hit, placed[1].hit)
-        proper = is_proper(placed[0].hit, placed[1].hit, self._max_insert)
+        placements = [Placement(representative(side)) for side in hits]
+        length = template_length(placements[0].hit, placements[1].hit)
+        proper = is_proper(placements[0].hit, placements[1].hit, self._max_insert)
         for index, side in enumerate((FIRST, SECOND)):
-            mate = placed[1 - index]
+            mate = placements[1 - index]
             flag = PAIRED | side | (PROPER if proper else 0)
             flag |= (MATE_UNMAPPED if mate.hit is None else 0) | (
                 MATE_REVERSE if mate.reverse else 0
@@ -81,7 +81,7 @@ class Writer:
             yield from self._records(reads[index], hits[index], flag, mate, signed)
 
     def _records(
-        self, read: Read, hits: Sequence[Hit], flag: int, mate: Placed | None, length: int
+        self, read: Read, hits: Sequence[Hit], flag: int, mate: Placement | None, length: int
     ) -> Iterator[pysam.AlignedSegment]:
         if not hits:
             yield self._unmapped(read, flag, mate)
@@ -93,7 +93,7 @@ class Writer:
             if kind != SECONDARY:
                 others = [other for other in hits if other.is_primary and other is not hit]
                 if others:
-                    record.set_tag("SA", "".join(other_place(read, other) for other in others))
+                    record.set_tag("SA", "".join(sa_entry(read, other) for other in others))
             if mate:
                 self._point_to(record, mate, hit)
                 record.template_length = length if kind == 0 else 0
@@ -106,8 +106,8 @@ class Writer:
         record.set_tag("RG", self._group)
         return record
 
-    def _unmapped(self, read: Read, flag: int, mate: Placed | None) -> pysam.AlignedSegment:
-        """Placed where its mate lies, so that both come together in a sorted file."""
+    def _unmapped(self, read: Read, flag: int, mate: Placement | None) -> pysam.AlignedSegment:
+        """Return an unmapped record, at the position of its mate to be sorted next to it."""
         record = self._blank(read, flag | UNMAPPED)
         record.query_sequence = read.sequence
         record.query_qualities = pysam.qualitystring_to_array(read.qualities)
@@ -123,7 +123,7 @@ class Writer:
         record.reference_start = hit.r_st
         record.mapping_quality = hit.mapq
         record.cigartuples = clipped(hit, len(read.sequence))
-        if not flag & SECONDARY:  # as minimap2 does: their sequence is that of the primary one
+        if not flag & SECONDARY:  # as in minimap2, secondary records have no sequence
             qualities = pysam.qualitystring_to_array(read.qualities)
             forward = hit.strand > 0
             record.query_sequence = read.sequence if forward else mappy.revcomp(read.sequence)
@@ -132,7 +132,7 @@ class Writer:
         record.set_tag("MD", hit.MD)
         return record
 
-    def _point_to(self, record: pysam.AlignedSegment, mate: Placed, own: Hit | None) -> None:
+    def _point_to(self, record: pysam.AlignedSegment, mate: Placement, own: Hit | None) -> None:
         there = mate.hit or own
         if there:
             record.next_reference_id = self._header.get_tid(there.ctg)
@@ -140,12 +140,12 @@ class Writer:
 
 
 def representative(hits: Sequence[Hit]) -> Hit | None:
-    """The hit that stands for the read: minimap2 gives the best first."""
+    """Return the hit that represents the read. minimap2 returns the best hit first."""
     return next((hit for hit in hits if hit.is_primary), hits[0] if hits else None)
 
 
 def clipped(hit: Hit, length: int) -> list[tuple[int, int]]:
-    """The CIGAR of a hit with the ends of the read that do not align, as (operation, length)."""
+    """Return the CIGAR of a hit as (operation, length), with unaligned ends soft-clipped."""
     before, after = hit.q_st, length - hit.q_en
     if hit.strand < 0:
         before, after = after, before
@@ -155,8 +155,8 @@ def clipped(hit: Hit, length: int) -> list[tuple[int, int]]:
     return left + body + right
 
 
-def other_place(read: Read, hit: Hit) -> str:
-    """One entry of the SA tag."""
+def sa_entry(read: Read, hit: Hit) -> str:
+    """Return one entry of the SA tag."""
     cigar = "".join(
         f"{count}{OPERATIONS[code]}" for code, count in clipped(hit, len(read.sequence))
     )
@@ -165,7 +165,10 @@ def other_place(read: Read, hit: Hit) -> str:
 
 
 def template_length(first: Hit | None, second: Hit | None) -> int:
-    """TLEN of the first read: outer distance, negative when it is the rightmost; 0 if unknown."""
+    """Return TLEN of the first read: the outer distance, negative if it is the rightmost read.
+
+    It is 0 unless both reads are aligned to the same sequence.
+    """
     if first is None or second is None or first.ctg != second.ctg:
         return 0
     length = max(first.r_en, second.r_en) - min(first.r_st, second.r_st)
@@ -173,7 +176,7 @@ def template_length(first: Hit | None, second: Hit | None) -> int:
 
 
 def is_proper(first: Hit | None, second: Hit | None, max_insert: int) -> bool:
-    """Both reads face each other on one sequence, not too far apart."""
+    """Return whether both reads face each other on one sequence, at most `max_insert` nt apart."""
     if first is None or second is None or first.ctg != second.ctg or first.strand == second.strand:
         return False
     forward, reverse = (first, second) if first.strand > 0 else (second, first)

@@ -1,11 +1,14 @@
-"""Depth along the reference, in as many columns as a picture has."""
+"""Read depth along the reference, binned into the columns of a figure."""
 
 from collections.abc import Mapping
 from itertools import pairwise
 
 
 def read_depths(path: str, lengths: Mapping[str, int], columns: int) -> dict[str, list[float]]:
-    """Mean depth of each column of each sequence in `lengths`, from the table of samtools depth."""
+    """Return the mean depth of each column, by sequence, from the output of samtools depth.
+
+    `lengths` are the lengths of the sequences to read; the others are skipped.
+    """
     totals = {name: [0] * min(columns, length) for name, length in lengths.items()}
     with open(path, encoding="utf-8") as table:
         for line in table:
@@ -22,6 +25,6 @@ def means(totals: list[int], length: int) -> list[float]:
 
 
 def widths(length: int, columns: int) -> list[int]:
-    """How many positions fall into each column."""
+    """Return the number of positions in each column."""
     edges = [-(-column * length // columns) for column in range(columns + 1)]
     return [end - start for start, end in pairwise(edges)]

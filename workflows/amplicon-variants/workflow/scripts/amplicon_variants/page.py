@@ -1,4 +1,4 @@
-"""The page of variants: one file that asks for nothing from anywhere and needs no script."""
+"""HTML page of the variants: one self-contained file without scripts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,78 +8,81 @@ from typing import Any
 
 from short_reads.multiqc import Tool
 
-from amplicon_variants.picture import Track, draw, in_words, short
+from amplicon_variants.picture import Track, call_description, draw, short
 from amplicon_variants.variants import Variant
 
 TEMPLATES = Path(__file__).parent / "templates"
-MOST_VARIANTS = 300  # in the pictures and in the table; the best of them when there are more
-MOST_SEQUENCES = 20
+MAX_VARIANTS = 300  # in figures and table; if there are more, those of the highest quality
+MAX_SEQUENCES = 20  # in figures
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
-    """All that the page tells. `tracks` and `listed` may hold less than there is."""
+class PageContent:
+    """Content of the page. `tracks` and `listed` may be limited to a part of the data."""
 
     samples: Sequence[str]
     tracks: Sequence[Track]
     listed: Sequence[Variant]
     passed: int
-    marked: int  # by a filter
+    filtered: int  # variants that failed a filter
     sequences: int
     settings: Mapping[str, Any]
     tools: Sequence[Tool]
     made: str
 
 
-def build_page(found: Findings) -> str:
+def build_page(content: PageContent) -> str:
     values = {
         "style": (TEMPLATES / "variants.css").read_text(encoding="utf-8"),
-        "facts": facts(found),
-        "notes": "".join(f'<p class="note">{escape(note)}</p>' for note in notes(found)),
+        "facts": facts(content),
+        "notes": "".join(f'<p class="note">{escape(note)}</p>' for note in notes(content)),
         "pictures": "".join(
-            f'<div class="panel scroll">{draw(track)}</div>' for track in found.tracks
+            f'<div class="panel scroll">{draw(track)}</div>' for track in content.tracks
         ),
-        "table": table(found.samples, found.listed),
+        "table": table(content.samples, content.listed),
         "settings": "".join(
             f"<div><dt>{escape(str(key))}</dt><dd>{escape(str(value))}</dd></div>"
-            for key, value in found.settings.items()
+            for key, value in content.settings.items()
         ),
-        "tools": "".join(cited(tool) for tool in found.tools),
-        "made": escape(found.made),
+        "tools": "".join(cited(tool) for tool in content.tools),
+        "made": escape(content.made),
     }
     page = (TEMPLATES / "variants.html").read_text(encoding="utf-8")
     return "".join(pieces(page, values))
 
 
 def pieces(text: str, values: Mapping[str, str]) -> Iterable[str]:
-    """`text` cut at its `{{name}}` marks, with the values between, each verbatim."""
+    """Yield the parts of a template, with each `{{name}}` replaced by its value, unescaped."""
     for index, piece in enumerate(text.replace("}}", "{{").split("{{")):
         yield values[piece] if index % 2 else piece
 
 
-def facts(found: Findings) -> str:
-    shared = sum(variant.carriers == len(found.samples) for variant in found.listed)
+def facts(content: PageContent) -> str:
+    shared = sum(variant.carriers == len(content.samples) for variant in content.listed)
     figures = [
-        ("Samples", f"{len(found.samples):,}"),
-        ("Variants", f"{found.passed:,}"),
-        ("In all samples", f"{shared:,}"),
-        ("Marked by a filter", f"{found.marked:,}"),
+        ("Samples", f"{len(content.samples):,}"),
+        ("Variants", f"{content.passed:,}"),
+        ("Shared by all samples", f"{shared:,}"),
+        ("Failed a filter", f"{content.filtered:,}"),
     ]
     return "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures)
 
 
-def notes(found: Findings) -> list[str]:
-    said = []
-    if not found.passed:
-        said.append("No variant passed the filters.")
-    if len(found.listed) < found.passed:
-        said.append(
-            f"This page shows the {len(found.listed):,} variants of the highest quality; "
-            "variants.tsv holds all."
+def notes(content: PageContent) -> list[str]:
+    sentences = []
+    if not content.passed:
+        sentences.append("No variants passed the filters.")
+    if len(content.listed) < content.passed:
+        sentences.append(
+            f"This page shows only the {len(content.listed):,} variants with the highest quality. "
+            "variants.tsv contains all variants."
         )
-    if len(found.tracks) < found.sequences:
-        said.append(f"{len(found.tracks):,} of {found.sequences:,} reference sequences are drawn.")
-    return said
+    if len(content.tracks) < content.sequences:
+        sentences.append(
+            f"The figures show {len(content.tracks):,} of {content.sequences:,} reference "
+            "sequences."
+        )
+    return sentences
 
 
 def table(samples: Sequence[str], variants: Sequence[Variant]) -> str:
@@ -107,7 +110,7 @@ def table_row(samples: Sequence[str], variant: Variant) -> str:
         kind = "has" if call.has_it else "not"
         reads = f"{call.other_reads}/{call.depth}"
         cells.append(
-            f'<td class="{kind}" title="{escape(in_words(sample, variant, call))}">'
+            f'<td class="{kind}" title="{escape(call_description(sample, variant, call))}">'
             f"{escape(call.genotype)} <small>{reads}</small></td>"
         )
     return f"<tr>{''.join(cells)}</tr>"

@@ -1,4 +1,4 @@
-"""The reference as all steps use it: unpacked, in upper case, checked."""
+"""Checks and normalization of the reference: uncompressed, upper case, U replaced by T."""
 
 import gzip
 import re
@@ -13,11 +13,11 @@ NAME = re.compile(r"[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*"
 
 
 class ReferenceProblem(Exception):
-    """The reference cannot be used; the message says where and why."""
+    """The reference cannot be used. The message names the sequence and the reason."""
 
 
 def write_reference(source: str, target: TextIO) -> dict[str, int]:
-    """Writes the sequences of `source`; their names with their lengths. Raises ReferenceProblem."""
+    """Write the sequences of `source` and return their lengths by name. Raises ReferenceProblem."""
     lengths: dict[str, int] = {}
     file = Path(source).name
     try:
@@ -27,32 +27,34 @@ def write_reference(source: str, target: TextIO) -> dict[str, int]:
             target.write(f">{name}\n")
             target.writelines(f"{letters[at : at + LINE]}\n" for at in range(0, len(letters), LINE))
     except UnicodeDecodeError:
-        raise ReferenceProblem(f"{file} is not FASTA.") from None
+        raise ReferenceProblem(f"{file} is not a FASTA file.") from None
     except (EOFError, OSError, zlib.error):
         raise ReferenceProblem(
-            f"{file} is damaged: its gzip data end early or are corrupt, so please send it again."
+            f"{file} is damaged: its gzip data are truncated or corrupt. Upload it again."
         ) from None
     if not lengths:
-        raise ReferenceProblem(f"{file} holds no sequence.")
+        raise ReferenceProblem(f"{file} contains no sequences.")
     return lengths
 
 
 def check(file: str, name: str, letters: str, known: dict[str, int]) -> None:
     if not NAME.fullmatch(name):
         raise ReferenceProblem(
-            f"Sequence {len(known) + 1} of {file} has no name that alignments can carry."
+            f"The name of sequence {len(known) + 1} in {file} is missing or not allowed in SAM."
         )
     if name in known:
-        raise ReferenceProblem(f"There are two sequences named {name} in {file}.")
+        raise ReferenceProblem(f"The sequence name {name} occurs twice in {file}.")
     if not letters:
-        raise ReferenceProblem(f"Sequence {name} of {file} is empty.")
+        raise ReferenceProblem(f"Sequence {name} in {file} is empty.")
     if not LETTERS.fullmatch(letters):
         wrong = next(letter for letter in letters if not LETTERS.match(letter))
-        raise ReferenceProblem(f"Sequence {name} of {file} holds {wrong!r}: not nucleotides.")
+        raise ReferenceProblem(
+            f"Sequence {name} in {file} contains {wrong!r}, which is not a nucleotide."
+        )
 
 
 def sequences(source: str) -> Iterator[tuple[str, str]]:
-    """Name and letters of each sequence, U read as T."""
+    """Yield the name and the letters of each sequence, with U replaced by T."""
     with open_text(source) as stream:
         name, parts = None, []
         for line in stream:
@@ -61,7 +63,7 @@ def sequences(source: str) -> Iterator[tuple[str, str]]:
                     yield name, "".join(parts)
                 name, parts = (line[1:].split() or [""])[0], []
             elif name is None and line.strip():
-                raise ReferenceProblem(f"{Path(source).name} is not FASTA.")
+                raise ReferenceProblem(f"{Path(source).name} is not a FASTA file.")
             else:
                 parts.append("".join(line.split()).upper().replace("U", "T"))
         if name is not None:

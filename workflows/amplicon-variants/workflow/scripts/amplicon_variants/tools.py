@@ -1,4 +1,4 @@
-"""Who is to be thanked."""
+"""Tools used by the workflow, with their versions and citations."""
 
 import pysam
 from short_reads.multiqc import Tool
@@ -30,21 +30,21 @@ SAMTOOLS = Tool(
 )
 BCFTOOLS = Tool(
     "bcftools",
-    "variants",
+    "variant calling",
     HTSLIB,
     "10.1093/gigascience/giab008",
     pysam.version.__bcftools_version__,
 )
 MULTIQC = Tool(
     "multiqc",
-    "the report",
+    "this report",
     "Ewels P, Magnusson M, Lundin S, Käller M. MultiQC: summarize analysis results for multiple "
     "tools and samples in a single report. Bioinformatics 32, 3047–3048 (2016).",
     "10.1093/bioinformatics/btw354",
 )
 SNAKEMAKE = Tool(
     "snakemake",
-    "running the steps",
+    "workflow management",
     "Mölder F, Jablonski KP, Letcher B, et al. Sustainable data analysis with Snakemake. "
     "F1000Research 10, 33 (2021).",
     "10.12688/f1000research.29032.2",

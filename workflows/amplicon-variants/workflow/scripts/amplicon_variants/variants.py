@@ -1,4 +1,4 @@
-"""Variants of all samples as they stand in the VCF, and as a table."""
+"""Variants of all samples, as read from the VCF and as rows of a table."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ COLUMNS += ["depth", "samples_with_it"]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What one sample has at a variant."""
+    """Genotype and reads of one sample at a variant."""
 
-    genotype: str  # as in VCF; "./." when nothing could be called
+    genotype: str  # as in VCF; "./." if not called
     reference_reads: int
     other_reads: int
 
@@ -23,7 +23,7 @@ class Call:
 
     @property
     def fraction(self) -> float | None:
-        """Share of the reads that have the variant."""
+        """Fraction of reads with the variant; None without reads."""
         return self.other_reads / self.depth if self.depth else None
 
     @property
@@ -38,7 +38,7 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Variant:
     sequence: str
-    position: int  # from 1
+    position: int  # 1-based
     reference: str
     alternative: str
     quality: float
@@ -62,7 +62,7 @@ class Variant:
 
 
 def read_variants(vcf: str) -> Iterator[Variant]:
-    """The variants of a VCF with one alternative in each record, in its order."""
+    """Yield the variants of a VCF with one alternative allele per record, in file order."""
     with pysam.VariantFile(vcf) as file:
         for record in file:
             yield Variant(
@@ -89,7 +89,7 @@ def header(samples: list[str]) -> list[str]:
 
 
 def row(variant: Variant) -> list[str | int | float]:
-    """As in `header`; blank where a sample has no reads."""
+    """Return the values for the columns of `header`; the percentage is empty without reads."""
     values: list[str | int | float] = [
         variant.sequence,
         variant.position,

@@ -1,11 +1,11 @@
-"""How the jobs of these workflows end when something is wrong."""
+"""Failure of a job."""
 
 import sys
 from typing import NoReturn, TextIO
 
 
 def fail(problem: Exception | str, log: TextIO) -> NoReturn:
-    """Ends the job with one sentence, last in the log and on standard error."""
+    """Write the problem to the end of the log and to standard error, and exit with code 1."""
     log.write(f"{problem}\n")
     log.flush()
     print(problem, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Sections of our own in a MultiQC report, and the report made fit for a sandboxed frame."""
+"""Custom sections of a MultiQC report, and changes that let it work in a sandboxed frame."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,9 @@ from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-# A page in a frame without an origin has neither local storage nor cookies: reading them raises,
-# and MultiQC's scripts stop where they do. These stand in for them as long as the page is open.
-# Its welcome, which leads to a film elsewhere, is not for the readers of a report.
+# In a frame without an origin, access to local storage and cookies raises an error, which stops the
+# scripts of MultiQC. These replacements keep the values in memory while the page is open. The
+# welcome banner of MultiQC is hidden because it links to a video on another site.
 STAND_INS = """<style>#mqc_welcome { display: none !important; }</style>
 <script>
 (function () {
@@ -42,44 +42,47 @@ STAND_INS = """<style>#mqc_welcome { display: none !important; }</style>
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """What took part: its Python package, what it did, where it is described."""
+    """A tool that was used: its Python package, its role and its publication."""
 
     package: str
     role: str
     citation: str
     doi: str
-    number: str = ""  # its version, where the package does not tell it
+    number: str = ""  # version, if the package is not installed where scripts run
 
     @property
     def version(self) -> str:
         try:
             return self.number or version(self.package)
         except PackageNotFoundError:
-            return "of unknown version"
+            return "(unknown version)"
 
 
 def with_version(tools: Sequence[Tool], package: str, number: str) -> list[Tool]:
-    """The same tools, with the version of one that is not installed where a script runs."""
+    """Return the tools with the version of one that is not installed where scripts run."""
     return [replace(tool, number=number) if tool.package == package else tool for tool in tools]
 
 
-def framed(page: str) -> str:
-    """A MultiQC report that works in a frame without an origin."""
+def make_frame_safe(page: str) -> str:
+    """Return a MultiQC report that works in a frame without an origin.
+
+    Raises ValueError if the page has no head.
+    """
     head, mark, rest = page.partition("<head>")
     if not mark:
-        raise ValueError("This is no HTML page with a head.")
+        raise ValueError("The report is not an HTML page with a head.")
     return f"{head}{mark}\n{STAND_INS}{rest}"
 
 
 def methods_section(
     name: str, steps: Sequence[str], tools: Sequence[Tool], settings: Mapping[str, Any]
 ) -> str:
-    """What was done, with which settings and tools, and what to cite, for MultiQC."""
+    """Return the MultiQC section with the steps, tools, settings and citations."""
     return json.dumps(
         {
             "id": "methods",
             "section_name": "Methods and citations",
-            "description": f"What {escape(name)} did, with what, and what to cite.",
+            "description": f"Steps, tools, settings and citations of the workflow {escape(name)}.",
             "plot_type": "html",
             "data": "".join(
                 [
@@ -111,7 +114,7 @@ def tool_line(tool: Tool) -> str:
 def table_section(
     name: str, title: str, description: str, headers: Mapping[str, Any], data: Mapping[str, Any]
 ) -> str:
-    """A table of MultiQC: a row for each sample."""
+    """Return the MultiQC section of a table with one row per sample."""
     return json.dumps(
         {
             "id": name,

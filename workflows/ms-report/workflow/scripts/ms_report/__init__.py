@@ -1,1 +1,1 @@
-"""What the scripts of the mass spectrometry report are made of."""
+"""Modules of the mass spectrometry report workflow."""

@@ -1,22 +1,22 @@
-"""What a job says, and how one that cannot go on ends."""
+"""Output and failure of jobs."""
 
 import os
 import sys
 from typing import NoReturn, TextIO
 
 
-class Unfit(Exception):
-    """The inputs cannot be worked on; the message is a sentence for the person who sent them."""
+class InputProblem(Exception):
+    """An input file cannot be used. The message names the file and the reason."""
 
 
-def printing_into(log: TextIO) -> None:
-    """From here on the log takes what libraries print, in whatever language they are written."""
+def redirect_stdout(log: TextIO) -> None:
+    """Redirect standard output to the log, including the output of C++ libraries."""
     log.flush()
     os.dup2(log.fileno(), sys.stdout.fileno())
 
 
 def fail(problem: Exception | str, log: TextIO) -> NoReturn:
-    """Ends the job with one sentence, last in the log and on standard error."""
+    """Write the problem to the end of the log and to standard error, and exit with code 1."""
     log.write(f"{problem}\n")
     log.flush()
     print(problem, file=sys.stderr)

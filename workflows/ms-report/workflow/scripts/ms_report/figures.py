@@ -1,4 +1,4 @@
-"""Numbers as the report writes them."""
+"""Number formats of the report."""
 
 import math
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from typing import Any
 
 NONE = "–"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-BARS = 15  # of a histogram
+HISTOGRAM_BARS = 15
 
 
 def grouped(number: float | None) -> str:
-    """A whole number with its thousands apart."""
+    """Return a rounded number with thousands separators."""
     return NONE if number is None else f"{number:,.0f}"
 
 
@@ -23,14 +23,14 @@ def minutes(seconds: float | None, digits: int = 2) -> str:
 
 
 def duration(length: float) -> str:
-    """Minutes in the unit that suits them."""
+    """Return a length in minutes as minutes, hours or days."""
     if length < 120:
         return f"{length:.0f} min"
     return f"{length / 60:.1f} h" if length < 48 * 60 else f"{length / 1440:,.0f} days"
 
 
 def power(number: float | None) -> str:
-    """An intensity: 1.2 × 10⁷."""
+    """Return an intensity, such as 1.20 × 10⁷."""
     if number is None:
         return NONE
     if abs(number) < 10_000:
@@ -40,7 +40,7 @@ def power(number: float | None) -> str:
 
 
 def size(count: int) -> str:
-    """A number of bytes."""
+    """Return a number of bytes with its unit."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= factor:
             return f"{count / factor:.1f} {unit}"
@@ -56,24 +56,24 @@ def moment(written: str) -> str:
 
 
 def counted(number: int, one: str, many: str = "") -> str:
-    """A number with its noun: 1 row, 2 rows."""
+    """Return a number with its noun: 1 row, 2 rows."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def rounded(figure: float) -> float:
-    """To six digits: what a picture can show."""
+    """Round to six significant digits, enough for a figure."""
     return float(f"{figure:.6g}")
 
 
 def histogram(values: Sequence[float]) -> dict[str, Any] | None:
-    """Equal bars from the lowest to the highest value: heights in percent of the highest bar."""
+    """Return a histogram of bars with equal width; heights are percentages of the highest bar."""
     if not values:
         return None
     low, high = min(values), max(values)
-    width = (high - low) / BARS or 1.0
-    counts = [0] * BARS
+    width = (high - low) / HISTOGRAM_BARS or 1.0
+    counts = [0] * HISTOGRAM_BARS
     for value in values:
-        counts[min(BARS - 1, int((value - low) / width))] += 1
+        counts[min(HISTOGRAM_BARS - 1, int((value - low) / width))] += 1
     tallest = max(counts)
     bars = [{"count": count, "height": round(100 * count / tallest, 1)} for count in counts]
     return {"low": low, "high": high, "bars": bars}

@@ -1,4 +1,4 @@
-"""From what the search found to lists of peptides and proteins that can be trusted."""
+"""Filtered peptide-spectrum matches, and proteins inferred from them."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,8 +24,8 @@ RUN_IDENTIFIER = "all runs"
 class Match:
     """A spectrum and the peptide it was assigned to.
 
-    `time_min` minutes, `score` the logarithm of the hyperscore, `places` where the peptide lies in
-    each protein: first and last residue, from 0.
+    `time_min` is in minutes, `score` is the logarithm of the hyperscore, `places` has the 0-based
+    first and last residue of the peptide in each protein.
     """
 
     run: str
@@ -44,33 +44,33 @@ class Match:
     places: dict[str, tuple[int, int]]
 
     def row(self) -> dict[str, Any]:
-        """As a row of psms.tsv."""
+        """Return the row of psms.tsv."""
         return {**asdict(self), "proteins": ";".join(self.places)}
 
 
 @dataclass(frozen=True)
 class Protein:
-    """Proteins that the same peptides speak for; `accession` is the best covered one."""
+    """Proteins with the same peptides; `accession` is the one with the highest coverage."""
 
     accession: str
     description: str
     length: int
     peptides: int  # different sequences
-    unique_peptides: int  # of these, such that no other protein of the database has
+    unique_peptides: int  # of these, the ones that are in no other protein of the database
     psms: int
     coverage_percent: float
     best_score: float
-    also: list[str]  # the others
+    also: list[str]  # accessions of the others
 
 
 def matches(path: str | Path, run: str, file: str, fdr: float, enzyme: str) -> list[Match]:
-    """The matches of a run below the false discovery rate, decoys left out, by time."""
-    found = pyopenms.PeptideIdentificationList()
-    pyopenms.IdXMLFile().load(str(path), [], found)
+    """Return the matches of a run up to the false discovery rate `fdr`, without decoys, by time."""
+    candidates = pyopenms.PeptideIdentificationList()
+    pyopenms.IdXMLFile().load(str(path), [], candidates)
     digestion = pyopenms.ProteaseDigestion()
     digestion.setEnzyme(enzyme)
     accepted = []
-    for identification in found:
+    for identification in candidates:
         for hit in identification.getHits()[:1]:
             if hit.getScore() <= fdr and hit.getMetaValue("target_decoy") != "decoy":
                 accepted.append(_match(identification, hit, run, file, digestion))
@@ -102,26 +102,26 @@ def _match(identification, hit, run: str, file: str, digestion) -> Match:
 
 
 def proteins(
-    accepted: Sequence[Match], database: Mapping[str, tuple[str, str]], least: int
+    accepted: Sequence[Match], database: Mapping[str, tuple[str, str]], min_peptides: int
 ) -> list[Protein]:
-    """The proteins behind the matches of all runs, best first.
+    """Return the proteins inferred from the matches of all runs, best first.
 
-    Indistinguishable proteins are one; a peptide of several proteins counts for the one that has
-    the better evidence (BasicProteinInferenceAlgorithm of OpenMS). `database` gives description
-    and sequence by accession; proteins with fewer than `least` peptides are left out.
+    Indistinguishable proteins are grouped; a shared peptide is assigned to the protein with the
+    better evidence (BasicProteinInferenceAlgorithm of OpenMS). `database` has description and
+    sequence by accession; proteins with fewer than `min_peptides` peptides are left out.
     """
     if not accepted:
         return []
-    held = [
+    inferred = [
         _protein(names, shared, database)
         for names, shared in _groups(accepted)
-        if len({match.peptide for match in shared}) >= least
+        if len({match.peptide for match in shared}) >= min_peptides
     ]
-    return sorted(held, key=lambda p: (-p.peptides, -p.psms, -p.best_score, p.accession))
+    return sorted(inferred, key=lambda p: (-p.peptides, -p.psms, -p.best_score, p.accession))
 
 
 def _groups(accepted: Sequence[Match]) -> Iterator[tuple[list[str], list[Match]]]:
-    """Indistinguishable proteins, each group with the matches that count for it."""
+    """Yield groups of indistinguishable proteins with the matches assigned to them."""
     everything = pyopenms.ProteinIdentification()
     everything.setIdentifier(RUN_IDENTIFIER)
     everything.setScoreType("ln(hyperscore)")
@@ -157,7 +157,7 @@ def _protein_hit(accession: str) -> pyopenms.ProteinHit:
 
 
 def _spectrum(match: Match) -> pyopenms.PeptideIdentification:
-    """A match as OpenMS has it, with the score that proteins are judged by."""
+    """Return a match as an OpenMS object, with the score used for protein inference."""
     sequence = pyopenms.AASequence.fromString(match.modified)
     hit = pyopenms.PeptideHit(match.score, 0, match.charge, sequence)
     for accession in match.places:
@@ -179,7 +179,7 @@ def _text(name: str | bytes) -> str:
 def _protein(
     names: Sequence[str], behind: Sequence[Match], database: Mapping[str, tuple[str, str]]
 ) -> Protein:
-    """A group as one protein: the best covered of its members, with the figures of that."""
+    """Return a group as one protein: the member with the highest coverage."""
     cover = {name: _coverage(name, behind, len(database[name][1])) for name in names}
     best = min(names, key=lambda name: (-cover[name], name))
     description, sequence = database[best]
@@ -207,7 +207,7 @@ def _coverage(accession: str, behind: Sequence[Match], length: int) -> float:
 
 
 def summary(accepted: Sequence[Match]) -> dict[str, Any]:
-    """What the report shows of a run's matches."""
+    """Return the summary of the matches of a run for the report."""
     whole = sum(match.missed_cleavages == 0 for match in accepted)
     return {
         "psms": len(accepted),

@@ -1,4 +1,4 @@
-"""The information table as data: its rows with their runs, and every problem with its cell."""
+"""The information table as data: rows with their runs, and issues with their cells."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -12,10 +12,10 @@ ISSUE_COLUMNS = ["row", "column", "cell", "severity", "message", "hint"]
 
 
 def information(sheet: Mapping[str, Any], source: str, runs: Mapping[str, str]) -> Record:
-    """All that is known of the samples.
+    """Return the content of information.json.
 
-    `sheet` is a `services.sheets.Sheet` as a dictionary, `source` the name of its file, `runs`
-    the file name of each run by its key.
+    `sheet` is a `services.sheets.Sheet` as a dictionary, `source` the name of its file, `runs` the
+    file name of each run by its key.
     """
     files = [record.get("file") for record in sheet["records"]]
     matched = match(files, runs)
@@ -46,14 +46,14 @@ def _issue(
     column: str = "",
     letter: str = "",
 ) -> Record:
-    """A warning: what is missing beside the table does not make the table wrong."""
+    """Return a warning: a mismatch with the runs is not an error of the table."""
     cell = f"{letter}{row}" if letter and row else ""
     values = [row, column, cell, "warning", message, hint]
     return dict(zip(ISSUE_COLUMNS, values, strict=True))
 
 
 def _file_column(sheet: Mapping[str, Any]) -> dict[str, str]:
-    """Header and letter of the column with the file names; empty where the table has none."""
+    """Return header and letter of the column with the file names, or an empty dictionary."""
     for column in sheet["columns"]:
         if column["name"] == "file":
             return {"column": column["header"], "letter": column["letter"]}
@@ -63,18 +63,18 @@ def _file_column(sheet: Mapping[str, Any]) -> dict[str, str]:
 def _without_run(
     sheet: Mapping[str, Any], rows: list[Record], runs: Mapping[str, str]
 ) -> Iterator[Record]:
-    """Rows whose file was not sent. Those that name no file are the table's own problem."""
+    """Yield warnings for rows whose file is not among the runs."""
     names = [run_name(name) for name in runs.values()]
     for row in rows:
         file = row["values"].get("file")
         if row["run"] or not file:
             continue
         if run_name(file) in names:
-            message = f"{file} could be either of several runs with this name."
-            hint = "Give the files different names."
+            message = f"{file} matches several runs."
+            hint = "Rename the files so that each name is unique."
         else:
-            message = f"{file} is not among the runs: this sample has no data."
-            hint = "Add the file to the runs, or correct its name in the table."
+            message = f"{file} is not among the runs, so this sample has no data."
+            hint = "Add the file to the runs or correct its name in the table."
         yield _issue(message, hint, row=row["row"], **_file_column(sheet))
 
 
@@ -85,8 +85,8 @@ def _shared_runs(sheet: Mapping[str, Any], rows: list[Record]) -> Iterator[Recor
         if run is None:
             continue
         if run in first:
-            message = f"{row['values']['file']} is named by row {first[run]} already."
-            hint = "Each run belongs to one sample."
+            message = f"{row['values']['file']} is already used in row {first[run]}."
+            hint = "Use each run for only one sample."
             yield _issue(message, hint, row=row["row"], **_file_column(sheet))
         first.setdefault(run, row["row"])
 
@@ -95,14 +95,14 @@ def _without_row(rows: list[Record], runs: Mapping[str, str]) -> Iterator[Record
     named = {row["run"] for row in rows}
     for key, name in runs.items():
         if key not in named:
-            hint = "It was measured all the same. Add a row for it."
-            yield _issue(f"{name} is in no row of the table.", hint)
+            hint = "Add a row for it. The run was measured anyway."
+            yield _issue(f"{name} is not in the table.", hint)
 
 
 def samples_of(rows: list[Record]) -> dict[str, list[Record]]:
-    """The rows of each run."""
-    found = defaultdict(list)
+    """Return the rows of each run, by its key."""
+    samples = defaultdict(list)
     for row in rows:
         if row["run"]:
-            found[row["run"]].append(row)
-    return dict(found)
+            samples[row["run"]].append(row)
+    return dict(samples)

@@ -1,28 +1,27 @@
-"""Which run belongs to which row: told by file names, as people write them in tables."""
+"""Matching of table rows to runs by file name."""
 
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-# What instruments and converters add to the name of a run.
+# File endings of instruments and converters.
 ENDING = re.compile(r"(\.(gz|mzml|mzxml|raw|wiff2?|d|lcd|tdf))+$")
 
 
 def run_name(written: str) -> str:
-    """A file name without what does not tell runs apart: folders, case, width and endings."""
+    """Return a file name for comparison: without folders and endings, case and width folded."""
     last = re.split(r"[/\\]", written.strip().rstrip("/\\"))[-1]
     return ENDING.sub("", unicodedata.normalize("NFKC", last).casefold().strip())
 
 
 def match(files: Sequence[str | None], runs: Mapping[str, str]) -> list[str | None]:
-    """The run that each file name of the table means; None where there is none.
+    """Return the key of the run that each file name matches; None for no run or several runs.
 
-    `runs` gives each run's key its file name. A name that means several runs, as in two folders,
-    means none of them.
+    `runs` has the file name of each run by its key.
     """
     known = defaultdict(list)
     for key, name in runs.items():
         known[run_name(name)].append(key)
-    found = [known.get(run_name(file), []) if file else [] for file in files]
-    return [keys[0] if len(keys) == 1 else None for keys in found]
+    matches = [known.get(run_name(file), []) if file else [] for file in files]
+    return [keys[0] if len(keys) == 1 else None for keys in matches]

@@ -1,7 +1,7 @@
-"""Quality of a run in figures.
+"""Quality metrics of a run.
 
-Where a figure has a name in the quality-control vocabulary of HUPO-PSI (mzQC), it means the same
-here: jumps and falls of the MS1 signal are those of QuaMeter (Ma et al., 2012).
+Metrics that are in the quality-control vocabulary of HUPO-PSI (mzQC) follow its definitions. Jumps
+and falls of the MS1 signal are defined as in QuaMeter (Ma et al., 2012).
 """
 
 from collections import Counter
@@ -10,19 +10,20 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from ms_report.figures import counted as with_noun
 from ms_report.mzml import Recording, Scan
 
-JUMP = 10  # ratio of two MS1 totals in a row that counts as a jump or a fall
-LONG_GAP = 30.0  # s without a spectrum that the report points at, and at least
-GAP_RATIO = 20  # times the median interval
+JUMP_RATIO = 10  # of the totals of consecutive MS1 spectra
+LONG_GAP_S = 30.0  # gaps between spectra are noted if longer than this and
+LONG_GAP_RATIO = 20  # times the median interval
 
 
 def metrics(recording: Recording, name: str, size: int) -> dict[str, Any]:
-    """All figures of a run. `size` in bytes; times in s, m/z in Th, injection times in ms."""
+    """Return all metrics of a run. `size` is in bytes; times are in s, injection times in ms."""
     scans = recording.scans
     survey = survey_of(scans)
     apex = max(survey, key=lambda scan: scan.base)
-    found = {
+    figures = {
         "file": name,
         "bytes": size,
         "instrument": recording.instrument,
@@ -47,11 +48,11 @@ def metrics(recording: Recording, name: str, size: int) -> dict[str, Any]:
         **_intervals(scans),
         **_stability(survey),
     }
-    return {**found, "notes": notes(found)}
+    return {**figures, "notes": notes(figures)}
 
 
 def survey_of(scans: Sequence[Scan]) -> list[Scan]:
-    """The spectra that chromatograms are made of: the lowest level there is, usually MS1."""
+    """Return the spectra for chromatograms: those of the lowest MS level, usually MS1."""
     lowest = min(scan.level for scan in scans)
     return [scan for scan in scans if scan.level == lowest]
 
@@ -60,31 +61,35 @@ def counted(values: Iterable[Any]) -> list[tuple[Any, int]]:
     return sorted(Counter(values).items())
 
 
-def notes(found: dict[str, Any]) -> list[str]:
-    """What somebody should look at, in sentences."""
-    told = []
-    if "1" not in found["levels"]:
-        told.append("There are no MS1 spectra; the chromatograms are those of the MS2 spectra.")
-    if "2" not in found["levels"]:
-        told.append("There are no MS2 spectra, so nothing can be identified in this run.")
-    if found["empty_spectra"]:
-        told.append(f"{found['empty_spectra']:,} spectra hold no peaks.")
-    if found["modes"].get("2") == "profile":
-        told.append("The MS2 spectra are profile data; identification expects centroided ones.")
-    gap, usual = found["longest_gap_s"], found["interval_s"]
-    if gap is not None and usual is not None and gap > max(LONG_GAP, GAP_RATIO * usual):
-        told.append(
-            f"No spectrum was recorded for {gap:.0f} s, from {found['gap_from_s'] / 60:.2f} min."
+def notes(figures: dict[str, Any]) -> list[str]:
+    """Return notes on unusual metrics of a run."""
+    sentences = []
+    if "1" not in figures["levels"]:
+        sentences.append("The run has no MS1 spectra. The chromatogram shows the MS2 spectra.")
+    if "2" not in figures["levels"]:
+        sentences.append("The run has no MS2 spectra, so no peptides can be identified.")
+    if figures["empty_spectra"]:
+        sentences.append(
+            f"{with_noun(figures['empty_spectra'], 'spectrum has', 'spectra have')} no peaks."
         )
-    if found["jumps"] + found["falls"] and found["survey_level"] == 1:
-        changes = found["jumps"] + found["falls"]
-        told.append(
-            f"The MS1 signal changed {JUMP}-fold between neighbours {changes:,} "
-            f"time{'s' * (changes > 1)}: look at the stability of the spray."
+    if figures["modes"].get("2") == "profile":
+        sentences.append(
+            "The MS2 spectra are profile data; identification requires centroided spectra."
         )
-    if found["charges"].get("unknown"):
-        told.append(f"{found['charges']['unknown']:,} precursors come without a charge.")
-    return told
+    gap, usual = figures["longest_gap_s"], figures["interval_s"]
+    if gap is not None and usual is not None and gap > max(LONG_GAP_S, LONG_GAP_RATIO * usual):
+        sentences.append(
+            f"No spectra were recorded for {gap:.0f} s, from {figures['gap_from_s'] / 60:.2f} min."
+        )
+    changes = figures["jumps"] + figures["falls"]
+    if changes and figures["survey_level"] == 1:
+        sentences.append(
+            f"The MS1 signal changed at least {JUMP_RATIO}-fold between consecutive spectra "
+            f"{with_noun(changes, 'time', 'times')}. Check the stability of the spray."
+        )
+    if unknown := figures["charges"].get("unknown"):
+        sentences.append(f"{with_noun(unknown, 'precursor has', 'precursors have')} no charge.")
+    return sentences
 
 
 def _by_level(scans: Sequence[Scan], figure) -> dict[str, Any]:
@@ -93,11 +98,11 @@ def _by_level(scans: Sequence[Scan], figure) -> dict[str, Any]:
 
 
 def _common(values: Iterable[str]) -> str:
-    """What all have, or `mixed`; those that say nothing do not count."""
-    kinds = set(values) - {"unknown"}
-    if len(kinds) > 1:
+    """Return the value that all have, ignoring `unknown`, or `mixed`."""
+    known = set(values) - {"unknown"}
+    if len(known) > 1:
         return "mixed"
-    return kinds.pop() if kinds else "unknown"
+    return known.pop() if known else "unknown"
 
 
 def _extent(values: Sequence[float]) -> list[float] | None:
@@ -105,7 +110,7 @@ def _extent(values: Sequence[float]) -> list[float] | None:
 
 
 def _range(scans: Sequence[Scan]) -> list[float] | None:
-    """Lowest and highest m/z that was observed."""
+    """Return the lowest and highest observed m/z."""
     return _extent([end for s in scans for end in (s.low, s.high) if end is not None])
 
 
@@ -117,17 +122,17 @@ def _charges(scans: Sequence[Scan]) -> dict[str, int]:
 
 
 def _injection(scans: Sequence[Scan]) -> dict[str, dict[str, float]]:
-    """Ion injection times by level, where the file has them."""
-    found = {}
+    """Return the ion injection times by MS level, if the file has them."""
+    by_level = {}
     for level in sorted({scan.level for scan in scans}):
         times = [s.injection for s in scans if s.level == level and s.injection is not None]
         if times:
-            found[str(level)] = {"median": median(times), "longest": max(times)}
-    return found
+            by_level[str(level)] = {"median": median(times), "longest": max(times)}
+    return by_level
 
 
 def _intervals(scans: Sequence[Scan]) -> dict[str, float | None]:
-    """Time between spectra, between MS1 spectra (a cycle), and MS2 spectra in a cycle."""
+    """Return times between spectra and between MS1 spectra (cycles), and MS2 spectra per cycle."""
     times = sorted(scan.time for scan in scans)
     gaps = [later - earlier for earlier, later in pairwise(times)]
     longest = max(range(len(gaps)), key=gaps.__getitem__) if gaps else None
@@ -144,17 +149,17 @@ def _intervals(scans: Sequence[Scan]) -> dict[str, float | None]:
 
 
 def _stability(survey: Sequence[Scan]) -> dict[str, int]:
-    """How often the total of a spectrum is ten times, or a tenth of, that of the one before."""
+    """Count how often the signal rises or falls at least JUMP_RATIO-fold between spectra."""
     totals = [scan.total for scan in sorted(survey, key=lambda s: s.time) if scan.total > 0]
     pairs = list(pairwise(totals))
     return {
-        "jumps": sum(later >= JUMP * earlier for earlier, later in pairs),
-        "falls": sum(earlier >= JUMP * later for earlier, later in pairs),
+        "jumps": sum(later >= JUMP_RATIO * earlier for earlier, later in pairs),
+        "falls": sum(earlier >= JUMP_RATIO * later for earlier, later in pairs),
     }
 
 
 def _quartiles(survey: Sequence[Scan]) -> list[float]:
-    """When a quarter, half and three quarters of the ion current had arrived."""
+    """Return the times at which 25, 50 and 75% of the ion current were recorded."""
     ordered = sorted(survey, key=lambda scan: scan.time)
     total, reached, marks = sum(scan.total for scan in ordered), 0.0, []
     for scan in ordered:
@@ -165,16 +170,16 @@ def _quartiles(survey: Sequence[Scan]) -> list[float]:
 
 
 def chromatogram(survey: Sequence[Scan], points: int) -> list[list[float]]:
-    """Minutes, total, base peak and its m/z: at most `points`, the highest of each stretch.
+    """Return at most `points` points: minutes, total, base peak and its m/z.
 
-    Of a stretch the spectrum with the highest total stands for all, so that no peak gets lost.
+    Each point is the highest of its time interval, so that no peak is lost.
     """
     ordered = sorted(survey, key=lambda scan: scan.time)
     width = max(1, -(-len(ordered) // points))
-    shown = []
+    chosen = []
     for start in range(0, len(ordered), width):
-        stretch = ordered[start : start + width]
-        best = max(stretch, key=lambda scan: scan.total)
-        base = max(stretch, key=lambda scan: scan.base)
-        shown.append([best.time / 60, best.total, base.base, base.base_mz or 0.0])
-    return shown
+        interval = ordered[start : start + width]
+        best = max(interval, key=lambda scan: scan.total)
+        base = max(interval, key=lambda scan: scan.base)
+        chosen.append([best.time / 60, best.total, base.base, base.base_mz or 0.0])
+    return chosen

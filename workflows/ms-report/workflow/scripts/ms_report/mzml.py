@@ -1,4 +1,4 @@
-"""Reading mzML: one pass over the spectra, whatever the size of the file."""
+"""Reading of mzML in one pass over the spectra, regardless of the size of the file."""
 
 import gzip
 import zlib
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pyopenms
 
-from ms_report.ending import Unfit
+from ms_report.ending import InputProblem
 
-HEAD = 4096  # bytes in which the root element must begin
+HEAD_BYTES = 4096  # the root element must start within these
 INJECTION_TIME = "MS:1000927"  # ion injection time, ms
 POLARITIES = {
     pyopenms.IonSource.Polarity.POSITIVE: "positive",
@@ -24,7 +24,7 @@ MODES = {
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One spectrum, in figures. Times in seconds from the start of the run, m/z in Th."""
+    """Metrics of one spectrum. Times are in seconds from the start of the run."""
 
     level: int
     time: float
@@ -37,57 +37,57 @@ class Scan:
     mode: str  # centroid, profile or unknown
     polarity: str  # positive, negative or unknown
     precursor: float | None
-    charge: int  # of the precursor; 0 where the file does not say
+    charge: int  # of the precursor; 0 if unknown
     injection: float | None  # ms
 
 
 @dataclass
 class Recording:
-    """A run as it was written."""
+    """Content of an mzML file."""
 
     instrument: str = ""
-    started: str = ""  # as the file says it, without a time zone; empty where it does not
+    started: str = ""  # as in the file, without a time zone; empty if unknown
     chromatograms: int = 0
     scans: list[Scan] = field(default_factory=list)
 
 
 def check(path: str | Path, name: str) -> None:
-    """Raises Unfit unless the file is mzML as far as its beginning and its gzip layer tell."""
+    """Check the start and the gzip data of a file. Raises InputProblem if it is not mzML."""
     head = _head(path, name)
     if not head.strip():
-        raise Unfit(f"{name} is empty.")
+        raise InputProblem(f"{name} is empty.")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"<" not in head[:64]:
-        raise Unfit(f"{name} is not XML, so it cannot be mzML: {_guess(head)}")
+        raise InputProblem(f"{name} is not an mzML file: {_guess(head)}")
     if b"<mzML" not in head and b"<indexedmzML" not in head:
-        raise Unfit(f"{name} is XML but not mzML: no mzML element stands at its beginning.")
+        raise InputProblem(f"{name} is an XML file but not mzML: its root element is not mzML.")
 
 
 def read(path: str | Path, name: str) -> Recording:
-    """Goes through a file once. Raises Unfit when it is not mzML or is damaged."""
+    """Read a file. Raises InputProblem if it is not mzML or damaged."""
     check(path, name)
     reader = _Reader()
-    parsing(name, lambda: pyopenms.MzMLFile().transform(str(path), reader, True, False))
+    run_openms(name, lambda: pyopenms.MzMLFile().transform(str(path), reader, True, False))
     if not reader.recording.scans:
-        raise Unfit(f"{name} holds no spectra.")
+        raise InputProblem(f"{name} contains no spectra.")
     return reader.recording
 
 
-def parsing(name: str, work: Callable[[], object]) -> None:
-    """Does what reads the file `name` with OpenMS. Raises Unfit when that fails."""
+def run_openms(name: str, work: Callable[[], object]) -> None:
+    """Run `work`, which reads the file `name` with OpenMS. Raises InputProblem if it fails."""
     try:
         work()
     except (RuntimeError, ValueError, OSError) as error:
-        raise Unfit(f"{name} cannot be read: it is damaged or cut short.") from error
+        raise InputProblem(f"{name} cannot be read: it is damaged or truncated.") from error
 
 
 class _Reader:
-    """What OpenMS calls for each part of a file; the names of the methods are its own."""
+    """Consumer of the parts of a file. OpenMS defines the names of its methods."""
 
     def __init__(self):
         self.recording = Recording()
 
     def setExpectedSize(self, *_):
-        """Asked for by OpenMS; not needed here."""
+        """Required by OpenMS; not used."""
 
     def setExperimentalSettings(self, settings):
         self.recording.instrument = settings.getInstrument().getName().strip()
@@ -134,33 +134,34 @@ def _started(moment) -> str:
 
 
 def _head(path: str | Path, name: str) -> bytes:
-    """The first bytes, unpacked; a gzipped file is unpacked to its end, which tells a cut one."""
+    """Return the first bytes, uncompressed. A gzip file is read completely to detect truncation."""
     with open(path, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         if not packed:
-            return file.read(HEAD)
+            return file.read(HEAD_BYTES)
         try:
             with gzip.open(file) as stream:
-                head = stream.read(HEAD)
+                head = stream.read(HEAD_BYTES)
                 while stream.read(1 << 20):
                     pass
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            words = "its gzip data end early or are corrupt, so please send it again."
-            raise Unfit(f"{name} is damaged: {words}") from error
+            raise InputProblem(
+                f"{name} is damaged: its gzip data are truncated or corrupt. Upload it again."
+            ) from error
         return head
 
 
 def _guess(head: bytes) -> str:
-    """What the file seems to be instead."""
+    """Return the end of a sentence that says what the file appears to be."""
     if head.startswith(b"PK"):
-        return "it looks like a zip archive."
+        return "it appears to be a zip archive."
     if head.startswith(b"\x01\xa1F\x00i\x00n\x00"):
-        return "it looks like a Thermo raw file, which has to be converted first."
+        return "it appears to be a Thermo raw file, which must be converted to mzML first."
     if head.startswith((b"BEGIN IONS", b"SEARCH=", b"MASS=", b"COM=")):
-        return "it looks like an MGF peak list."
+        return "it appears to be an MGF peak list."
     if head.startswith((b">", b"@")):
-        return "it looks like a sequence file."
+        return "it appears to be a sequence file."
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "it is text in UTF-16."
-    return "it does not begin with an XML element."
+        return "it is UTF-16 text."
+    return "it does not start with an XML element."

@@ -1,4 +1,4 @@
-"""All runs side by side."""
+"""The metrics of all runs in one table, and the summary."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -25,43 +25,43 @@ COLUMNS = [
 def overview(
     information: Document, metrics: Mapping[str, Document], identification: Document
 ) -> Iterator[dict[str, Any]]:
-    """A row of metrics.tsv for each run, in the order they were sent."""
+    """Yield the row of metrics.tsv for each run, in input order."""
     samples = samples_of(information["rows"])
     waits = since_previous(metrics)
-    for run, found in metrics.items():
+    for run, figures in metrics.items():
         ids = [str(row["values"].get("sample_id", "")) for row in samples.get(run, [])]
         yield {
             "run": run,
-            "file": found["file"],
+            "file": figures["file"],
             "sample_ids": ";".join(ids),
             "minutes_since_previous_start": waits.get(run),
-            **_acquisition(found),
-            **_signal(found),
-            **_identified(found, identification["runs"].get(run)),
+            **_acquisition(figures),
+            **_signal(figures),
+            **_identified(figures, identification["runs"].get(run)),
         }
 
 
-def _acquisition(found: Document) -> dict[str, Any]:
-    levels, ranges, modes = found["levels"], found["mz_range"], found["modes"]
-    first, second, precursors = ranges.get("1"), ranges.get("2"), found["precursor_range"]
+def _acquisition(figures: Document) -> dict[str, Any]:
+    levels, ranges, modes = figures["levels"], figures["mz_range"], figures["modes"]
+    first, second, precursors = ranges.get("1"), ranges.get("2"), figures["precursor_range"]
     return {
-        "instrument": found["instrument"],
-        "started": found["started"],
-        "first_min": found["first_s"] / 60,
-        "last_min": found["last_s"] / 60,
-        "spectra": found["spectra"],
+        "instrument": figures["instrument"],
+        "started": figures["started"],
+        "first_min": figures["first_s"] / 60,
+        "last_min": figures["last_s"] / 60,
+        "spectra": figures["spectra"],
         "ms1_spectra": levels.get("1", 0),
         "ms2_spectra": levels.get("2", 0),
         "other_spectra": sum(n for level, n in levels.items() if level not in ("1", "2")),
-        "empty_spectra": found["empty_spectra"],
-        "polarity": found["polarity"],
+        "empty_spectra": figures["empty_spectra"],
+        "polarity": figures["polarity"],
         "ms1_mode": modes.get("1"),
         "ms2_mode": modes.get("2"),
         **_ends("ms1_mz", first),
         **_ends("ms2_mz", second),
         **_ends("precursor", precursors),
-        "ms1_median_peaks": found["median_peaks"].get("1"),
-        "ms2_median_peaks": found["median_peaks"].get("2"),
+        "ms1_median_peaks": figures["median_peaks"].get("1"),
+        "ms2_median_peaks": figures["median_peaks"].get("2"),
     }
 
 
@@ -70,48 +70,48 @@ def _ends(name: str, extent: list[float] | None) -> dict[str, float | None]:
     return {f"{name}_low": low, f"{name}_high": high}
 
 
-def _signal(found: Document) -> dict[str, Any]:
-    charges, injection, base = found["charges"], found["injection_ms"], found["base_peak"]
+def _signal(figures: Document) -> dict[str, Any]:
+    charges, injection, base = figures["charges"], figures["injection_ms"], figures["base_peak"]
     fragmented = bool(charges)
     higher = sum(n for charge, n in charges.items() if charge.isdigit() and int(charge) > 3)
     return {
-        "total_ion_current": found["total_ion_current"],
+        "total_ion_current": figures["total_ion_current"],
         "base_peak_intensity": base["intensity"],
         "base_peak_mz": base["mz"],
         "base_peak_min": base["time_s"] / 60,
         **{f"charge_{z}": charges.get(str(z), 0) if fragmented else None for z in (1, 2, 3)},
         "charge_4_and_more": higher if fragmented else None,
         "charge_unknown": charges.get("unknown", 0) if fragmented else None,
-        "interval_s": found["interval_s"],
-        "longest_gap_s": found["longest_gap_s"],
-        "cycle_s": found["cycle_s"],
-        "ms2_per_ms1": found["ms2_per_ms1"],
+        "interval_s": figures["interval_s"],
+        "longest_gap_s": figures["longest_gap_s"],
+        "cycle_s": figures["cycle_s"],
+        "ms2_per_ms1": figures["ms2_per_ms1"],
         "ms1_injection_ms": injection.get("1", {}).get("median"),
         "ms2_injection_ms": injection.get("2", {}).get("median"),
-        "signal_jumps": found["jumps"],
-        "signal_falls": found["falls"],
+        "signal_jumps": figures["jumps"],
+        "signal_falls": figures["falls"],
     }
 
 
-def _identified(found: Document, told: Document | None) -> dict[str, Any]:
-    if told is None:
+def _identified(figures: Document, matches: Document | None) -> dict[str, Any]:
+    if matches is None:
         return {}
-    spectra, whole = found["levels"].get("2", 0), told["fully_cleaved"]
+    spectra, whole = figures["levels"].get("2", 0), matches["fully_cleaved"]
     return {
-        "psms": told["psms"],
-        "peptides": told["peptides"],
-        "identified_percent": 100 * told["psms"] / spectra if spectra else None,
-        "median_error_ppm": told["median_error_ppm"],
+        "psms": matches["psms"],
+        "peptides": matches["peptides"],
+        "identified_percent": 100 * matches["psms"] / spectra if spectra else None,
+        "median_error_ppm": matches["median_error_ppm"],
         "fully_cleaved_percent": None if whole is None else 100 * whole,
     }
 
 
 def since_previous(metrics: Mapping[str, Document]) -> dict[str, float]:
-    """Minutes from the start of the injection before to that of each run, where files say it."""
+    """Return the minutes from the start of the previous run to that of each run, if known."""
     starts = sorted(
-        (datetime.fromisoformat(found["started"]).replace(tzinfo=None), run)
-        for run, found in metrics.items()
-        if found["started"]
+        (datetime.fromisoformat(figures["started"]).replace(tzinfo=None), run)
+        for run, figures in metrics.items()
+        if figures["started"]
     )
     pairs = pairwise(starts)
     return {run: (moment - before).total_seconds() / 60 for (before, _), (moment, run) in pairs}
@@ -120,22 +120,22 @@ def since_previous(metrics: Mapping[str, Document]) -> dict[str, float]:
 def summary(
     information: Document, metrics: Mapping[str, Document], identification: Document | None
 ) -> dict[str, Any]:
-    """The outcome in short."""
+    """Return the content of summary.json, without versions."""
     rows, issues = information["rows"], information["issues"]
-    found: dict[str, Any] = {
+    document: dict[str, Any] = {
         "samples": len(rows),
         "samples_with_data": sum(row["run"] is not None for row in rows),
         "runs": len(metrics),
         "errors": sum(issue["severity"] == "error" for issue in issues),
         "warnings": sum(issue["severity"] == "warning" for issue in issues),
-        "spectra": {found["file"]: found["levels"] for found in metrics.values()},
+        "spectra": {figures["file"]: figures["levels"] for figures in metrics.values()},
     }
     if identification:
         best = identification["proteins"][:1]
-        found["identification"] = {
+        document["identification"] = {
             "psms": identification["psms"],
             "peptides": identification["peptides"],
             "proteins": len(identification["proteins"]),
             "top_protein": best[0]["accession"] if best else None,
         }
-    return found
+    return document

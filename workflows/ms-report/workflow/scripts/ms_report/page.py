@@ -1,4 +1,4 @@
-"""The HTML report: one file that asks for nothing from anywhere."""
+"""The HTML report, one self-contained file."""
 
 import json
 from collections import defaultdict
@@ -17,8 +17,8 @@ from ms_report.overview import since_previous
 
 Document = Mapping[str, Any]
 TEMPLATES = Path(__file__).parent / "templates"
-MOST_PROTEINS = 200  # rows of the report's table; proteins.tsv has all
-MOST_SAMPLES = 2000
+MAX_PROTEINS = 200  # rows in the report; proteins.tsv has all
+MAX_SAMPLES = 2000  # rows in the report; information.json has all
 
 
 def build_page(
@@ -30,7 +30,7 @@ def build_page(
     settings: Mapping[str, Any],
     made: datetime,
 ) -> str:
-    """The whole page; every text from outside is escaped by the template."""
+    """Return the page. The template escapes all input."""
     return (
         environment()
         .get_template("report.html")
@@ -38,16 +38,16 @@ def build_page(
             title=title.strip() or information["source"],
             information=information,
             samples=sample_rows(information),
-            shown_samples=MOST_SAMPLES,
+            shown_samples=MAX_SAMPLES,
             loose_issues=[issue for issue in information["issues"] if not issue["row"]],
             runs=cards(information, metrics, identification),
-            spectra=sum(found["spectra"] for found in metrics.values()),
+            spectra=sum(measured["spectra"] for measured in metrics.values()),
             identification=identification,
-            shown_proteins=MOST_PROTEINS,
+            shown_proteins=MAX_PROTEINS,
             settings=settings,
             version=version("pyopenms"),
             made=made.strftime("%Y-%m-%d %H:%M UTC"),
-            data=Markup(script_safe(drawn(metrics, identification))),
+            data=Markup(script_safe(chart_data(metrics, identification))),
             style=Markup(source("report.css")),
             script=Markup(source("report.js")),
         )
@@ -55,16 +55,16 @@ def build_page(
 
 
 def environment() -> jinja2.Environment:
-    """Templates in which every value is escaped and an unknown name is an error."""
-    made = jinja2.Environment(
+    """Return templates that escape every value and raise for an unknown name."""
+    templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= figures.FILTERS
-    return made
+    templates.filters |= figures.FILTERS
+    return templates
 
 
 def source(name: str) -> str:
@@ -72,61 +72,61 @@ def source(name: str) -> str:
 
 
 def sample_rows(information: Document) -> list[dict[str, Any]]:
-    """The rows of the table with their cells in the order of the columns, and what is wrong."""
+    """Return the rows of the table with their cells in column order, and their issues."""
     columns = [column["name"] for column in information["columns"]]
     headers = [column["header"] for column in information["columns"]]
-    wrong = defaultdict(list)
+    by_cell = defaultdict(list)
     for issue in information["issues"]:
         if issue["row"]:
-            wrong[issue["row"], issue["column"]].append(issue)
-    shown = []
+            by_cell[issue["row"], issue["column"]].append(issue)
+    rows = []
     for row in information["rows"]:
         number = row["row"]
         cells = [
-            {"value": row["values"].get(name), "issues": wrong[number, header]}
+            {"value": row["values"].get(name), "issues": by_cell[number, header]}
             for name, header in zip(columns, headers, strict=True)
         ]
-        told = [issue for issue in information["issues"] if issue["row"] == number]
-        elsewhere = [issue for issue in told if issue["column"] not in headers]
-        shown.append({**row, "cells": cells, "issues": elsewhere, "told": len(told)})
-    return shown
+        issues = [issue for issue in information["issues"] if issue["row"] == number]
+        of_row = [issue for issue in issues if issue["column"] not in headers]
+        rows.append({**row, "cells": cells, "issues": of_row})
+    return rows
 
 
 def cards(
     information: Document, metrics: Mapping[str, Document], identification: Document | None
 ) -> list[dict[str, Any]]:
-    """Each run with its figures, samples and matches, in the order the runs were sent."""
+    """Return each run with its metrics, samples and matches, in input order."""
     samples, waits = samples_of(information["rows"]), since_previous(metrics)
-    told = identification["runs"] if identification else {}
+    matches = identification["runs"] if identification else {}
     return [
         {
-            **found,
+            **measured,
             "key": key,
             "samples": samples.get(key, []),
             "wait_min": waits.get(key),
-            "matches": told.get(key),
-            "errors": figures.histogram(told[key]["errors_ppm"]) if key in told else None,
+            "matches": matches.get(key),
+            "errors": figures.histogram(matches[key]["errors_ppm"]) if key in matches else None,
         }
-        for key, found in metrics.items()
+        for key, measured in metrics.items()
     ]
 
 
-def drawn(metrics: Mapping[str, Document], identification: Document | None) -> dict[str, Any]:
-    """What the script draws: points of the chromatograms, and when peptides were identified."""
-    told = identification["runs"] if identification else {}
+def chart_data(metrics: Mapping[str, Document], identification: Document | None) -> dict[str, Any]:
+    """Return the points of the chromatograms and the times of identified spectra, by run."""
+    matches = identification["runs"] if identification else {}
     return {
         key: {
             "points": [
-                [figures.rounded(figure) for figure in point] for point in found["chromatogram"]
+                [figures.rounded(figure) for figure in point] for point in measured["chromatogram"]
             ],
-            "identified": [round(time, 3) for time in told.get(key, {}).get("times_min", [])],
+            "identified": [round(time, 3) for time in matches.get(key, {}).get("times_min", [])],
         }
-        for key, found in metrics.items()
+        for key, measured in metrics.items()
     }
 
 
 def script_safe(data: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
+    """Return JSON that cannot close the script element."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")

@@ -1,4 +1,4 @@
-"""The protein database: checked, and written as the search wants it."""
+"""Checks of the protein database, and its conversion for the search."""
 
 import gzip
 import zlib
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from ms_report.ending import Unfit
+from ms_report.ending import InputProblem
 
 DECOYS = ("decoy_", "rev_", "reverse_", "xxx_", "###rev###")
 LETTERS = frozenset("ACDEFGHIKLMNPQRSTVWYBJOUXZ")
@@ -16,7 +16,7 @@ Entry = tuple[str, str, str]  # accession, description, sequence
 
 
 def entries(path: str | Path, name: str) -> Iterator[Entry]:
-    """The proteins of a FASTA file, plain or gzipped. Raises Unfit with the line."""
+    """Yield the proteins of a FASTA file, plain or gzipped. Raises InputProblem."""
     with open(path, "rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
     opener = gzip.open if packed else open
@@ -24,9 +24,11 @@ def entries(path: str | Path, name: str) -> Iterator[Entry]:
         with opener(path, "rt", encoding="utf-8-sig") as file:
             yield from _entries(file, name)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise Unfit(f"{name} is damaged: its gzip data end early or are corrupt.") from error
+        raise InputProblem(
+            f"{name} is damaged: its gzip data are truncated or corrupt. Upload it again."
+        ) from error
     except UnicodeDecodeError as error:
-        raise Unfit(f"{name} is not FASTA: it is not text in UTF-8.") from error
+        raise InputProblem(f"{name} is not a FASTA file: it is not UTF-8 text.") from error
 
 
 def _entries(file: TextIO, name: str) -> Iterator[Entry]:
@@ -38,10 +40,12 @@ def _entries(file: TextIO, name: str) -> Iterator[Entry]:
                 yield _entry(header, letters, name)
             header, letters = text[1:].strip(), []
             if not header:
-                raise Unfit(f"{name}, line {number}: a header without an identifier.")
+                raise InputProblem(f"{name}, line {number}: the header has no identifier.")
         elif text:
             if not header:
-                raise Unfit(f"{name} is not FASTA: line {number} stands before any header.")
+                raise InputProblem(
+                    f"{name} is not a FASTA file: line {number} comes before the first header."
+                )
             letters.append(_residues(text, name, number))
     if header:
         yield _entry(header, letters, name)
@@ -50,32 +54,38 @@ def _entries(file: TextIO, name: str) -> Iterator[Entry]:
 def _entry(header: str, letters: list[str], name: str) -> Entry:
     accession, _, description = header.partition(" ")
     if not any(letters):
-        raise Unfit(f"{name}: {accession} has no sequence.")
+        raise InputProblem(f"{name}: protein {accession} has no sequence.")
     return accession, description.strip(), "".join(letters)
 
 
 def _residues(text: str, name: str, number: int) -> str:
     residues = text.upper().replace("*", "").replace(" ", "")
     if strange := sorted(set(residues) - LETTERS):
-        raise Unfit(f"{name}, line {number}: {strange[0]!r} is no amino acid.")
+        raise InputProblem(f"{name}, line {number}: {strange[0]!r} is not an amino acid.")
     return residues
 
 
 def prepare(source: str | Path, name: str, target: str | Path) -> int:
-    """Writes the database to search; returns how many proteins it has. Raises Unfit."""
+    """Write the database to search and return its number of proteins. Raises InputProblem."""
     seen, letters = set[str](), set[str]()
     with open(target, "w", encoding="utf-8") as file:
         for accession, description, sequence in entries(source, name):
             if accession in seen:
-                raise Unfit(f"{name}: {accession} occurs twice; identifiers must be different.")
+                raise InputProblem(
+                    f"{name}: the identifier {accession} occurs twice. Identifiers must be unique."
+                )
             if accession.lower().startswith(DECOYS):
-                words = "Send it without; they are made by the search."
-                raise Unfit(f"{name} holds decoys already, such as {accession}. {words}")
+                raise InputProblem(
+                    f"{name} already contains decoys, such as {accession}. Remove them; the search "
+                    "generates decoys."
+                )
             seen.add(accession)
             letters.update(sequence)
             file.write(f">{accession} {description}\n{sequence}\n")
     if not seen:
-        raise Unfit(f"{name} holds no proteins.")
+        raise InputProblem(f"{name} contains no proteins.")
     if letters <= NUCLEOTIDES:
-        raise Unfit(f"{name} holds nucleotides; the search needs proteins.")
+        raise InputProblem(
+            f"{name} contains nucleotide sequences, but the search requires proteins."
+        )
     return len(seen)

@@ -1,4 +1,4 @@
-"""What the earlier jobs left, read again."""
+"""Reading of the output of earlier jobs."""
 
 import json
 from pathlib import Path
@@ -7,20 +7,20 @@ from typing import Any
 Document = dict[str, Any]
 
 
-def read_inputs(given) -> tuple[Document, dict[str, Document], Document | None]:
-    """Information, the metrics of each run by its key, and what was identified, if anything."""
-    paths = [Path(path) for path in _several(given.metrics)]
+def read_inputs(inputs) -> tuple[Document, dict[str, Document], Document | None]:
+    """Return information, metrics by run key, and identification (None without a search)."""
+    paths = [Path(path) for path in _several(inputs.metrics)]
     metrics = {path.stem: _read(path) for path in paths}
-    identification = given.get("identification")
+    identification = inputs.get("identification")
     return (
-        _read(Path(given.information)),
+        _read(Path(inputs.information)),
         metrics,
         _read(Path(identification)) if identification else None,
     )
 
 
 def _several(paths) -> list[str]:
-    """Snakemake gives a list of one file as that file."""
+    """Return a list. Snakemake passes a list of one file as that file."""
     return [paths] if isinstance(paths, str) else list(paths)
 
 

@@ -1,4 +1,4 @@
-"""The search engine of OpenMS, set up; and q-values of what it finds."""
+"""Search with OpenMS, and q-values of the matches."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import Any
 
 import pyopenms
 
-from ms_report.ending import Unfit
-from ms_report.mzml import parsing
+from ms_report.ending import InputProblem
+from ms_report.mzml import run_openms
 
-# Our names of parameters, and those of SimpleSearchEngineAlgorithm.
+# Parameter of the workflow → parameter of SimpleSearchEngineAlgorithm.
 NAMES = {
     "enzyme": "enzyme",
     "missed_cleavages": "peptide:missed_cleavages",
@@ -24,37 +24,37 @@ NAMES = {
     "fixed_modifications": "modifications:fixed",
     "variable_modifications": "modifications:variable",
 }
-FLOATS = {"precursor_tolerance", "fragment_tolerance"}  # OpenMS refuses 10 where it wants 10.0
+FLOATS = {"precursor_tolerance", "fragment_tolerance"}  # OpenMS rejects integers for these
 ANNOTATIONS = ["precursor_mz_error_ppm", "num_matched_peaks"]
-DECOY = "DECOY_"  # what the search puts before the accession of a decoy
+DECOY = "DECOY_"  # prefix of decoy accessions
 
 
 def search(
     mzml: Path, name: str, fasta: Path, settings: Mapping[str, Any]
 ) -> tuple[list, pyopenms.PeptideIdentificationList]:
-    """The best peptide of each MS2 spectrum, decoys included, scored with q-values.
+    """Return protein identifications and the best peptide of each MS2 spectrum, with q-values.
 
-    Returns protein identifications, as OpenMS keeps them, and peptide identifications.
+    Both include decoys. Raises InputProblem if a file cannot be read or the search fails.
     """
     engine = pyopenms.SimpleSearchEngineAlgorithm()
     engine.setParameters(parameters(engine.getParameters(), settings))
-    found = pyopenms.PeptideIdentificationList()
+    peptides = pyopenms.PeptideIdentificationList()
     outcome = []
-    parsing(name, lambda: outcome.append(engine.search(str(mzml), str(fasta), found)))
+    run_openms(name, lambda: outcome.append(engine.search(str(mzml), str(fasta), peptides)))
     code, proteins = outcome[0]
     if code != pyopenms.SimpleSearchEngineAlgorithm.ExitCodes.EXECUTION_OK:
-        raise Unfit(f"The search of {name} ended with {code.name}.")
-    if found.size():
+        raise InputProblem(f"The search of {name} failed with the OpenMS code {code.name}.")
+    if peptides.size():
         rate = pyopenms.FalseDiscoveryRate()
         chosen = rate.getParameters()
         chosen.setValue("add_decoy_peptides", True)
         rate.setParameters(chosen)
-        rate.apply(found)
-    return proteins, found
+        rate.apply(peptides)
+    return proteins, peptides
 
 
 def parameters(chosen: pyopenms.Param, settings: Mapping[str, Any]) -> pyopenms.Param:
-    """The parameters of the engine with ours in their places."""
+    """Return the parameters of the engine with the settings of the workflow."""
     for ours, theirs in NAMES.items():
         value = settings[ours]
         chosen.setValue(theirs, float(value) if ours in FLOATS else value)

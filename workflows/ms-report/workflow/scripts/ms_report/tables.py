@@ -1,4 +1,4 @@
-"""Tab-separated tables, safe to open in a spreadsheet."""
+"""Tab-separated tables that are safe to open in a spreadsheet."""
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ FORMULA_STARTS = ("=", "+", "-", "@")
 def write_table(
     path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
 ) -> None:
-    """Writes `rows` as UTF-8 with one header line; what a row does not have stays empty."""
+    """Write `rows` as UTF-8 with one header line; missing values are empty."""
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(columns)
@@ -20,7 +20,7 @@ def write_table(
 
 
 def cell(value: Any) -> str:
-    """A value as text: figures to seven digits, and no text that a spreadsheet would compute."""
+    """Return a value as text: numbers with seven digits, formulas of a spreadsheet escaped."""
     if value is None:
         return ""
     if isinstance(value, float):

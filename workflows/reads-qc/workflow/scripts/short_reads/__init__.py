@@ -1,1 +1,1 @@
-"""What the workflows that start from sequencing reads have in common; the same files in each."""
+"""Modules shared by the workflows for sequencing reads; each has an identical copy."""

@@ -1,4 +1,4 @@
-"""Reads a sample's files to their ends and says in words what is wrong with them."""
+"""Complete check of the FASTQ files of a sample."""
 
 import zlib
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from xopen import xopen
 
 
 class ReadsProblem(Exception):
-    """The files of a sample cannot be used; the message says which and why."""
+    """The files of a sample cannot be used. The message names the file and the reason."""
 
 
 def count_reads(files: list[str]) -> dict[str, int]:
-    """Reads (or pairs) and nucleotides of a sample. Raises ReadsProblem.
+    """Count the reads (or pairs) and bases of a sample. Raises ReadsProblem.
 
-    Reads of a pair have the same name, up to the mark of the mate, at the same place.
+    The two reads of a pair must have the same position and name, apart from the mate number.
     """
     counts = {"reads": 0, "bases": 0}
     names = [Path(file).name for file in files]
@@ -26,18 +26,18 @@ def count_reads(files: list[str]) -> dict[str, int]:
         if any(missing):
             short = names[missing.index(True)]
             raise ReadsProblem(
-                f"{' and '.join(names)} do not belong together: {short} has only "
-                f"{counts['reads']:,} reads, the other has more."
+                f"{' and '.join(names)} are not a pair: {short} has fewer reads "
+                f"({counts['reads']:,}) than the other file."
             )
         if len(reads) == 2 and not reads[0].is_mate(reads[1]):
             raise ReadsProblem(
-                f"{' and '.join(names)} do not belong together: pair {counts['reads'] + 1:,} has "
-                f"the names {shown(reads[0].id)} and {shown(reads[1].id)}."
+                f"{' and '.join(names)} are not a pair: the names of read {counts['reads'] + 1:,} "
+                f"differ ({quoted(reads[0].id)} and {quoted(reads[1].id)})."
             )
         counts["reads"] += 1
         counts["bases"] += sum(len(read) for read in reads)
     if not counts["reads"]:
-        raise ReadsProblem(f"{names[0]} holds no reads.")
+        raise ReadsProblem(f"{names[0]} contains no reads.")
     return counts
 
 
@@ -47,19 +47,21 @@ def records(file: str) -> Iterator[dnaio.SequenceRecord]:
         with xopen(file, "rb", threads=0) as stream:
             start = stream.read(1)
         if start == b">":
-            raise ReadsProblem(f"{name} is FASTA, not FASTQ: it has no qualities.")
+            raise ReadsProblem(
+                f"{name} is a FASTA file; a FASTQ file with base qualities is required."
+            )
         if start not in (b"@", b""):
-            raise ReadsProblem(f"{name} is not FASTQ.")
+            raise ReadsProblem(f"{name} is not a FASTQ file.")
         with closing(dnaio.open(file, fileformat="fastq")) as reader:
             yield from reader
     except dnaio.FileFormatError as error:
         where = f" at line {error.line + 1:,}" if error.line is not None else ""
-        raise ReadsProblem(f"{name} is not good FASTQ{where}: {error.message}") from None
+        raise ReadsProblem(f"{name} is not valid FASTQ{where}: {error.message}") from None
     except (EOFError, OSError, zlib.error):
         raise ReadsProblem(
-            f"{name} is damaged: its gzip data end early or are corrupt, so please send it again."
+            f"{name} is damaged: its gzip data are truncated or corrupt. Upload it again."
         ) from None
 
 
-def shown(name: str) -> str:
+def quoted(name: str) -> str:
     return repr(name if len(name) <= 60 else f"{name[:57]}...")

@@ -1,4 +1,4 @@
-"""The sample sheet: which samples there are, and which files hold their reads."""
+"""Reading of the sample sheet."""
 
 import csv
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 class SheetProblem(Exception):
-    """The sample sheet cannot be used; the message says where and why."""
+    """The sample sheet cannot be used. The message names the row and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,10 @@ class Sample:
 
 
 def read_samples(path: str) -> list[Sample]:
-    """The samples of a table with the columns sample, fastq_1 and fastq_2, in its order.
+    """Return the samples of a tab-separated table, in the order of its rows.
 
-    Raises SheetProblem for what the schema of a row cannot see.
+    Its columns are sample, fastq_1 and fastq_2. Raises SheetProblem for problems that the schema of
+    a row does not cover, such as duplicate names.
     """
     with open(path, encoding="utf-8-sig", newline="") as table:
         rows = list(csv.DictReader(table, delimiter="\t"))
@@ -31,17 +32,17 @@ def read_samples(path: str) -> list[Sample]:
     for number, row in enumerate(rows, start=2):
         sample = read_row(row, number)
         if sample.name in samples:
-            raise SheetProblem(f"Row {number}: there are two samples with the name {sample.name}.")
+            raise SheetProblem(f"Row {number}: the sample name {sample.name} is already used.")
         samples[sample.name] = sample
     if not samples:
-        raise SheetProblem("The sample sheet names no sample.")
+        raise SheetProblem("The sample sheet has no samples.")
     return list(samples.values())
 
 
 def read_row(row: dict, number: int) -> Sample:
     name, *files = ((row.get(column) or "").strip() for column in ("sample", "fastq_1", "fastq_2"))
     if not name:
-        raise SheetProblem(f"Row {number}: the sample has no name.")
+        raise SheetProblem(f"Row {number}: the sample name is missing.")
     if not files[0]:
         raise SheetProblem(f"Row {number}: sample {name} has no file of reads 1 (fastq_1).")
     if files[0] == files[1]:
@@ -50,5 +51,5 @@ def read_row(row: dict, number: int) -> Sample:
 
 
 def matching(names: Iterable[str]) -> str:
-    """A wildcard constraint for these names; nothing matches when there are none."""
+    """Return a wildcard constraint for these names; without names, it matches nothing."""
     return "|".join(map(re.escape, names)) or "(?!)"

@@ -1,4 +1,4 @@
-"""Parameters as Cutadapt takes them."""
+"""Command-line options of Cutadapt."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ ADAPTERS = {
 
 
 def trimming_options(config: Mapping[str, Any], paired: bool) -> list[str]:
-    """The options of Cutadapt for single or paired reads, without files."""
+    """Return the options for single or paired reads, without file names."""
     options = ["--minimum-length", config["min_length"]]
     options += adapter_options(config, paired)
     options += ["--error-rate", config["error_rate"], "--overlap", config["min_overlap"]]
@@ -25,7 +25,7 @@ def trimming_options(config: Mapping[str, Any], paired: bool) -> list[str]:
             options += [f"-{letter}", length] if length else []
     if config["trim_n"]:
         options.append("--trim-n")
-    if config["max_n_percent"] < 100:  # to Cutadapt, 1 and more are counts and not shares
+    if config["max_n_percent"] < 100:  # Cutadapt reads 1 and more as a count
         options += ["--max-n", config["max_n_percent"] / 100]
     return [str(option) for option in options]
 

@@ -1,1 +1,1 @@
-"""The logic of the sequence search workflow, apart from Snakemake."""
+"""Modules of the sequence search workflow, independent of Snakemake."""

@@ -1,4 +1,4 @@
-"""Figures of one pairwise alignment, all counted from its two rows."""
+"""Statistics of one pairwise alignment, computed from its two rows."""
 
 from itertools import groupby
 from operator import eq
@@ -15,7 +15,7 @@ POSITIVE = SIMILAR | {pair[::-1] for pair in SIMILAR}
 
 
 def reverse_complement(row: str) -> str:
-    """The other strand of an aligned row; gaps stay gaps."""
+    """Return the reverse complement of an aligned row, including its gaps."""
     return row[::-1].translate(COMPLEMENT)
 
 
@@ -24,7 +24,7 @@ def identities(query: str, target: str) -> int:
 
 
 def positives(query: str, target: str) -> int:
-    """Identical columns and those that BLOSUM62 scores above zero."""
+    """Return the number of columns that are identical or score above zero in BLOSUM62."""
     return sum(
         first == second or first + second in POSITIVE
         for first, second in zip(query, target, strict=True)
@@ -40,7 +40,7 @@ def gap_columns(*rows: str) -> int:
 
 
 def cigar(query: str, target: str) -> str:
-    """As in SAM with the target as reference: M aligned, I query only, D target only."""
+    """Return the CIGAR with the target as reference. M: aligned, I: query only, D: target only."""
     kinds = (
         "D" if first == "-" else "I" if second == "-" else "M"
         for first, second in zip(query, target, strict=True)
@@ -49,7 +49,7 @@ def cigar(query: str, target: str) -> str:
 
 
 def midline(query: str, target: str, protein: bool) -> str:
-    """BLAST's middle row: the letter, `+` or blank for proteins; `|` or blank for nucleotides."""
+    """Return the middle row as in BLAST: letter, `+` or blank for proteins, else `|` or blank."""
     return "".join(
         midline_letter(first, second, protein) for first, second in zip(query, target, strict=True)
     )
@@ -64,7 +64,7 @@ def midline_letter(first: str, second: str, protein: bool) -> str:
 def blocks(
     query: str, target: str, query_walk: "Walk", target_walk: "Walk", protein: bool, width: int = 60
 ) -> list[str]:
-    """The alignment in BLAST's blocks of three lines, with the positions at both ends."""
+    """Return the alignment as in BLAST: blocks of three lines with positions at both ends."""
     middle = midline(query, target, protein)
     digits = max(query_walk.digits, target_walk.digits)
     lines = []
@@ -80,7 +80,10 @@ def blocks(
 
 
 class Walk:
-    """Positions along one aligned row: 1-based, down if `start` is above `end`, `step` a letter."""
+    """Positions along one aligned row, 1-based.
+
+    They decrease if `start` is above `end`, and change by `step` per letter.
+    """
 
     def __init__(self, start: int, end: int, step: int = 1):
         self.position = start
@@ -89,7 +92,10 @@ class Walk:
         self.digits = len(str(max(start, end)))
 
     def take(self, letters: str) -> tuple[int, int]:
-        """First and last position of the next `letters`; of gaps alone, where they stand twice."""
+        """Return the first and last position of the next `letters`.
+
+        If they are only gaps, both are the position before them.
+        """
         residues = len(letters) - letters.count("-")
         first = self.position
         if not residues:

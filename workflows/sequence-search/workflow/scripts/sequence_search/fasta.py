@@ -1,4 +1,4 @@
-"""Reading FASTA as people really send it, and saying clearly what is wrong with it."""
+"""Tolerant reading of FASTA, with a clear message for each problem."""
 
 import gzip
 import re
@@ -15,8 +15,8 @@ NUCLEOTIDES = "ACGTUNRYSWKMBDHV"
 AMINO_ACIDS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ALPHABETS = {NUCLEOTIDE: NUCLEOTIDES, PROTEIN: AMINO_ACIDS}
 
-# Letters looked at to tell nucleotides from proteins, and the share of A, C, G, T, U and N among
-# them from which they count as nucleotides: proteins stay under a third of that.
+# Number of letters examined to distinguish nucleotides from proteins, and the minimum fraction of
+# A, C, G, T, U and N in nucleotides. Proteins have less than a third of that.
 SAMPLE_LETTERS = 1_000_000
 NUCLEOTIDE_SHARE = 0.9
 
@@ -30,12 +30,12 @@ FOREIGN_FORMATS = {
 
 
 class InputProblem(ValueError):
-    """The data cannot be searched; the message is one sentence for the person who sent them."""
+    """The input cannot be searched. The message names the file and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One FASTA entry: first word of the header, the rest of the header, the letters as read."""
+    """One FASTA entry: first word of the header, rest of the header, and letters of the file."""
 
     name: str
     description: str
@@ -44,7 +44,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """A sequence in upper case over its alphabet, and how many characters that took."""
+    """A normalized sequence, and how many characters were removed or replaced."""
 
     sequence: str
     gaps_removed: int = 0
@@ -52,21 +52,24 @@ class Cleaned:
 
 
 def read_records(path: str | Path) -> Iterator[Record]:
-    """The entries of a FASTA file, plain or gzipped (told by content, not by name)."""
+    """Yield the entries of a FASTA file, plain or gzipped (detected by content).
+
+    Raises InputProblem.
+    """
     label = Path(path).name
     reject_foreign_format(path, label)
-    found = False
+    empty = True
     try:
         with open_text(path) as lines:
             for record in parse(lines, label):
-                found = True
+                empty = False
                 yield record
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputProblem(
-            f"{label} is damaged: its gzip data end early or are corrupt, so please send it again."
+            f"{label} is damaged: its gzip data are truncated or corrupt. Upload it again."
         ) from error
-    if not found:
-        raise InputProblem(f"{label} is empty: it holds no sequence.")
+    if empty:
+        raise InputProblem(f"{label} contains no sequences.")
 
 
 def open_text(path: str | Path) -> TextIO:
@@ -81,11 +84,11 @@ def reject_foreign_format(path: str | Path, label: str) -> None:
         start = file.read(8)
     for magic, what in FOREIGN_FORMATS.items():
         if start.startswith(magic):
-            raise InputProblem(f"{label} is not FASTA: it is {what}.")
+            raise InputProblem(f"{label} is not a FASTA file: it is {what}.")
 
 
 def parse(lines: Iterable[str], label: str) -> Iterator[Record]:
-    """The entries in `lines`. Blank lines and old-style `;` comments are passed over."""
+    """Yield the entries in `lines`, without blank lines and old-style `;` comments."""
     header, parts, number = None, [], 0
     for raw in lines:
         line = raw.strip().lstrip("\ufeff")
@@ -106,21 +109,21 @@ def parse(lines: Iterable[str], label: str) -> Iterator[Record]:
 def make_record(header: str, parts: list[str], number: int, label: str) -> Record:
     words = printable(header).split()
     if not words:
-        raise InputProblem(f"Sequence {number} in {label} has no identifier after its '>'.")
+        raise InputProblem(f"Sequence {number} in {label} has no identifier after '>'.")
     return Record(words[0], " ".join(words[1:]), "".join(parts))
 
 
 def printable(text: str) -> str:
-    """`text` with control characters (tabs, NCBI's Ctrl-A) as blanks."""
+    """Return `text` with control characters (tabs, Ctrl-A of NCBI) replaced by blanks."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def not_fasta(line: str, label: str) -> str:
     if line.startswith("@"):
-        return f"{label} looks like FASTQ, not FASTA: convert the reads to FASTA first."
+        return f"{label} appears to be a FASTQ file. Convert the reads to FASTA first."
     return (
-        f"{label} is not FASTA: it starts with {shorten(printable(line))!r} where a header line "
-        "with '>' is needed."
+        f"{label} is not a FASTA file: it starts with {shorten(printable(line))!r} instead of a "
+        "header line with '>'."
     )
 
 
@@ -129,7 +132,7 @@ def shorten(text: str, limit: int = 40) -> str:
 
 
 def detect_type(records: Iterable[Record]) -> str:
-    """PROTEIN or NUCLEOTIDE, by the letters of the leading sequences."""
+    """Return PROTEIN or NUCLEOTIDE, from the letters of the first sequences."""
     total = nucleotides = 0
     for record in records:
         letters = record.sequence.translate(GAPS).upper()
@@ -141,9 +144,10 @@ def detect_type(records: Iterable[Record]) -> str:
 
 
 def clean(record: Record, kind: str, label: str) -> Cleaned:
-    """The sequence in upper case without gaps; U as T in nucleotides, `*` as X in proteins.
+    """Return the sequence in upper case and without gaps.
 
-    A `*` that ends a protein is its stop codon and dropped. Any other character is an InputProblem.
+    U is replaced by T in nucleotides, `*` by X in proteins; `*` at the end of a protein is its stop
+    codon and removed. Raises InputProblem for any other character.
     """
     letters = record.sequence.translate(GAPS).upper()
     gaps = len(record.sequence) - len(letters)
@@ -167,7 +171,8 @@ def reject_letters(name: str, letters: str, kind: str, label: str) -> None:
     shown = ", ".join(repr(letter) for letter in strange[:5])
     more = " and others" if len(strange) > 5 else ""
     raise InputProblem(
-        f"Sequence {shorten(name)!r} in {label} holds {shown}{more}, which no {kind} sequence has."
+        f"Sequence {shorten(name)!r} in {label} contains {shown}{more}: not allowed in "
+        f"{kind} sequences."
     )
 
 

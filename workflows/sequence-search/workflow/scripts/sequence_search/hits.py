@@ -1,4 +1,4 @@
-"""From the tables of MMseqs2 to hits with their figures, query by query in the order sent."""
+"""Hits with their statistics, from the tables of MMseqs2, by query in the input order."""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ from sequence_search.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """A query or a database sequence: identifier and description as sent, length in letters."""
+    """A query or database sequence: identifier and description of the input, length in letters."""
 
     name: str
     length: int
@@ -22,7 +22,7 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """One line of MMseqs2: internal identifiers, 1-based positions, aligned rows."""
+    """One line of the MMseqs2 output: internal identifiers, 1-based positions, aligned rows."""
 
     query: str
     target: str
@@ -38,11 +38,11 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One alignment. Positions are 1-based in the sequence as sent, both ends included.
+    """One alignment. Positions are 1-based in the input sequence, both ends included.
 
-    A start above its end means the reverse strand. Percentages are of the alignment's columns
-    (identity, positives) or of the whole sequence (coverage). `positives_percent` is None and the
-    frames are None where they have no meaning.
+    A start above its end means the reverse strand. Percentages refer to the alignment columns
+    (identity, positives) or to the whole sequence (coverage). `positives_percent` and the frames
+    are None where they do not apply.
     """
 
     target: Sequence
@@ -84,7 +84,7 @@ def parse_raw(line: str) -> Raw:
 
 
 def rank(raw: Raw) -> tuple:
-    """Best first within a query; the rest settles ties the same way in every division."""
+    """Return the sort key: best hits first within a query, ties independent of the parts."""
     return (
         raw.query, float(raw.evalue), -raw.bits, raw.target, raw.tstart, raw.tend, raw.qstart,
         raw.qend,
@@ -96,7 +96,7 @@ def sort_raw(lines: Iterable[str]) -> list[str]:
 
 
 def read_names(path: str | Path, wanted: set[str] | None = None) -> dict[str, Sequence]:
-    """Internal identifier → sequence, in the order sent; only those `wanted`, if given."""
+    """Return the sequences by internal identifier in input order, only those `wanted` if given."""
     names = {}
     with open(path, encoding="utf-8") as table:
         for line in table:
@@ -109,14 +109,14 @@ def read_names(path: str | Path, wanted: set[str] | None = None) -> dict[str, Se
 def read_results(
     plan: Plan, tables: Iterable[str | Path], query_names: str | Path, database_names: str | Path
 ) -> Iterator[Result]:
-    """Every query in the order sent, with the hits that pass the filters of the plan."""
+    """Yield every query in input order, with the hits that pass the filters of the plan."""
     targets = read_names(database_names, wanted=targets_in(tables))
     groups = groupby(merged(tables), key=attrgetter("query"))
     upcoming, rows = next(groups, (None, []))
     for key, query in read_names(query_names).items():
         hits = []
         if key == upcoming:
-            hits = kept(plan, query, rows, targets)
+            hits = filter_hits(plan, query, rows, targets)
             upcoming, rows = next(groups, (None, []))
         yield Result(query, hits)
 
@@ -130,7 +130,7 @@ def targets_in(tables: Iterable[str | Path]) -> set[str]:
 
 
 def merged(tables: Iterable[str | Path]) -> Iterator[Raw]:
-    """The rows of all parts, one after the other by query; each part is sorted already."""
+    """Merge the rows of all parts by query; each part is already sorted."""
     return heapq.merge(*map(rows_of, tables), key=attrgetter("query"))
 
 
@@ -139,7 +139,7 @@ def rows_of(table: str | Path) -> Iterator[Raw]:
         yield from map(parse_raw, lines)
 
 
-def kept(
+def filter_hits(
     plan: Plan, query: Sequence, rows: Iterable[Raw], targets: dict[str, Sequence]
 ) -> list[Hit]:
     settings = plan.settings
@@ -158,7 +158,7 @@ def kept(
 
 def make_hit(plan: Plan, raw: Raw, query: Sequence, target: Sequence) -> Hit:
     if plan.nucleotides_compared:
-        raw = query_upright(raw)
+        raw = orient_query(raw)
     length = len(raw.qaln)
     same = alignment.identities(raw.qaln, raw.taln)
     gaps = alignment.gap_columns(raw.qaln, raw.taln)
@@ -189,10 +189,10 @@ def make_hit(plan: Plan, raw: Raw, query: Sequence, target: Sequence) -> Hit:
     )
 
 
-def query_upright(raw: Raw) -> Raw:
-    """The same nucleotide alignment with the query forward, as BLAST shows it.
+def orient_query(raw: Raw) -> Raw:
+    """Return the same nucleotide alignment with the query forward, as in BLAST.
 
-    MMseqs2 turns the query round for a hit on the other strand; BLAST turns the target.
+    For hits on the other strand, MMseqs2 reverses the query and BLAST reverses the target.
     """
     if raw.qstart <= raw.qend:
         return raw
@@ -215,12 +215,12 @@ def percent(part: float, whole: float) -> float:
 
 
 def coverage(start: int, end: int, length: int) -> float:
-    """Percent of a sequence between two positions, both included."""
+    """Return the percentage of a sequence between two positions, both included."""
     return percent(abs(end - start) + 1, length)
 
 
 def frame(start: int, end: int, length: int) -> int:
-    """Reading frame as BLAST numbers it: 1 to 3, on the reverse strand -1 to -3."""
+    """Return the reading frame as in BLAST: 1 to 3, or -1 to -3 on the reverse strand."""
     if start <= end:
         return (start - 1) % 3 + 1
     return -((length - start) % 3 + 1)

@@ -1,4 +1,4 @@
-"""Command lines of MMseqs2, and running them."""
+"""Command lines of MMseqs2 and their execution."""
 
 import re
 import subprocess
@@ -9,25 +9,25 @@ from typing import TextIO
 
 from sequence_search.fasta import PROTEIN
 from sequence_search.plan import PROGRAMS, Plan
-from sequence_search.prepare import LONGEST_NUCLEOTIDE
+from sequence_search.prepare import MAX_NUCLEOTIDES
 
 DATABASE_TYPES = {PROTEIN: "1"}
 NUCLEOTIDE_DATABASE = "2"
-DATABASE = "sequences"  # with what the names of the files of a database begin
-UNGAPPED = "1"  # each query against every sequence, instead of those that share k-mers
+DATABASE = "sequences"  # prefix of the file names of a database
+UNGAPPED = "1"  # compares all sequences, not only those that share k-mers
 STRANDS = {"minus": "0", "plus": "1", "both": "2"}
 
-# All other figures are computed from these: MMseqs2 counts identities, positives and frames
-# differently from program to program.
+# All other values are computed from these columns, because MMseqs2 counts identities, positives and
+# frames differently in each type of search.
 RAW_COLUMNS = "query,target,qstart,qend,tstart,tend,evalue,bits,qaln,taln"
 
 
 class SearchFailed(RuntimeError):
-    """MMseqs2 ended with an error."""
+    """MMseqs2 failed."""
 
 
 def createdb_command(binary: str, fasta: str | Path, database: str | Path, kind: str) -> list[str]:
-    # The type is given, never guessed by MMseqs2: a part may hold a single odd peptide.
+    # The type is set because MMseqs2 may guess it wrong for a part with a single unusual peptide.
     dbtype = DATABASE_TYPES.get(kind, NUCLEOTIDE_DATABASE)
     return [binary, "createdb", str(fasta), str(database), "--dbtype", dbtype, "--shuffle", "0"]
 
@@ -41,9 +41,9 @@ def index_command(
     masked: bool,
     threads: int,
 ) -> list[str]:
-    """`mmseqs createindex` for protein searches of exactly these settings.
+    """Return `mmseqs createindex` for protein searches with exactly these settings.
 
-    A table made for a higher sensitivity would find more than a search without one does.
+    An index for a higher sensitivity would find more hits than a search without an index.
     """
     return [
         *[binary, "createindex", str(database), str(scratch), "-s", str(sensitivity)],
@@ -51,8 +51,8 @@ def index_command(
     ]
 
 
-def gathered(folder: Path, files: Iterable[str]) -> Path:
-    """The database whose `files` lie in several folders, in one; those that are empty left out."""
+def link_database(folder: Path, files: Iterable[str]) -> Path:
+    """Link the non-empty files of a database into one folder and return its path there."""
     folder.mkdir()
     for file in map(Path, files):
         if file.name.startswith(DATABASE) and file.stat().st_size:
@@ -69,7 +69,7 @@ def search_command(
     scratch: Path,
     threads: int,
 ) -> list[str]:
-    """`mmseqs search` with alignments. Identity and coverage are filtered later, see `hits`."""
+    """Return `mmseqs search` with alignments. `hits` filters by identity and coverage later."""
     settings = plan.settings
     candidates = max(settings["prefilter_hits"], settings["max_hits"])
     return [
@@ -86,7 +86,7 @@ def program_options(plan: Plan) -> list[str]:
     if plan.program == "blastn":
         return [
             *["--strand", STRANDS[settings["strand"]], "-k", str(settings["word_size"])],
-            *["--max-seq-len", str(LONGEST_NUCLEOTIDE)],
+            *["--max-seq-len", str(MAX_NUCLEOTIDES)],
         ]
     options = ["-s", str(settings["sensitivity"])]
     if plan.exhaustive:
@@ -109,7 +109,7 @@ def convert_command(
 
 
 def run(command: list[str], log: TextIO) -> None:
-    """Runs `command` with its output in the log. Raises SearchFailed when it does not succeed."""
+    """Run `command` with its output in the log. Raises SearchFailed if it fails."""
     log.write(f"$ {' '.join(command)}\n")
     log.flush()
     try:
@@ -117,20 +117,23 @@ def run(command: list[str], log: TextIO) -> None:
     except OSError as error:
         raise SearchFailed(f"MMseqs2 could not be started: {error}.") from error
     if code:
-        raise SearchFailed(f"MMseqs2 could not finish '{command[1]}' (exit code {code}).")
+        raise SearchFailed(f"MMseqs2 failed in '{command[1]}' with exit code {code}.")
 
 
 def version(binary: str) -> str:
-    """What the binary calls itself, as a release name where the package beside it tells one."""
+    """Return the version of the binary, as a release name if its Python package has one.
+
+    Raises SearchFailed if MMseqs2 does not start.
+    """
     try:
-        asked = subprocess.run([binary, "version"], capture_output=True, text=True, check=True)
+        done = subprocess.run([binary, "version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise SearchFailed(f"MMseqs2 could not be started: {error}.") from error
-    return release_name(asked.stdout.strip(), Path(binary).parent.parent / "mmseqs_version.py")
+    return release_name(done.stdout.strip(), Path(binary).parent.parent / "mmseqs_version.py")
 
 
 def release_name(reported: str, pin: Path) -> str:
-    """`18-8cc5c` for the commit `8cc5ce36…` if the package's pin agrees, else as reported."""
+    """Return `18-8cc5c` for the commit `8cc5ce36…` if the package pins it, else as reported."""
     if pin.is_file():
         named = re.search(r'MMSEQS_VERSION = "(\w+-(\w+))"', pin.read_text())
         if named and reported.startswith(named[2]):
@@ -139,7 +142,7 @@ def release_name(reported: str, pin: Path) -> str:
 
 
 def fail(problem: Exception, log: TextIO) -> None:
-    """Ends the job with one sentence, last in the log and on standard error."""
+    """Write the problem to the end of the log and to standard error, and exit with code 1."""
     log.write(f"{problem}\n")
     log.flush()
     print(problem, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The HTML report: one file that asks for nothing from anywhere."""
+"""The HTML report, one self-contained file."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,13 +14,13 @@ from sequence_search.plan import Plan
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ["base", "summary", "queries", "coverage", "hits", "alignments", "start"]
 
-# In columns. A longer alignment would fill the page and slow the browser; the text file has it.
-LONGEST_ALIGNMENT = 20_000
+# Longer alignments would slow the browser down; they are in alignments.txt only.
+MAX_ALIGNMENT_COLUMNS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much the report may hold, and whether the text file has all alignments."""
+    """Maximum numbers of hits and alignments, and whether alignments.txt is written."""
 
     hits: int
     alignments: int
@@ -30,7 +30,7 @@ class Limits:
 def build_page(
     plan: Plan, read: Callable[[], Iterable[Result]], limits: Limits, made: datetime
 ) -> str:
-    """The whole page. `read` gives the results afresh each time: they are gone through twice."""
+    """Return the page. `read` is called twice and starts from the first result each time."""
     counts = [len(result.hits) for result in read()]
     data = payload(plan, read(), counts, limits)
     data["made"] = made.strftime("%Y-%m-%d %H:%M UTC")
@@ -38,7 +38,7 @@ def build_page(
 
 
 def payload(plan: Plan, results: Iterable[Result], counts: Sequence[int], limits: Limits) -> dict:
-    """All that the page shows. Hits are lists in the order of HIT_FIELDS in base.js."""
+    """Return the data of the page. Hits are lists in the order of HIT_FIELDS in base.js."""
     hit_depth = fair_depth(counts, limits.hits)
     listed = [min(count, hit_depth) for count in counts]
     alignment_depth = fair_depth(listed, limits.alignments)
@@ -64,7 +64,7 @@ def payload(plan: Plan, results: Iterable[Result], counts: Sequence[int], limits
         "listedHits": sum(listed),
         "hitDepth": hit_depth,
         "alignmentDepth": alignment_depth,
-        "longestAlignment": LONGEST_ALIGNMENT,
+        "longestAlignment": MAX_ALIGNMENT_COLUMNS,
         "alignmentsText": limits.alignments_text,
         "similar": sorted(SIMILAR),
         "queries": queries,
@@ -73,7 +73,7 @@ def payload(plan: Plan, results: Iterable[Result], counts: Sequence[int], limits
 
 
 def fair_depth(counts: Sequence[int], limit: int) -> int:
-    """How many of each query's best hits fit: the largest depth that stays within `limit`."""
+    """Return the largest number of best hits per query whose total is at most `limit`."""
     depth, used = 0, 0
     deepest = max(counts, default=0)
     while depth < deepest:
@@ -85,7 +85,7 @@ def fair_depth(counts: Sequence[int], limit: int) -> int:
 
 
 class TargetIndex:
-    """Each database sequence once, in a list that hits refer to by position."""
+    """List of database sequences without duplicates; hits refer to them by position."""
 
     def __init__(self):
         self.entries: list[list] = []
@@ -127,13 +127,13 @@ def hit_entry(hit: Hit, targets: TargetIndex, with_alignment: bool) -> list:
         hit.query_frame,
         hit.target_frame,
     ]
-    if with_alignment and hit.length <= LONGEST_ALIGNMENT:
+    if with_alignment and hit.length <= MAX_ALIGNMENT_COLUMNS:
         entry += [hit.qaln, hit.taln]
     return entry
 
 
 def script_safe(data: dict) -> str:
-    """JSON that cannot end the script element it stands in, whatever a header line says."""
+    """Return JSON that cannot close the script element, whatever the header lines contain."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
@@ -141,7 +141,7 @@ def script_safe(data: dict) -> str:
 
 
 def fill_template(title: str, data: dict) -> str:
-    """The template with style, script and data in their places, each placed once and verbatim."""
+    """Return the template with style, script and data inserted."""
     values = {
         "title": escape(title),
         "style": template("report.css"),
@@ -156,6 +156,6 @@ def template(name: str) -> str:
 
 
 def pieces(text: str, values: dict[str, str]) -> Iterator[str]:
-    """`text` cut at its `{{name}}` marks, with the values between."""
+    """Yield the parts of a template, with each `{{name}}` replaced by its value, unescaped."""
     for index, piece in enumerate(text.replace("}}", "{{").split("{{")):
         yield values[piece] if index % 2 else piece

@@ -1,4 +1,4 @@
-"""What is searched against what: the program, the settings, and what the data look like."""
+"""The plan of a search: program, settings, and properties of both inputs."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -9,7 +9,7 @@ from sequence_search.fasta import NUCLEOTIDE, PROTEIN, InputProblem
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A BLAST program: what it takes, and the `--search-type` of MMseqs2 that does the same."""
+    """A BLAST program: its sequence types, and the equivalent `--search-type` of MMseqs2."""
 
     query_type: str
     database_type: str
@@ -33,15 +33,15 @@ AUTOMATIC = {
     if name != "tblastx"
 }
 
-# Shorter proteins hold too few k-mers of the 6-letter spaced seed to find even themselves.
-SHORTEST_PROTEIN = 12
+# In letters. Shorter proteins have too few k-mers of the 6-letter spaced seed to find themselves.
+MIN_PROTEIN_LETTERS = 12
 
-HIGHEST_SENSITIVITY = 7.5
+MAX_SENSITIVITY = 7.5
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two inputs: file name, kind of sequence, how many sequences and letters."""
+    """One of the two inputs: file name, sequence type, numbers of sequences and letters."""
 
     file: str
     type: str
@@ -51,7 +51,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A search that can be carried out; written by `prepare`, read by all later steps."""
+    """Plan of a search, written by the rule `prepare` and read by all later rules."""
 
     program: str
     queries: Side
@@ -89,59 +89,56 @@ class Plan:
 
 
 def choose_program(requested: str, query_type: str, database_type: str) -> str:
-    """The program to run, by the kinds of sequence that were found unless one is requested.
+    """Return the requested program, or for `auto` the one that fits the sequence types.
 
-    A protein file where the requested program reads nucleotides is an InputProblem. The reverse is
-    not: every nucleotide letter is also an amino acid.
+    Raises InputProblem for proteins where the requested program reads nucleotides. The reverse is
+    allowed, because every nucleotide letter is also an amino acid letter.
     """
     if requested == "auto":
         return AUTOMATIC[query_type, database_type]
     program = PROGRAMS[requested]
-    for what, needed, found in (
-        ("queries", program.query_type, query_type),
-        ("a database", program.database_type, database_type),
+    for side, required, detected in (
+        ("nucleotide queries", program.query_type, query_type),
+        ("a nucleotide database", program.database_type, database_type),
     ):
-        if needed == NUCLEOTIDE and found == PROTEIN:
-            kind = f"nucleotide {what}" if what == "queries" else "a nucleotide database"
+        if required == NUCLEOTIDE and detected == PROTEIN:
             raise InputProblem(
-                f"{requested} needs {kind}, but the file holds protein sequences: choose "
-                "another program or leave the choice to auto."
+                f"{requested} requires {side}, but the file contains proteins. Choose another "
+                "program or auto."
             )
     return requested
 
 
 def type_notes(program: str, query_type: str, database_type: str) -> list[str]:
-    """Where a requested program reads as proteins what looks like nucleotides."""
+    """Return notes on inputs that are searched as proteins but appear to be nucleotides."""
     chosen = PROGRAMS[program]
     pairs = (
         ("queries", chosen.query_type, query_type),
-        ("database", chosen.database_type, database_type),
+        ("database sequences", chosen.database_type, database_type),
     )
     return [
-        f"The {what} look like nucleotides but were read as proteins, as {program} asks for."
-        if what == "queries"
-        else f"The database looks like nucleotides but was read as proteins, as {program} asks for."
-        for what, read_as, found in pairs
-        if read_as == PROTEIN and found == NUCLEOTIDE
+        f"The {side} appear to be nucleotides but were searched as proteins ({program})."
+        for side, read_as, detected in pairs
+        if read_as == PROTEIN and detected == NUCLEOTIDE
     ]
 
 
 def exhaustive(program: str, letters: int, settings: dict) -> bool:
-    """Whether each query is compared with every sequence of a database of so many letters.
+    """Return whether each query is compared with every sequence of a database of this size.
 
-    The k-mers that else choose what is aligned miss some relatives, and need tables that take
-    MMseqs2 seconds to make, however small the database is.
+    Otherwise k-mers select the sequences to align. They miss some relatives, and even for a small
+    database MMseqs2 needs seconds to build their tables.
     """
-    if program == "blastn" or settings["sensitivity"] < HIGHEST_SENSITIVITY:
+    if program == "blastn" or settings["sensitivity"] < MAX_SENSITIVITY:
         return False
-    frames = 2 if PROGRAMS[program].database_type == NUCLEOTIDE else 1  # six, of a third each
+    frames = 2 if PROGRAMS[program].database_type == NUCLEOTIDE else 1  # 6 frames of a third
     return letters * frames <= settings["exhaustive_up_to"]
 
 
 def shortest_searchable(program: str, letters: int, settings: dict) -> int:
-    """Length below which a query cannot have hits in a database of so many letters."""
+    """Return the minimum length of a query that can have hits in a database of this size."""
     if program == "blastn":
         return settings["word_size"]
     if PROGRAMS[program].query_type == NUCLEOTIDE:
         return 3 * settings["min_orf_codons"]
-    return 1 if exhaustive(program, letters, settings) else SHORTEST_PROTEIN
+    return 1 if exhaustive(program, letters, settings) else MIN_PROTEIN_LETTERS

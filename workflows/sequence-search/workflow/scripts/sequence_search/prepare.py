@@ -1,4 +1,4 @@
-"""Checks both inputs and writes them as MMseqs2 likes them: clean letters, safe identifiers."""
+"""Checks and normalization of both inputs: valid letters and safe identifiers for MMseqs2."""
 
 import hashlib
 import json
@@ -18,18 +18,17 @@ from sequence_search.plan import (
     type_notes,
 )
 
-# MMseqs2 cuts longer sequences into pieces of this length when it compares nucleotides; its own
-# default of 10,000 would break most alignments of genomes.
-LONGEST_NUCLEOTIDE = 1_000_000
+# In nucleotide searches, MMseqs2 splits longer sequences into pieces of this length. Its default of
+# 10,000 would break most alignments of genomes.
+MAX_NUCLEOTIDES = 1_000_000
 
-# Queries. Each part builds the k-mer table of the database anew (seconds, 0.9 GB), which a handful
-# of queries does not repay.
-SMALLEST_PART = 10
+# Each part builds the k-mer table of the database (seconds, 0.9 GB), too much for fewer queries.
+MIN_PART_QUERIES = 10
 
 
 @dataclass
 class Intake:
-    """What went through while one input was read. Lengths are in letters."""
+    """Counts of one input while it is read. Lengths are in letters."""
 
     label: str
     kind: str
@@ -47,15 +46,15 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """What is known of a database once it was read; it lies beside its files.
+    """Properties of a database, stored with its files.
 
-    It goes by its content, whoever sends that under whichever name: `file` is the first one.
+    Databases with the same content are shared: `file` is the name at the first use.
     """
 
     file: str
-    sha256: str  # of the file as it was sent
+    sha256: str  # of the input file
     detected: str
-    type: str  # what it is read as
+    type: str  # that is searched
     sequences: int
     letters: int
     with_gaps: int
@@ -72,7 +71,7 @@ class Database:
         return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
 
     def intake(self, label: str) -> "Intake":
-        """As it would have been counted under the name `label`."""
+        """Return the counts of this database under the file name `label`."""
         return Intake(
             label,
             self.type,
@@ -87,18 +86,18 @@ class Database:
 def read_database(
     source: str | Path, read_as: str, cleaned: Path, names: Path, mmseqs_version: str
 ) -> Database:
-    """Writes the normalised database and its names. Raises InputProblem on bad data.
+    """Write the normalized database and its names. Raises InputProblem.
 
-    `read_as`: protein, nucleotide, or auto to go by its letters.
+    `read_as` is protein, nucleotide, or auto to detect the type.
     """
     detected = fasta.detect_type(fasta.read_records(source))
     if (read_as, detected) == (NUCLEOTIDE, PROTEIN):
         raise InputProblem(
-            "A nucleotide database is needed, but the file holds protein sequences: choose another "
-            "program or leave the choice to auto."
+            "A nucleotide database is required, but the file contains proteins. Choose another "
+            "program or auto."
         )
     intake = Intake(Path(source).name, detected if read_as == "auto" else read_as)
-    write_normalised(source, intake, "d", [cleaned], names)
+    write_normalized(source, intake, "d", [cleaned], names)
     with open(source, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Database(
@@ -124,9 +123,9 @@ def prepare(
     chunks: list[Path],
     query_names: Path,
 ) -> Plan:
-    """Writes the normalised queries and returns the plan. Raises InputProblem on bad data.
+    """Write the normalized queries and return the plan. Raises InputProblem.
 
-    `label` is what the file of the database is called in this run.
+    `label` is the file name of the database in this run.
     """
     query_type = fasta.detect_type(fasta.read_records(queries))
     program = choose_program(requested, query_type, database.detected)
@@ -134,7 +133,7 @@ def prepare(
     query_intake = Intake(Path(queries).name, PROGRAMS[program].query_type)
     database_intake = database.intake(label)
     used = parts_for(sum(1 for _ in fasta.read_records(queries)), len(chunks))
-    write_normalised(queries, query_intake, "q", chunks[:used], query_names, shortest)
+    write_normalized(queries, query_intake, "q", chunks[:used], query_names, shortest)
     for unused in chunks[used:]:
         unused.touch()
     notes = type_notes(program, query_type, database.detected)
@@ -149,12 +148,12 @@ def prepare(
     )
 
 
-def parts_for(queries: int, most: int) -> int:
-    """How many parts to divide the queries into, at most as many as asked for."""
-    return max(1, min(most, queries // SMALLEST_PART))
+def parts_for(queries: int, maximum: int) -> int:
+    """Return the number of parts of the queries, at most `maximum`."""
+    return max(1, min(maximum, queries // MIN_PART_QUERIES))
 
 
-def write_normalised(
+def write_normalized(
     source: str | Path,
     intake: Intake,
     prefix: str,
@@ -162,7 +161,7 @@ def write_normalised(
     names: Path,
     shortest: int = 0,
 ) -> None:
-    """Deals the sequences of `source` out to `parts`, and lists their names in a table."""
+    """Distribute the sequences of `source` over `parts`, and list their names in a table."""
     with ExitStack() as stack:
         files = [stack.enter_context(open(part, "w")) for part in parts]
         table = stack.enter_context(open(names, "w", encoding="utf-8"))
@@ -174,7 +173,7 @@ def write_normalised(
 
 
 def fewest_letters_first(parts: int) -> Callable[[int], int]:
-    """A function that takes a length in letters and says which part to give the sequence to."""
+    """Return a function that assigns a sequence, by its length, to the part with fewest letters."""
     loads = [0] * parts
 
     def assign(length: int) -> int:
@@ -186,7 +185,7 @@ def fewest_letters_first(parts: int) -> Callable[[int], int]:
 
 
 def accepted(source: str | Path, intake: Intake, shortest: int = 0) -> Iterator[tuple[Record, str]]:
-    """The records of `source` with their clean sequences, counted into `intake`."""
+    """Yield the records of `source` with their normalized sequences, and count them in `intake`."""
     for record in fasta.read_records(source):
         cleaned = fasta.clean(record, intake.kind, intake.label)
         intake.sequences += 1
@@ -195,7 +194,7 @@ def accepted(source: str | Path, intake: Intake, shortest: int = 0) -> Iterator[
         intake.with_gaps += cleaned.gaps_removed > 0
         intake.with_stops += cleaned.stops_replaced > 0
         intake.too_short += len(cleaned.sequence) < shortest
-        intake.too_long += len(cleaned.sequence) > LONGEST_NUCLEOTIDE
+        intake.too_long += len(cleaned.sequence) > MAX_NUCLEOTIDES
         yield record, cleaned.sequence
 
 
@@ -204,19 +203,19 @@ def reject_duplicate(name: str, intake: Intake) -> None:
     if first != intake.sequences:
         raise InputProblem(
             f"Sequences {first:,} and {intake.sequences:,} in {intake.label} have the same "
-            f"identifier {fasta.shorten(name)!r}: give each its own."
+            f"identifier {fasta.shorten(name)!r}. Identifiers must be unique."
         )
 
 
 def intake_notes(intake: Intake, program: str, shortest: int = 0) -> list[str]:
-    """What the reader of the results should know about one input, in sentences."""
+    """Return notes on one input for the readers of the results."""
     notes = []
     if intake.with_gaps:
         notes.append(f"Gaps were removed from {counted(intake.with_gaps)} in {intake.label}.")
     if intake.with_stops:
         notes.append(
-            f"Stop signs (*) inside {counted(intake.with_stops)} in {intake.label} "
-            "were searched as X."
+            f"Stop codons (*) within {counted(intake.with_stops)} in {intake.label} "
+            "were replaced by X."
         )
     if intake.too_short:
         notes.append(
@@ -226,8 +225,8 @@ def intake_notes(intake: Intake, program: str, shortest: int = 0) -> list[str]:
         )
     if intake.too_long and program == "blastn" and intake.kind == NUCLEOTIDE:
         notes.append(
-            f"{counted(intake.too_long)} in {intake.label} longer than {LONGEST_NUCLEOTIDE:,} "
-            "nucleotides took part in pieces of that length, so that hits end where pieces end."
+            f"{counted(intake.too_long)} in {intake.label} longer than {MAX_NUCLEOTIDES:,} nt "
+            "were split into pieces of that length; hits end at the borders of the pieces."
         )
     return notes
 

@@ -1,4 +1,4 @@
-"""The tables, the plain-text alignments and the summary."""
+"""Output of the tables, the plain-text alignments and the summary."""
 
 import json
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from sequence_search.alignment import Walk, blocks, cigar, gap_columns, identiti
 from sequence_search.hits import Hit, Result
 from sequence_search.plan import Plan
 
-# The first twelve are those of BLAST's tabular format, in its order.
+# The first twelve are the columns of BLAST's tabular format, in the same order.
 HIT_COLUMNS = [
     "query",
     "target",
@@ -39,7 +39,7 @@ BEST_COLUMNS += ["target_description", "query_description"]
 
 @dataclass
 class Counts:
-    """What the summary counts while the results go by."""
+    """Counts for the summary."""
 
     queries: int = 0
     queries_with_hits: int = 0
@@ -61,7 +61,7 @@ def write_tables(
     summary: TextIO,
     alignments: TextIO | None = None,
 ) -> Counts:
-    """Writes all of them in one pass over `results`."""
+    """Write all files in one pass over `results` and return the counts."""
     counts, top = Counts(), []
     hits.write(row(HIT_COLUMNS))
     best_hits.write(row(BEST_COLUMNS))
@@ -72,7 +72,7 @@ def write_tables(
         best_hits.write(row(best_values(result)))
         if alignments:
             write_alignments(plan, result, alignments)
-    json.dump(summarise(plan, counts, top), summary, indent=2, ensure_ascii=False)
+    json.dump(summarize(plan, counts, top), summary, indent=2, ensure_ascii=False)
     summary.write("\n")
     return counts
 
@@ -82,7 +82,7 @@ def row(values: Iterable) -> str:
 
 
 def number(value: float) -> str:
-    """Without a trailing `.0`."""
+    """Return the number as text, without a trailing `.0`."""
     return f"{value:g}" if value == int(value) else str(value)
 
 
@@ -113,7 +113,7 @@ def hit_values(result: Result, hit: Hit) -> list:
 
 
 def best_values(result: Result) -> list:
-    """One row for each query, so that the table joins with others; blank where nothing was hit."""
+    """Return the row of a query in best_hits.tsv; the columns of the hit are empty without hits."""
     query = result.query
     best = [None] * 16
     if result.hits:
@@ -140,7 +140,7 @@ def top_hit(result: Result) -> dict:
     }
 
 
-def summarise(plan: Plan, counts: Counts, top: list[dict]) -> dict:
+def summarize(plan: Plan, counts: Counts, top: list[dict]) -> dict:
     return {
         "program": plan.program,
         "queries": {**asdict(plan.queries), "with_hits": counts.queries_with_hits},
@@ -155,7 +155,7 @@ def summarise(plan: Plan, counts: Counts, top: list[dict]) -> dict:
 
 
 def write_alignments(plan: Plan, result: Result, out: TextIO) -> None:
-    """The hits of one query in the manner of BLAST's pairwise output."""
+    """Write the hits of one query in the format of BLAST's pairwise output."""
     query = result.query
     out.write(f"Query= {query.name} {query.description}".rstrip() + "\n")
     out.write(f"Length={query.length}\n\n")

@@ -1,10 +1,10 @@
 "use strict";
-// Draws the chromatograms. Everything else on the page stands without a script.
+// Draws the chromatograms. The rest of the page works without a script.
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const SVG_NAMESPACE = document.querySelector("svg").namespaceURI;
 const HEIGHT = 232;
 const EDGE = { left: 62, right: 10, top: 10, bottom: 56 };
-const SERIES = { tic: 1, bpc: 2 }; // place in a point: minutes, total, base peak, its m/z
+const SERIES = { tic: 1, bpc: 2 }; // index in a point: minutes, total, base peak, its m/z
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
 function shape(tag, attributes, text = null) {
@@ -14,14 +14,14 @@ function shape(tag, attributes, text = null) {
   return node;
 }
 
-/** Round steps between two values, about `count` of them. */
+/** Returns about `count` round values between two values, and their digits. */
 function ticks(from, to, count) {
   const rough = (to - from) / count || 1;
   const base = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * base).find((size) => size >= rough);
-  const found = [];
-  for (let at = Math.ceil(from / step); at * step <= to * (1 + 1e-9); at += 1) found.push(at * step);
-  return { found, digits: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
+  const values = [];
+  for (let at = Math.ceil(from / step); at * step <= to * (1 + 1e-9); at += 1) values.push(at * step);
+  return { values, digits: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
 }
 
 function power(value) {
@@ -31,7 +31,7 @@ function power(value) {
   return `${Number((value / 10 ** exponent).toFixed(2))} × 10${raised}`;
 }
 
-/** One chromatogram: what is shown of it, and its drawing. */
+/** One chromatogram, with its visible range and traces. */
 class Chart {
   constructor(box) {
     this.box = box;
@@ -85,13 +85,13 @@ class Chart {
   axes() {
     const floor = HEIGHT - EDGE.bottom;
     const nodes = [];
-    for (const value of ticks(0, this.top, 4).found) {
+    for (const value of ticks(0, this.top, 4).values) {
       nodes.push(shape("line", { class: "grid", x1: EDGE.left, x2: this.width - EDGE.right,
         y1: this.y(value), y2: this.y(value) }),
       shape("text", { x: EDGE.left - 7, y: this.y(value) + 4, "text-anchor": "end" }, power(value)));
     }
     const times = ticks(this.from, this.to, Math.max(2, Math.floor(this.width / 110)));
-    for (const minutes of times.found) {
+    for (const minutes of times.values) {
       nodes.push(shape("line", { class: "axis", x1: this.x(minutes), x2: this.x(minutes), y1: floor,
         y2: floor + 4 }),
       shape("text", { x: this.x(minutes), y: floor + 18, "text-anchor": "middle" },
@@ -118,7 +118,7 @@ class Chart {
       shape("path", { class: name, d: path })];
   }
 
-  /** A mark below the axis for each spectrum that was identified. */
+  /** A mark below the axis for each identified spectrum. */
   rug() {
     const y = HEIGHT - EDGE.bottom + 25;
     const inside = this.identified.filter((at) => at >= this.from && at <= this.to);
@@ -223,7 +223,7 @@ class Chart {
     this.choice.setAttribute("visibility", "visible");
   }
 
-  /** Arrow keys walk along the points, a tenth of them with Shift. */
+  /** Moves along the points with the arrow keys, by a tenth of all points with Shift. */
   move(event) {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step) return;

@@ -1,4 +1,4 @@
-// Alignments in BLAST's blocks.
+// Alignments in the block format of BLAST.
 
 function alignmentRow(hit) {
   const body = hit.qaln ? alignmentText(hit) : element("p", { className: "muted" }, whyAbsent(hit));
@@ -10,9 +10,9 @@ function alignmentRow(hit) {
 
 function whyAbsent(hit) {
   const reason = hit.length > DATA.longestAlignment
-    ? `Alignments of more than ${grouped(DATA.longestAlignment)} columns are not shown here.`
-    : `This report shows the alignments of the best ${grouped(DATA.alignmentDepth)} hits of each `
-      + "query.";
+    ? `Alignments with more than ${grouped(DATA.longestAlignment)} columns are not shown.`
+    : `This report shows only the alignments of the best ${grouped(DATA.alignmentDepth)} hits of `
+      + "each query.";
   return `${reason} ${elsewhere()}`;
 }
 
@@ -20,7 +20,7 @@ function alignmentFigures(hit) {
   const gaps = hit.qaln ? count(hit.qaln, "-") + count(hit.taln, "-") : null;
   const same = Math.round((hit.identity * hit.length) / 100);
   const of = (number) => `${grouped(number)}/${grouped(hit.length)} (${Math.round(
-    (100 * number) / hit.length)} %)`;
+    (100 * number) / hit.length)}%)`;
   const figures = [["Score", `${grouped(hit.bits)} bits`], ["E-value", evalueText(hit.evalue)],
     ["Identities", of(same)]];
   if (DATA.protein) figures.push(["Positives", of(Math.round((hit.positives * hit.length) / 100))]);
@@ -42,7 +42,7 @@ function orientation(hit) {
 const signed = (number) => (number > 0 ? `+${number}` : `−${-number}`);
 const count = (text, letter) => text.split(letter).length - 1;
 
-/** Columns per block: 60 as BLAST prints them, fewer in tens where the window is narrow. */
+/** Columns per block: 60 as in BLAST, or a lower multiple of ten in a narrow window. */
 function blockWidth(digits) {
   const letters = (byId("hit-scroll").clientWidth - 34) / letterWidth() - 11 - 2 * digits;
   return Math.max(20, Math.min(60, Math.floor(letters / 10) * 10));
@@ -73,7 +73,7 @@ function alignmentText(hit) {
   return text;
 }
 
-/** First and last position of each next stretch of an aligned row. */
+/** Returns a function that gives the first and last position of the next part of an aligned row. */
 function walk(start, end, step) {
   const direction = start > end ? -1 : 1;
   let position = start;
@@ -89,11 +89,11 @@ function walk(start, end, step) {
 function sequenceLine(name, letters, other, [first, last], digits) {
   return element("div", {},
     element("span", { className: "position" }, `${name}  ${String(first).padStart(digits)}  `),
-    colouredRuns(letters, other),
+    coloredRuns(letters, other),
     element("span", { className: "position" }, `  ${last}`));
 }
 
-function colouredRuns(letters, other) {
+function coloredRuns(letters, other) {
   const runs = [];
   for (let index = 0; index < letters.length; index += 1) {
     const kind = columnKind(letters[index], other[index]);

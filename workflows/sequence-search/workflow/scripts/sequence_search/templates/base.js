@@ -1,5 +1,5 @@
 "use strict";
-// What the page shows, and the small helpers that everything uses.
+// Data of the page and helper functions.
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const SVG_NAMESPACE = document.getElementById("mark").namespaceURI;
 const SIMILAR = new Set(DATA.similar.flatMap((pair) => [pair, pair[1] + pair[0]]));
@@ -10,11 +10,11 @@ const SCORE_CLASSES = [
   { from: 40, label: "40 to 50" },
   { from: 0, label: "below 40" },
 ];
-const QUERIES_AT_ONCE = 300;
-const ROWS_AT_ONCE = 200;
-const LANES_DRAWN = 60;
+const QUERIES_PER_PAGE = 300;
+const ROWS_PER_PAGE = 200;
+const MAX_LANES = 60;
 const UNITS = { protein: ["residue", "residues"], nucleotide: ["nucleotide", "nucleotides"] };
-const WHAT_IT_DOES = {
+const PROGRAM_DESCRIPTIONS = {
   blastp: "protein queries, protein database",
   blastn: "nucleotide queries, nucleotide database",
   blastx: "translated queries, protein database",
@@ -32,14 +32,14 @@ const QUERIES = DATA.queries.map(([name, description, length, total, rows], inde
 const WITH_HITS = QUERIES.filter((query) => query.total).length;
 
 const state = {
-  group: "all", queryText: "", querySort: "given", queriesShown: QUERIES_AT_ONCE,
-  query: null, hits: [], sort: "evalue", descending: false, open: new Set(), rowsShown: ROWS_AT_ONCE,
+  group: "all", queryText: "", querySort: "given", queriesShown: QUERIES_PER_PAGE,
+  query: null, hits: [], sort: "evalue", descending: false, open: new Set(), rowsShown: ROWS_PER_PAGE,
   filters: { text: "", identity: "", cover: "", evalue: "", bits: "" },
 };
 
 const byId = (id) => document.getElementById(id);
 
-/** An element with properties, attributes and children; text always stays text. */
+/** Creates an element with properties, attributes and children. Text is never parsed as HTML. */
 function element(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {

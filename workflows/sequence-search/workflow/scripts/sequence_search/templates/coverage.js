@@ -1,16 +1,16 @@
-// The picture of where hits lie on the query.
+// The figure of the hit positions on the query.
 
 function coverageSection() {
   const legend = SCORE_CLASSES.map((step) => element("span", {},
     element("span", { className: `dot fill-${scoreClass(step.from)}` }), step.label));
   return element("section", {},
     element("div", { className: "section-head" },
-      element("h3", {}, "Where the hits lie on the query"),
+      element("h3", {}, "Hit positions on the query"),
       element("div", { className: "legend" }, "Bit score", legend.reverse())),
     element("div", { className: "coverage panel", id: "coverage" }));
 }
 
-/** Rows of the picture, best target first: a target's alignments side by side, not on top. */
+/** Rows of the figure, best target first. Overlapping alignments of a target have separate rows. */
 function coverageLanes() {
   const byTarget = new Map();
   for (const hit of state.hits) {
@@ -32,23 +32,23 @@ function overlap(one, other) {
 function drawCoverage() {
   const box = byId("coverage");
   const lanes = coverageLanes();
-  const drawn = lanes.slice(0, LANES_DRAWN);
+  const drawn = lanes.slice(0, MAX_LANES);
   const width = Math.max(box.clientWidth - 28, 240);
   const left = width > 560 ? 156 : 0;
   const height = 46 + drawn.length * 15;
   const scale = (position) => left + ((position - 0.5) / state.query.length) * (width - left);
   const picture = shape("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "group",
-    "aria-label": `Hits along the ${state.query.length} positions of the query` });
+    "aria-label": `Hits along the query, ${state.query.length} positions` });
   picture.append(...axis(scale, height), queryBar(scale, left, width));
   drawn.forEach((lane, index) => picture.append(...laneShapes(lane, 42 + index * 15, scale, left)));
-  box.replaceChildren(picture, ...notDrawn(lanes.slice(LANES_DRAWN)));
+  box.replaceChildren(picture, ...notDrawn(lanes.slice(MAX_LANES)));
 }
 
 function notDrawn(lanes) {
   const hits = lanes.reduce((sum, lane) => sum + lane.hits.length, 0);
   if (!hits) return [];
   return [element("p", { className: "muted" },
-    `${counted(hits, "further hit is", "further hits are")} in the table only.`)];
+    `${counted(hits, "more hit is", "more hits are")} shown only in the table.`)];
 }
 
 function axis(scale, height) {
@@ -62,7 +62,7 @@ function axis(scale, height) {
   return marks;
 }
 
-/** 1, round positions, and the last one, with room for the labels between. */
+/** The first, the last and round positions, with space for their labels. */
 function ticks(length, width) {
   const step = [1, 2, 5].flatMap((base) => [...Array(8).keys()].map((power) => base * 10 ** power))
     .sort((a, b) => a - b).find((size) => (size / length) * width >= 64) || length;
@@ -95,7 +95,7 @@ function laneShapes({ hits, first }, y, scale, left) {
 
 const fitted = (text, letters) => (text.length > letters ? `${text.slice(0, letters - 1)}…` : text);
 
-/** A bar with a point at the end the database sequence runs towards. */
+/** A bar that points in the direction of the database sequence. */
 function hitBar(hit, y, scale) {
   const from = scale(Math.min(hit.qstart, hit.qend) - 0.5);
   const to = Math.max(scale(Math.max(hit.qstart, hit.qend) + 0.5), from + 3);
@@ -125,7 +125,7 @@ function showTipAt(bar, hit) {
 function showTip(hit, x, y) {
   const tip = byId("tip");
   const figures = [`Bit score ${grouped(hit.bits)}`, `E-value ${evalueText(hit.evalue)}`,
-    `identity ${percent(hit.identity)} %`];
+    `identity ${percent(hit.identity)}%`];
   tip.replaceChildren(element("b", {}, hit.target.name),
     element("div", {}, fitted(hit.target.description, 130)),
     element("div", {}, figures.join(" · ")),

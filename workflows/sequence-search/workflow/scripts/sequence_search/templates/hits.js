@@ -1,4 +1,4 @@
-// The table of hits: sorting, filtering, opening.
+// The table of hits, with sorting, filters and alignments.
 
 const COLUMNS = [
   { key: "name", head: "Database sequence", text: true, sortBy: (hit) => hit.target.name },
@@ -80,7 +80,7 @@ function renderHits() {
     (state.open.has(hit.rank) ? [hitRow(hit), alignmentRow(hit)] : [hitRow(hit)]));
   if (!rows.length) {
     rows.push(element("tr", {}, element("td", { className: "empty", colSpan: COLUMNS.length },
-      "No hit passes these filters.")));
+      "No hits match the filters.")));
   }
   byId("hit-rows").replaceChildren(...rows);
   const rest = hits.length - state.rowsShown;
@@ -97,8 +97,8 @@ function countText(shown) {
   const total = state.query.total;
   const base = shown === listed ? counted(listed, "hit", "hits")
     : `${grouped(shown)} of ${counted(listed, "hit", "hits")}`;
-  return listed < total ? `${base} listed here, ${grouped(total)} found (see hits.tsv)`
-    : `${base} · choose one to see its alignment`;
+  return listed < total ? `${base} shown, ${grouped(total)} in total (see hits.tsv)`
+    : `${base} · click a hit to see its alignment`;
 }
 
 function headCell(column) {
@@ -139,7 +139,7 @@ function toggleHit(hit) {
   if (button) button.focus({ preventScroll: true });
 }
 
-/** From the picture: shows the hit even where the filters or the row limit would hide it. */
+/** Opens a hit from the figure, even if filters or the row limit hide it in the table. */
 function openHit(hit) {
   hideTip();
   state.open.add(hit.rank);

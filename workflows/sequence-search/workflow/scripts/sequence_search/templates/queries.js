@@ -1,4 +1,4 @@
-// The list of queries, and the frame of the one that is chosen.
+// The list of queries, and the details of the selected query.
 
 function listedQueries() {
   const text = state.queryText.toLowerCase();
@@ -15,7 +15,7 @@ function listedQueries() {
 }
 
 function renderQueryGroups() {
-  const groups = [["all", "All", QUERIES.length], ["hits", "Hits", WITH_HITS],
+  const groups = [["all", "All", QUERIES.length], ["hits", "With hits", WITH_HITS],
     ["none", "No hits", QUERIES.length - WITH_HITS]];
   byId("query-groups").replaceChildren(...groups.map(([key, label, number]) => element("button", {
     type: "button", "aria-pressed": String(state.group === key),
@@ -24,7 +24,7 @@ function renderQueryGroups() {
 }
 
 function resetQueryList() {
-  state.queriesShown = QUERIES_AT_ONCE;
+  state.queriesShown = QUERIES_PER_PAGE;
   renderQueryList();
 }
 
@@ -38,7 +38,7 @@ function renderQueryList() {
       renderQueryList();
     })));
   }
-  if (!items.length) items.push(element("li", { className: "empty" }, "No query matches."));
+  if (!items.length) items.push(element("li", { className: "empty" }, "No queries match."));
   byId("query-list").replaceChildren(...items);
 }
 
@@ -57,10 +57,10 @@ function queryItem(query) {
 
 function moreButton(rest, one, many, action) {
   return element("button", { type: "button", className: "more", onclick: action },
-    `Show more: ${counted(rest, `${one} is`, `${many} are`)} not listed yet`);
+    `Show more (${counted(rest, one, many)} not shown)`);
 }
 
-/** Arrow keys move through the list of queries. */
+/** Moves through the list of queries with the arrow keys. */
 function moveInList(event) {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   const buttons = [...byId("query-list").querySelectorAll("button.query")];
@@ -76,7 +76,7 @@ function selectQuery(index, scroll) {
   state.query = QUERIES[index];
   state.hits = state.query.rows.map((row, rank) => hitFrom(row, rank + 1));
   state.open = new Set();
-  state.rowsShown = ROWS_AT_ONCE;
+  state.rowsShown = ROWS_PER_PAGE;
   for (const button of byId("query-list").querySelectorAll("button.query")) {
     button.setAttribute("aria-current", String(Number(button.dataset.query) === index));
   }
@@ -87,7 +87,7 @@ function selectQuery(index, scroll) {
 }
 
 function renderDetail() {
-  const body = state.query.total ? [coverageSection(), hitsSection()] : [nothingFound()];
+  const body = state.query.total ? [coverageSection(), hitsSection()] : [noHits()];
   byId("detail").replaceChildren(detailHead(), ...body);
   if (state.query.total) {
     drawCoverage();
@@ -123,18 +123,18 @@ function revealInList() {
   if (current) current.scrollIntoView({ block: "nearest" });
 }
 
-function nothingFound() {
-  const ideas = [`raise the E-value threshold (now ${evalueText(DATA.settings.evalue)})`];
-  if (DATA.program === "blastn") ideas.push(`lower the word size (now ${DATA.settings.word_size})`);
+function noHits() {
+  const ideas = [`Raise the E-value threshold (now ${evalueText(DATA.settings.evalue)})`];
+  if (DATA.program === "blastn") ideas.push(`Lower the word size (now ${DATA.settings.word_size})`);
   else if (!DATA.exhaustive) {
-    ideas.push(`raise the sensitivity (now ${DATA.settings.sensitivity}, at most 7.5)`);
+    ideas.push(`Raise the sensitivity (now ${DATA.settings.sensitivity}, maximum 7.5)`);
   }
   if (DATA.settings.min_identity || DATA.settings.min_query_coverage) {
-    ideas.push("lower the minimum identity or query coverage");
+    ideas.push("Lower the minimum identity or query coverage");
   }
   return element("div", { className: "none-found" },
     element("h3", {}, "No hits"),
-    element("p", {}, `Nothing in ${DATA.databaseFile} is similar to this query at these settings. `
-      + "To look further:"),
+    element("p", {}, `No sequence in ${DATA.databaseFile} matches this query with these settings. `
+      + "To find more hits:"),
     element("ul", {}, ideas.map((idea) => element("li", {}, idea))));
 }

@@ -1,4 +1,4 @@
-// Event listeners and the first drawing; must come last.
+// Event listeners and the first rendering. This script must be the last one.
 
 function listen() {
   byId("query-filter").addEventListener("input", (event) => {

@@ -1,14 +1,14 @@
-// Head of the page, best hit of each query, and methods.
+// Head of the page, best hit per query, and methods.
 
 function renderHead() {
-  byId("program").textContent = `${DATA.program} · ${WHAT_IT_DOES[DATA.program]}`;
+  byId("program").textContent = `${DATA.program} · ${PROGRAM_DESCRIPTIONS[DATA.program]}`;
   byId("title").textContent = `${DATA.queriesFile} against ${DATA.databaseFile}`;
   const share = QUERIES.length ? WITH_HITS / QUERIES.length : 0;
   const without = QUERIES.length - WITH_HITS;
   byId("facts").append(
     fact("Queries", grouped(QUERIES.length), lengthOf(DATA.queryLetters, DATA.queryType)),
-    fact("With hits", grouped(WITH_HITS), `${Math.round(100 * share)} % of the queries`, share),
-    fact("Without hits", grouped(without), without ? "listed as “no hits”" : "every query has one"),
+    fact("With hits", grouped(WITH_HITS), `${Math.round(100 * share)}% of the queries`, share),
+    fact("Without hits", grouped(without), without ? "marked “no hits”" : "all queries have hits"),
     fact("Hits", grouped(DATA.totalHits), hitTargets()),
     fact("Database sequences", grouped(DATA.databaseSequences),
       lengthOf(DATA.databaseLetters, DATA.databaseType)),
@@ -24,14 +24,14 @@ function fact(label, value, small, share = null) {
     element("dd", {}, value, element("small", {}, small), bar));
 }
 
-const hitTargets = () => (DATA.listedHits < DATA.totalHits ? "in all queries together"
+const hitTargets = () => (DATA.listedHits < DATA.totalHits ? "for all queries"
   : `in ${counted(TARGETS.length, "database sequence", "database sequences")}`);
 
 function thresholdText() {
   const parts = [];
-  if (DATA.settings.min_identity) parts.push(`identity ≥ ${DATA.settings.min_identity} %`);
-  if (DATA.settings.min_query_coverage) parts.push(`cover ≥ ${DATA.settings.min_query_coverage} %`);
-  return parts.join(", ") || `at most ${counted(DATA.settings.max_hits, "hit", "hits")} per query`;
+  if (DATA.settings.min_identity) parts.push(`identity ≥ ${DATA.settings.min_identity}%`);
+  if (DATA.settings.min_query_coverage) parts.push(`cover ≥ ${DATA.settings.min_query_coverage}%`);
+  return parts.join(", ") || `maximum ${counted(DATA.settings.max_hits, "hit", "hits")} per query`;
 }
 
 function renderNotes() {
@@ -44,17 +44,17 @@ function limitNotes() {
   const notes = [];
   if (DATA.listedHits < DATA.totalHits) {
     notes.push(`This report lists ${grouped(DATA.listedHits)} of ${grouped(DATA.totalHits)} hits: `
-      + `the best ${grouped(DATA.hitDepth)} of each query. All are in hits.tsv.`);
+      + `the best ${grouped(DATA.hitDepth)} of each query. All hits are in hits.tsv.`);
   }
   if (QUERIES.some((query) => query.rows.length > DATA.alignmentDepth)) {
-    notes.push(`It shows the alignments of the best ${grouped(DATA.alignmentDepth)} hits of each `
-      + `query. ${elsewhere()}`);
+    notes.push("This report shows only the alignments of the best "
+      + `${grouped(DATA.alignmentDepth)} hits of each query. ${elsewhere()}`);
   }
   return notes;
 }
 
 const elsewhere = () => (DATA.alignmentsText ? "All alignments are in alignments.txt."
-  : "alignments.txt was not asked for in this search.");
+  : "Turn on “Also save alignments as text” to get all alignments.");
 
 function renderOverview(limit) {
   const rows = QUERIES.slice(0, limit).map(overviewRow);
@@ -97,7 +97,7 @@ function renderMethods() {
     element("p", {}, "Steinegger M, Söding J. MMseqs2 enables sensitive protein sequence searching "
       + "for the analysis of massive data sets. Nature Biotechnology 35, 1026–1028 (2017). "
       + "doi:10.1038/nbt.3988"),
-    element("p", {}, `Report written ${DATA.made}.`));
+    element("p", {}, `Report created ${DATA.made}.`));
 }
 
 function methodsText() {
@@ -106,43 +106,44 @@ function methodsText() {
     + `${counted(DATA.databaseSequences, "database sequence", "database sequences")} `
     + `(${DATA.databaseFile}, ${lengthOf(DATA.databaseLetters, DATA.databaseType)})`;
   const how = DATA.program === "blastn" ? `word size ${settings.word_size}, ${strandText()}`
-    : `${DATA.exhaustive ? "all pairs" : `sensitivity ${settings.sensitivity}`}, scores from BLOSUM62`;
+    : `${DATA.exhaustive ? "exhaustive search" : `sensitivity ${settings.sensitivity}`}, BLOSUM62`;
   const translation = DATA.queryStep + DATA.targetStep > 2
     ? ` Nucleotides were translated with genetic code ${settings.genetic_code} in reading frames of `
       + `at least ${settings.min_orf_codons} codons.` : "";
-  return `${sides} were compared with MMseqs2 ${DATA.version} as ${DATA.program} does (${how}). Hits `
-    + `with an E-value of at most ${evalueText(settings.evalue)} were kept, at most `
-    + `${grouped(settings.max_hits)} for each query.${translation}`;
+  return `${sides} were compared with MMseqs2 ${DATA.version}, equivalent to ${DATA.program} (${how}). `
+    + `Hits with an E-value of at most ${evalueText(settings.evalue)} were kept, up to `
+    + `${grouped(settings.max_hits)} per query.${translation}`;
 }
 
 const strandText = () => (DATA.settings.strand === "both" ? "both strands"
   : `${DATA.settings.strand} strand of the query`);
 
 function howToRead() {
-  const similar = DATA.protein ? "Positives counts identical columns and those that BLOSUM62 scores "
-    + "above zero, marked + between the rows. " : "";
+  const similar = DATA.protein ? "Positives is the percentage of columns that are identical or have a "
+    + "BLOSUM62 score above zero (marked +). " : "";
   const reverse = DATA.queryType === "nucleotide" || DATA.databaseType === "nucleotide"
-    ? "Positions that run down lie on the reverse strand. " : "";
-  return "A hit is one alignment; a database sequence may have several. Identity is the share of "
-    + `identical columns, gaps included. ${similar}Cover is the share of the whole sequence between `
-    + `the ends of the alignment. ${reverse}E-values hold for a database of this size.`;
+    ? "Decreasing positions mean the reverse strand. " : "";
+  return "A hit is one alignment; a database sequence can have several hits. Identity is the "
+    + `percentage of identical columns, including gaps. ${similar}Cover is the percentage of the `
+    + `sequence between the ends of the alignment. ${reverse}E-values depend on the size of the `
+    + "database.";
 }
 
 function settingsList() {
   const settings = DATA.settings;
   const common = [["E-value threshold", evalueText(settings.evalue)],
-    ["Hits per query", grouped(settings.max_hits)],
-    ["Minimum identity", `${settings.min_identity} %`],
-    ["Minimum query coverage", `${settings.min_query_coverage} %`],
+    ["Maximum hits per query", grouped(settings.max_hits)],
+    ["Minimum identity", `${settings.min_identity}%`],
+    ["Minimum query coverage", `${settings.min_query_coverage}%`],
     ["Candidates per query", grouped(Math.max(settings.prefilter_hits, settings.max_hits))]];
   const own = DATA.program === "blastn"
     ? [["Word size", settings.word_size], ["Strand", settings.strand]]
-    : [["Sensitivity", DATA.exhaustive ? "all pairs compared" : settings.sensitivity]];
+    : [["Sensitivity", DATA.exhaustive ? "exhaustive search" : settings.sensitivity]];
   const masking = DATA.exhaustive ? []
     : [["Low-complexity masking", settings.mask_low_complexity ? "on" : "off"]];
   const translated = DATA.queryStep + DATA.targetStep > 2
     ? [["Genetic code", settings.genetic_code],
-      ["Shortest reading frame", `${settings.min_orf_codons} codons`]] : [];
+      ["Minimum reading frame length", `${settings.min_orf_codons} codons`]] : [];
   return element("dl", { className: "settings" }, [...common, ...own, ...masking, ...translated].map(
     ([label, value]) => element("div", {}, element("dt", {}, label),
       element("dd", {}, String(value)))));

@@ -1,0 +1,225 @@
+"""Every private or undocumented part of Snakemake that Rundesk uses, checked with version 9.27.
+
+`docs/design/private-parts.md` lists them with the consequence of a change. A function that replaces
+a part first checks that the part is what it expects, and raises SnakemakeChanged otherwise.
+`tests/unit/engine/test_snakemake_internals.py` names each part that a new version no longer has.
+
+The module imports Snakemake only inside functions, because portal and API import it too, and
+importing Snakemake takes a second. The logger plugin imports it in every job of a `run:` rule.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import inspect
+import json
+import logging
+import os
+import re
+import runpy
+import shutil
+import sys
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterator, Sequence
+from logging.handlers import QueueHandler
+from pathlib import Path
+from typing import Any
+
+DOCUMENT = "docs/design/private-parts.md"
+
+# ---- modules and functions -----------------------------------------------------------------------
+
+#: Modules that Snakemake imports while it runs. The fork server imports them before any fork.
+LAZY_MODULES = (
+    "snakemake.cli",
+    "snakemake.api",
+    "snakemake.caching.local",
+    "snakemake.workflow",
+    "snakemake.profiles",
+    "snakemake.storage",
+    "snakemake.executors.local",
+    "snakemake.scheduling.job_scheduler",
+    "snakemake.persistence.file",
+    "snakemake.report.rulegraph_spec",
+    "snakemake.script",
+    "snakemake.linting.rules",
+)
+
+
+class SnakemakeChanged(Exception):
+    """Snakemake no longer has a part that Rundesk uses."""
+
+    def __init__(self, part: str, user: str) -> None:
+        super().__init__(f"Snakemake no longer has {part}, which {user} uses; see {DOCUMENT}")
+
+
+def run_command(arguments: Sequence[str]) -> None:
+    """Run Snakemake's command line in this process. Always raises SystemExit.
+
+    Falls back to the documented `python -m snakemake` in a version without `snakemake.cli.main`.
+    """
+    sys.argv = ["snakemake", *arguments]
+    try:
+        from snakemake.cli import main
+    except ImportError:
+        runpy.run_module("snakemake", run_name="__main__", alter_sys=True)
+    else:
+        main(list(arguments))
+
+
+def load_plugins() -> None:
+    """Have Snakemake find its plugins; it does so once per process. Raises SnakemakeChanged."""
+    _parser_factory()()
+
+
+def reuse_parser() -> None:
+    """Have Snakemake create its argument parser once instead of at each start.
+
+    Creating it takes a tenth of the start of Snakemake. Calls with profiles, which runs never make,
+    still create a parser. Raises SnakemakeChanged.
+    """
+    from snakemake import cli
+
+    create = _parser_factory()
+    parser = create()
+    if not isinstance(parser, argparse.ArgumentParser):
+        raise SnakemakeChanged("an ArgumentParser made by cli.get_argument_parser()", "warmup.py")
+
+    def get_argument_parser(profiles: Any = None) -> argparse.ArgumentParser:
+        return parser if profiles is None else create(profiles=profiles)
+
+    cli.get_argument_parser = get_argument_parser
+
+
+def _parser_factory() -> Callable[..., Any]:
+    from snakemake import cli
+
+    create = getattr(cli, "get_argument_parser", None)
+    if create is None or [*inspect.signature(create).parameters] != ["profiles"]:
+        raise SnakemakeChanged("cli.get_argument_parser(profiles)", "warmup.py")
+    return create  # type: ignore[no-any-return]
+
+
+@contextlib.contextmanager
+def state_restored() -> Iterator[None]:
+    """Restore afterwards what one execution of Snakemake changes inside Snakemake.
+
+    Snakemake executes a Snakefile in the namespace of `snakemake.workflow` and adds handlers to its
+    logger. Raises SnakemakeChanged before anything was changed.
+    """
+    try:
+        from snakemake import workflow
+        from snakemake.logging import logger
+    except ImportError as error:
+        raise SnakemakeChanged("snakemake.workflow and snakemake.logging", "warmup.py") from error
+    names = dict(vars(workflow))
+    handlers, level = logger.handlers[:], logger.level
+    logger.handlers.clear()
+    try:
+        yield
+    finally:
+        vars(workflow).clear()
+        vars(workflow).update(names)
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+
+
+# ---- the logger ----------------------------------------------------------------------------------
+
+
+def add_log_handler(handler: logging.Handler) -> None:
+    """Add a handler in front of the queue through which Snakemake serves its logger plugins.
+
+    Raises SnakemakeChanged; then events arrive only through that queue.
+    """
+    try:
+        from snakemake.logging import logger
+    except ImportError as error:
+        raise SnakemakeChanged("snakemake.logging.logger", "the logger plugin") from error
+    logger.addHandler(handler)
+
+
+def is_only_logger_plugin(common_settings: object) -> bool:
+    """Return whether no other logger plugin is used; False when Snakemake does not say."""
+    return len(getattr(common_settings, "log_handler_settings", ())) == 1
+
+
+def close_plugin_queue() -> None:
+    """Keep events out of the queue for logger plugins, if there is one.
+
+    Snakemake adds the queue after it has created the plugins, so this works from the first event.
+    """
+    from snakemake.logging import logger  # `add_log_handler` has found it
+
+    for handler in logger.handlers:
+        if isinstance(handler, QueueHandler):
+            handler.addFilter(lambda _: False)
+
+
+# ---- the folder `.snakemake` ---------------------------------------------------------------------
+
+FOLDER = ".snakemake"
+LOCKS = Path(FOLDER, "locks")
+METADATA = Path(FOLDER, "metadata")  # one record per output that a job has finished
+INCOMPLETE = Path(FOLDER, "incomplete")  # one marker per output that a job has started
+MARKER = json.dumps({"external_jobid": None})  # as for a job that no cluster executes
+
+
+def remove_locks(folder: Path) -> None:
+    """Remove the locks of a dead Snakemake from a run directory, as `snakemake --unlock` does."""
+    shutil.rmtree(folder / LOCKS, ignore_errors=True)
+
+
+def record_path(output: str, max_name_bytes: int) -> Path:
+    """Return the path of the record of an output, relative to METADATA or INCOMPLETE.
+
+    It is the output's path in base64, split into folders `@…` where it is longer than a file name
+    may be (`FilePersistence._record_path`). Raises UnicodeEncodeError for a path that is not UTF-8.
+    """
+    name, size = urlsafe_b64encode(output.encode()).decode(), max_name_bytes - 1
+    *folders, last = (name[start : start + size] for start in range(0, len(name), size))
+    return Path(*(f"@{folder}" for folder in folders), last)
+
+
+def recorded_output(path: Path) -> str:
+    """Return the output that a record is about; the reverse of `record_path`. Raises ValueError."""
+    return urlsafe_b64decode("".join(part.removeprefix("@") for part in path.parts)).decode()
+
+
+def max_name_bytes(folder: Path) -> int:
+    """Return the size limit of a file name in a folder, as Snakemake determines it."""
+    return os.pathconf(folder, "PC_NAME_MAX") or 255
+
+
+# ---- texts ---------------------------------------------------------------------------------------
+
+#: Printed when `--retries` starts a failed job again.
+JOB_RESTARTED = re.compile(r"Trying to restart job (\d+)\.")
+#: The only report of a job that did not create an output: there is no event for it.
+MISSING_OUTPUT = re.compile(r"Job (\d+) +completed successfully, but some output files are missing")
+MISSING_FILE = re.compile(r"^(.+?) \(missing locally", re.M)
+#: The end of the error text of a run in which a job failed; it says nothing about the job.
+JOBS_FAILED = "At least one job did not complete successfully."
+#: Precedes the details of a failed job on the console.
+ERROR_IN_RULE = "Error in rule {rule}:"
+#: The command of a failed job, quoted by subprocess.CalledProcessError.
+QUOTED_COMMAND = re.compile(r"Command '.*' (?=returned |died )", re.S)
+EXIT_STATUS = re.compile(r"returned non-zero exit status (\d+)")
+#: A signal by its name, or by the exit status that a shell derives from it.
+KILLED = re.compile(r"died with <Signals\.(SIG[A-Z0-9]+)|exit status (1(?:29|3\d|4\d|5\d))\b")
+#: File and line of an error in a workflow.
+LOCATION = re.compile(r'in file "([^"]+)", line (\d+)')
+#: Some syntax errors make Snakemake itself fail: then there is only Python's traceback.
+SYNTAX_ERROR = re.compile(
+    r'File "([^"]+)", line (\d+)\n(?:.*\n){0,3}?((?:Syntax|Indentation)Error: .+)'
+)
+#: Lines that Snakemake prints about a job; they do not say why it failed.
+JOB_FRAME = re.compile(
+    r"^(\[.*\d\d:\d\d:\d\d.*\]|RuleException:|WorkflowError:|CalledProcessError in file.*"
+    r"|Command '.*|Error in rule .*|Exiting because a job execution failed.*|Complete log\(s\).*"
+    r"|Elapsed time: .*|Select jobs to execute.*|Execute \d+ jobs.*|Finished jobid.*"
+    r"|\d+ of \d+ steps .*|Trying to restart job.*|(local)?(rule|checkpoint) \w+:| {4,}.*"
+    r"|At least one job did not complete successfully\.|Removing output files of failed job.*"
+    r"|Terminating processes on user request.*|Shutting down, this might take some time.*)$"
+)
