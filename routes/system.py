@@ -17,19 +17,11 @@ system = Blueprint("system", __name__)
 
 
 class Health(Model):
-    """The server works, and its database if it was checked."""
+    """The server and its database work."""
 
     status: Literal["ok"] = "ok"
-    database: Literal["ok"] | None = Field("ok", description="null: the database was not checked")
+    database: Literal["ok"] = "ok"
     version: str = Field(description="Version of Rundesk")
-
-
-class HealthQuery(Model):
-    """What a health check includes."""
-
-    database: bool = Field(
-        True, description="Also check the database; `false` checks only that the API responds"
-    )
 
 
 class Me(Model):
@@ -44,13 +36,11 @@ class Me(Model):
 
 @system.get("/healthz")
 @operation(errors=(503,), example=examples.HEALTH)
-def get_health(query: HealthQuery) -> Health:
+def get_health() -> Health:
     """Get the health of the server.
 
     503, within 3 seconds, if the database does not respond.
     """
-    if not query.database:
-        return Health(database=None, version=version())
     services().database.ping()
     return Health(version=version())
 

@@ -1,7 +1,7 @@
 """CORS: pages of the configured origins may use the API from a browser.
 
-Pages of the portal, on another port of the same server, may use the uploads and read the health
-check too. Responses name the origin only if it is one of these; there is never a wildcard.
+Pages of the portal, on another port of the same server, may use the uploads too, and ask whether
+the API responds. Responses name the origin only if it is one of these; there is never a wildcard.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from routes.http.guard import Guard
 from services.access.signed_links import UPLOADS
 
 HEALTH = "/healthz"
-METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
+METHODS = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
 REQUEST_HEADERS = (
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, If-Range,"
     " Last-Event-ID, Range, Tus-Resumable, Upload-Checksum, Upload-Length, Upload-Metadata,"

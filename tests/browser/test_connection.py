@@ -24,6 +24,10 @@ RESTORED = "Connected again."
 NOTICE_MS = 3000  # until a lost connection is shown
 FORM = "/new?workflow=sequence-search"
 VIEWPORTS = [(390, 844), (1280, 800), (1920, 1080)]
+PICTURE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="80" height="40"><rect width="80" height="40"/>'
+    "</svg>"
+)
 #: What Streamlit logs about a lost connection.
 UNAVOIDABLE = re.compile(
     r"console: (WebSocket connection to|Client Error|Streamlit server is not responding"
@@ -36,13 +40,13 @@ HIDE = """hidden => {
     document.dispatchEvent(new Event('visibilitychange'));
 }"""
 #: A WebSocket that never connects.
-BLOCK_SOCKETS = "window.WebSocket = class extends EventTarget { readyState = 0; close() {} }"
+BLOCK_SOCKETS = """() => {
+    window.WebSocket = class extends EventTarget { readyState = 0; close() {} };
+}"""
 
 
 @pytest.fixture(scope="module")
-def whole(
-    mongod: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Servers, Line]]:
+def whole(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Servers, Line]]:
     """An installation for all these tests, and the connection from the browser to its portal."""
     port = free_port()
     with line_to(port) as line:
@@ -97,6 +101,17 @@ def open_form(window: Window) -> Locator:
     return page.locator(".st-key-run-name input")
 
 
+def start_until_refused(page: Page) -> None:
+    """Start the run of an incomplete form; a click while the page is drawn again may be lost."""
+
+    def refused() -> bool:
+        page.locator(".st-key-start button").click()
+        page.wait_for_timeout(1000)
+        return page.get_by_text("Required.").first.is_visible()
+
+    until(refused)
+
+
 def open_results(window: Window, run: Run) -> Locator:
     """Open the results of a run; return the body of its report."""
     page = window.open(f"/run?id={run.id}&tab=Results")
@@ -132,7 +147,6 @@ def test_bar_is_in_view_on_a_scrolled_form_when_the_portal_is_cut(
     page.set_viewport_size({"width": width, "height": height})
     name = open_form(window)
     name.fill("typed before")
-    name.press("Enter")
     main = page.get_by_test_id("stMain")
     main.evaluate("main => main.scrollTo(0, main.scrollHeight)")
     assert main.evaluate("main => main.scrollTop") > 0
@@ -152,8 +166,7 @@ def test_bar_is_in_view_on_a_scrolled_form_when_the_portal_is_cut(
     expect(bar(page)).to_be_empty()
     expect(name).to_have_value("typed before")
     assert main.bounding_box()["height"] == height
-    page.locator(".st-key-start button").click()
-    expect(page.get_by_text("Required.").first).to_be_visible()
+    start_until_refused(page)
 
 
 def test_restarted_portal_is_reconnected_without_the_dialog_of_streamlit(window, page, desk):
@@ -161,16 +174,17 @@ def test_restarted_portal_is_reconnected_without_the_dialog_of_streamlit(window,
     desk.stop("portal")
     expect(bar(page)).to_have_text(PORTAL_LOST, timeout=NOTICE_MS)
     until(
-        lambda: page.wait_for_timeout(100)
-        or any(one.startswith(DIALOG_LOGGED) for one in window.complaints)
+        lambda: (
+            page.wait_for_timeout(100)
+            or any(one.startswith(DIALOG_LOGGED) for one in window.complaints)
+        )
     )
     page.wait_for_timeout(300)
     assert page.get_by_role("dialog").count() == 0
     assert bar(page).inner_text() == PORTAL_LOST
     desk.start("portal")
     expect(bar(page)).to_have_text(RESTORED)
-    page.locator(".st-key-start button").click()
-    expect(page.get_by_text("Required.").first).to_be_visible()
+    start_until_refused(page)
 
 
 def test_frozen_portal_is_noticed(window, page, desk):
@@ -244,6 +258,42 @@ def test_report_opened_while_the_api_is_away_shows_a_sentence_and_loads_later(
     expect(bar(page)).to_be_empty()
 
 
+def test_picture_opened_while_the_api_is_away_loads_later(window, page, desk, services, actor):
+    run = Scenes(services, actor).complete({"plot.svg": PICTURE})
+    desk.kill("api")
+    try:
+        open_results(window, run)
+        image = page.locator(".st-key-result-0 button.picture img")
+        expect(image).to_have_js_property("naturalWidth", 0)
+        expect(bar(page)).to_have_text(API_LOST)
+    finally:
+        desk.start("api")
+    expect(image).to_have_js_property("naturalWidth", 80)
+
+
+@pytest.mark.parametrize("scrolled", [True, False])
+def test_bar_leaves_the_field_with_the_focus_in_view(window, page, desk, scrolled):
+    page.set_viewport_size({"width": 390, "height": 600})
+    open_form(window)
+    header, main = page.locator(".stAppHeader"), page.get_by_test_id("stMain")
+    field = page.locator(".st-key-field-max_hits input" if scrolled else ".st-key-back button")
+    field.focus()
+    if scrolled:  # to the top of what is in view
+        top = header.bounding_box()["height"] + 4
+        main.evaluate("(main, by) => main.scrollBy(0, by)", field.bounding_box()["y"] - top)
+        assert field.bounding_box()["y"] == pytest.approx(top, abs=1)
+    desk.kill("api")
+    try:
+        expect(bar(page)).to_have_text(API_LOST, timeout=NOTICE_MS)
+        expect(field).to_be_focused()
+        covered, box = header.bounding_box(), field.bounding_box()
+        assert covered["y"] == pytest.approx(bar(page).bounding_box()["height"], abs=1)
+        assert covered["y"] + covered["height"] <= box["y"] < 600 - box["height"]
+    finally:
+        desk.start("api")
+    expect(bar(page)).to_be_empty()
+
+
 def test_frozen_api_is_noticed_on_a_page_with_uploads(window, page, desk):
     window.open("/files")
     expect(page.locator(".st-key-upload-files .choose")).to_be_visible()
@@ -258,7 +308,7 @@ def test_frozen_api_is_noticed_on_a_page_with_uploads(window, page, desk):
 
 def test_page_checks_the_api_only_for_files_and_nothing_while_hidden(window, page, complete):
     paths = health_checks(page)
-    portal, api = "/desk/_stcore/health", "/healthz?database=false"
+    portal, api = "/desk/_stcore/health", "/healthz"
     window.open("/workflows")
     expect(page.get_by_role("heading", name="Workflows")).to_be_visible()
     paths.clear()

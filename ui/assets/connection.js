@@ -2,13 +2,14 @@
 // turns grey without a word, Streamlit shows a dialog of its own later, and reports stay white.
 (() => {
   const INTERVAL_MS = 2000; // between the starts of two requests
-  const SILENCE_MS = 900; // without a response, after which a server counts as down
+  const SILENCE_MS = 900; // without a response, after which a server is regarded as down
   const TIMEOUT_MS = 2000; // of a request, and the silence on a line that was too slow for SILENCE_MS
   const UPLOAD_TIMEOUT_MS = 6000; // of both while uploads progress, because they delay other requests
   const CONFIRM_MS = 300; // before a request that failed at once is repeated
   const RECONNECT_MS = 1500; // for Streamlit, after which its lost connection is shown
   const RELOAD_MS = 10000; // for Streamlit while the portal responds, after which the page offers to reload
   const RESTORED_MS = 2000;
+  const FOCUS_MARGIN_PX = 8;
   const EMPHASIS_MS = 1200;
   const TEXTS = {
     portal: "No connection to Rundesk. Retrying… Your entries are kept.",
@@ -35,11 +36,12 @@
     #silence = SILENCE_MS;
     #request = null;
 
-    constructor(url) {
+    constructor(url, method) {
       this.url = url;
+      this.method = method;
     }
 
-    // Send a request and update `down`. `limit` is the silence after which the server counts as down.
+    // Send a request and update `down`. `limit` is the time after which silence means that the server is down.
     async check(limit = this.#silence) {
       this.cancel();
       const request = (this.#request = new AbortController());
@@ -74,7 +76,8 @@
     // Whether there is a response. A proxy sends 502 and the like for a server that is down.
     async #ask({ signal }) {
       try {
-        return (await fetch(this.url, { cache: "no-store", redirect: "manual", signal })).status < 500;
+        const options = { method: this.method, cache: "no-store", redirect: "manual", signal };
+        return (await fetch(this.url, options)).status < 500;
       } catch {
         return false;
       }
@@ -88,8 +91,8 @@
     }
   }
 
-  const portal = new Server(`${location.origin}${addresses.portal}/_stcore/health`);
-  const api = new Server(`${addresses.api}/healthz?database=false`);
+  const portal = new Server(`${location.origin}${addresses.portal}/_stcore/health`, "GET");
+  const api = new Server(`${addresses.api}/healthz`, "OPTIONS"); // GET would ask the database as well
   let timer = null;
   let turn = 0; // number of rounds that were started
   let uploaded = 0; // bytes
@@ -192,7 +195,8 @@
     closeDialog();
   }
 
-  // Move the page below the bar. A scrolled page still shows the same, and the field with the focus.
+  // Move the page below the bar. What a scrolled page shows stays where it is, as does the field with the
+  // focus, unless the header of the page would cover it.
   function moveContent() {
     const root = document.documentElement;
     const before = parseFloat(root.style.getPropertyValue("--rundesk-connection")) || 0;
@@ -200,15 +204,20 @@
     if (height === before) return;
     const page = document.querySelector('[data-testid="stMain"]');
     const field = page?.contains(document.activeElement) && isVisible(document.activeElement, page);
-    const scrolled = page?.scrollTop;
+    const keeps = page && (field || page.scrollTop > 0);
     root.style.setProperty("--rundesk-connection", `${height}px`);
-    if (scrolled > 0) page.scrollTop = Math.max(0, scrolled + height - before);
-    if (field) document.activeElement.scrollIntoView({ block: "nearest" });
+    if (keeps) page.scrollTop += height - before;
+    if (field) uncover(document.activeElement, page);
   }
 
   function isVisible(field, page) {
     const [inner, outer] = [field.getBoundingClientRect(), page.getBoundingClientRect()];
     return inner.bottom > outer.top && inner.top < outer.bottom;
+  }
+
+  function uncover(field, page) {
+    const header = document.querySelector(".stAppHeader")?.getBoundingClientRect().bottom ?? 0;
+    page.scrollTop -= Math.max(0, header + FOCUS_MARGIN_PX - field.getBoundingClientRect().top);
   }
 
   // Draw attention to the bar; screen readers read its text again.

@@ -55,10 +55,10 @@
 
   // People do not fill in the hidden field of the form; see typed.js.
   function hideField() {
-    const field = document.querySelector(".st-key-shown");
-    if (!field || field.ariaHidden) return;
-    field.ariaHidden = "true";
-    field.querySelector("input").tabIndex = -1;
+    const input = document.querySelector(".st-key-shown input"); // drawn later than its container
+    if (!input || input.tabIndex === -1) return;
+    input.closest(".st-key-shown").ariaHidden = "true";
+    input.tabIndex = -1;
   }
 
   new MutationObserver((changes) => {
