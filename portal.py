@@ -35,6 +35,7 @@ def main() -> None:
         "run": st.Page(run.page, title="Run", url_path="run", visibility="hidden"),
     }
     context.pages().update(pages)
+    context.redraw_after_reconnecting()
     errors.show_banner()
     visitor = account.visitor()
     page = st.navigation(list(pages.values()), position="top" if visitor else "hidden")

@@ -16,6 +16,7 @@ from services.settings import Settings
 from ui.streamlit_internals import Page
 
 READ_ONLY = "Your access is read-only."
+REDRAW_INTERVAL_S = 86400.0
 LINK_RENEWAL_S = 1800  # a signed link is reused for so long; it is valid for four times as long
 
 
@@ -48,6 +49,15 @@ def button(label: str, **options: Any) -> bool:
     if not may_change():
         options |= {"disabled": True, "help": READ_ONLY}
     return bool(st.button(label, **options))
+
+
+@st.fragment(run_every=REDRAW_INTERVAL_S)
+def redraw_after_reconnecting() -> None:
+    """Make the browser draw the whole page when its lost connection is back.
+
+    Streamlit's client always does so for a page with a timer, however rare. Otherwise a form keeps
+    the buttons of a session that has ended with the portal, and a click on them does nothing.
+    """
 
 
 def pages() -> dict[str, Page]:

@@ -1,7 +1,7 @@
 """CORS: pages of the configured origins may use the API from a browser.
 
-The portal's uploader, on another port of the same server, may use the uploads too. Responses name
-the origin only if it is one of these; there is never a wildcard.
+Pages of the portal, on another port of the same server, may use the uploads too, and ask whether
+the API responds. Responses name the origin only if it is one of these; there is never a wildcard.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from flask import Flask, Response, request
 from routes.http.guard import Guard
 from services.access.signed_links import UPLOADS
 
-METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
+HEALTH = "/healthz"
+METHODS = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
 REQUEST_HEADERS = (
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, If-Range,"
     " Last-Event-ID, Range, Tus-Resumable, Upload-Checksum, Upload-Length, Upload-Metadata,"
@@ -42,7 +43,8 @@ class Cors:
         headers, origin = reply.headers, request.headers.get("Origin", "")
         headers.add("Vary", "Origin")
         listed = self._guard.listed_origin(origin)
-        if not listed and not (request.path.startswith(UPLOADS) and self._guard.own_origin(origin)):
+        for_portal = request.path.startswith(UPLOADS) or request.path == HEALTH
+        if not listed and not (for_portal and self._guard.own_origin(origin)):
             return reply
         headers["Access-Control-Allow-Origin"] = origin
         headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS

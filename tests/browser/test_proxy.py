@@ -197,10 +197,14 @@ def test_portal_is_drawn_and_uploads_under_the_sub_path(proxy, chromium):
         http_credentials={"username": "ann", "password": "pass"}, ignore_https_errors=True
     )
     page = context.new_page()
-    refused = []
+    refused, checks = [], {}
     page.on(
         "response",
         lambda reply: reply.status >= 400 and reply.status != 401 and refused.append(reply.url),
+    )
+    page.on(
+        "response",
+        lambda reply: "health" in reply.url and checks.update({reply.url: reply.status}),
     )
     try:
         page.goto(f"{proxy.address}/files")
@@ -212,6 +216,12 @@ def test_portal_is_drawn_and_uploads_under_the_sub_path(proxy, chromium):
         )
         (file,) = proxy.services.files.list(ANN, text="seen").items
         assert proxy.services.files.path(ANN, file.id).read_bytes() == b"seen"
+        until(lambda: len(checks) == 2 or page.wait_for_timeout(50))
         assert refused == []
+        assert checks == {
+            f"{proxy.address}/_stcore/health": 200,
+            f"{proxy.address}/healthz": 200,
+        }
+        expect(page.locator(".rundesk-connection")).to_be_empty()
     finally:
         context.close()

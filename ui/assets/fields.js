@@ -56,10 +56,9 @@
 
   // People do not fill in the hidden field of the form; see typed.js.
   function hideField() {
-    const field = document.querySelector(".st-key-shown");
-    const input = field?.querySelector("input");
-    if (!input || field.ariaHidden) return;
-    field.ariaHidden = "true";
+    const input = document.querySelector(".st-key-shown input"); // drawn later than its container
+    if (!input || input.tabIndex === -1) return;
+    input.closest(".st-key-shown").ariaHidden = "true";
     input.tabIndex = -1;
   }
 

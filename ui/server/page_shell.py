@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from ui.server.gate import RequestGate
 from ui.server.sign_in import SignIn, redirect_to_sign_in
 
 ASSETS = Path(__file__).parents[1] / "assets"
-STYLE, SCRIPTS = "style.css", ("typed.js", "fields.js", "tables.js")
+STYLE, SCRIPTS = "style.css", ("typed.js", "fields.js", "tables.js", "connection.js")
 START_PAGE = "runs"
 Gate = Callable[[Request], Awaitable[Response | None]]
 
@@ -93,8 +94,16 @@ def _page(settings: Settings) -> str:
         streamlit_internals.page_template(),
         title="Rundesk",
         first=f"<script>{streamlit_internals.base_url_script(base_path)}</script>",
-        last=f"<style>{_asset(STYLE)}</style>{scripts}",
+        last=f"<style>{_asset(STYLE)}</style>{_addresses(settings)}{scripts}",
     )
+
+
+def _addresses(settings: Settings) -> str:
+    """Return the addresses whose servers connection.js checks, as JSON in the page."""
+    portal = urlsplit(settings.public_portal_url).path.rstrip("/")
+    content = json.dumps({"portal": portal, "api": settings.public_api_url.rstrip("/")})
+    quoted = content.replace("<", "\\u003c")
+    return f'<script type="application/json" id="rundesk-addresses">{quoted}</script>'
 
 
 def _asset(name: str) -> str:

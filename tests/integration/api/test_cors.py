@@ -16,6 +16,7 @@ from tests.helpers.api import client_of, open_desk, refused
 
 APP = "https://app.example.org"
 EVIL = "https://evil.example"
+PORTAL = "http://127.0.0.1:8501"
 DOORS = ["/api/v1/runs", "/uploads/", "/ga4gh/wes/v1/runs", "/Blast.cgi", "/api/v1/nothing"]
 
 
@@ -105,6 +106,16 @@ def test_page_of_another_origin_may_not_read_responses(client, method, address, 
     reply = ask(client, address, origin, method, Access_Control_Request_Method="POST")
     assert not [name for name in reply.headers.keys() if name.startswith("Access-Control")]  # noqa: SIM118
     assert "Origin" in words(reply, "Vary")
+
+
+def test_page_of_the_portal_may_ask_whether_the_api_responds(client):
+    reply = ask(client, "/healthz", PORTAL, Access_Control_Request_Method="OPTIONS")
+    assert reply.status_code == 200
+    assert reply.headers["Access-Control-Allow-Origin"] == PORTAL
+    assert "OPTIONS" in words(reply, "Access-Control-Allow-Methods")
+    assert "Access-Control-Allow-Credentials" not in reply.headers
+    refused = ask(client, "/healthz", EVIL, Access_Control_Request_Method="OPTIONS")
+    assert "Access-Control-Allow-Origin" not in refused.headers
 
 
 def test_only_a_listed_origin_may_make_changes(client):

@@ -169,6 +169,7 @@ def test_database_that_does_not_respond_is_503_everywhere(tmp_path):
         refused(reply, 503, 50300)
         assert codes(reply) == {"": "database_unavailable"}
         assert int(reply.headers["Retry-After"]) >= 1
+    assert client.options("/healthz").status_code == 200  # the API itself responds
     upload = client.post("/api/v1/files?name=a.fa", data=b"ACGT")
     refused(upload, 503, 50300)
     kept = [path for path in (tmp_path / "files").rglob("*") if path.is_file()]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import json
 import re
 from dataclasses import replace
 
@@ -40,6 +41,25 @@ def test_page_has_the_address_of_the_server(settings, address, base):
     assert "st-key-failure" in page.partition("<style>")[2]
 
 
+@pytest.mark.parametrize(
+    ("portal", "api", "expected"),
+    [
+        ("", "", {"portal": "", "api": "http://127.0.0.1:8000"}),
+        (
+            "https://desk.example/portal/",
+            "https://desk.example/</api/",
+            {"portal": "/portal", "api": "https://desk.example/</api"},
+        ),
+    ],
+)
+def test_page_has_the_addresses_of_both_servers_as_json(settings, portal, api, expected):
+    addressed = replace(settings, portal_url=portal, api_url=api, api_port=8000)
+    _, page = sent(addressed, "text/html")
+    opening = '<script type="application/json" id="rundesk-addresses">'
+    assert page.count(opening) == 1
+    assert json.loads(page.partition(opening)[2].partition("</script>")[0]) == expected
+
+
 def test_page_may_load_only_from_portal_and_api(settings):
     headers, page = sent(settings, "text/html")
     policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
@@ -47,7 +67,7 @@ def test_page_may_load_only_from_portal_and_api(settings):
     assert policy["frame-src"] == f"'self' {settings.public_api_url}"
     assert "'unsafe-inline'" not in policy["script-src"]
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    assert len(scripts) == 5  # address, Streamlit's own, typed.js, fields.js, tables.js
+    assert len(scripts) == 6  # address, Streamlit's own, and ours
     for script in scripts:
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy["script-src"]

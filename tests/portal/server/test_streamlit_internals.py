@@ -31,6 +31,9 @@ CLIENT_NAMES = {
     "data-stale": "style.css, to keep elements readable while they are drawn again",
     "st-key-": "style.css, for the keys of our elements",
     "Add: ": "typed.js, to confirm a typed value of a multiselect",
+    "data-test-connection-state": "connection.js, to notice that Streamlit is not connected",
+    "DISCONNECTED_FOREVER": "connection.js, to notice that Streamlit does not reconnect",
+    "Connection error": "connection.js, to close the dialog of Streamlit",
     '"portal"': "typed.js, to notice that a cell of a table is edited",
 }
 #: `sitecustomize` of a Streamlit whose private function for the theme has another name.
@@ -174,7 +177,7 @@ def test_page_is_found_when_streamlit_does_not_name_its_folder(monkeypatch, capl
 def test_page_without_a_mark_keeps_scripts_and_style_and_is_logged(
     settings, monkeypatch, caplog, mark, count
 ):
-    inserted = ("BACKEND_BASE_URL", "st-key-failure", "CELL_DELAY_MS", "skipTables")
+    inserted = ("BACKEND_BASE_URL", "st-key-failure", "CELL_DELAY_MS", "skipTables", "RELOAD_MS")
     expected = {text: page_shell._page(settings).count(text) for text in inserted}
     assert not caplog.messages
     page = internals.page_template().replace(mark, mark * count or "<!-- other -->")
