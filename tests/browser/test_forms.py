@@ -305,7 +305,13 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+QUICK = ("integer-wrong", "number-right", "choice-right", "list-right", "cell-right")
+LONG = pytest.mark.long
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=LONG) for name in CASES]
+)
 def test_start_at_once_submits_what_is_shown_or_points_to_the_field(
     window: Window, services, actor, files, name
 ):
@@ -382,7 +388,10 @@ def test_pasted_rows_that_are_not_used_start_nothing(window: Window, services, a
 
 
 @pytest.mark.parametrize("size", VIEWPORTS, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("workflow", BUNDLED)
+@pytest.mark.parametrize(
+    "workflow",
+    [name if name == "reads-qc" else pytest.param(name, marks=LONG) for name in BUNDLED],
+)
 def test_refusal_of_an_empty_form_is_in_view(
     chromium: Browser, desk: Servers, services, actor, workflow, size
 ):
@@ -484,6 +493,7 @@ def test_reload_restores_the_form_and_start_over_empties_it(filled: Page) -> Non
     expect(page.get_by_text("restored.")).to_be_hidden()
 
 
+@LONG
 def test_second_tab_has_the_form(filled: Page, window: Window) -> None:
     other = window.another()
     other.goto(filled.url)
@@ -519,6 +529,7 @@ def test_back_after_start_has_the_values_of_the_run(filled: Page, services, acto
     expect(page.get_by_role("heading", name="Half filled")).to_be_visible()
 
 
+@LONG
 def test_restart_of_portal_and_api_restores_the_form(
     filled: Page, window: Window, desk: Servers, services, actor
 ) -> None:
@@ -604,7 +615,9 @@ def test_accepted_endings_are_shown_and_preset_in_the_file_chooser(
     assert entry.path.endswith("/UPPER.fastq")  # as the schema of the workflow requires
 
 
-@pytest.mark.parametrize("workflow", [*BUNDLED, "kinds"])
+@pytest.mark.parametrize(
+    "workflow", [*(pytest.param(name, marks=LONG) for name in BUNDLED), "kinds"]
+)
 def test_no_regular_expression_is_shown_anywhere_in_a_form(
     window: Window, services, actor, workflow, tmp_path
 ) -> None:
