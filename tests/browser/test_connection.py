@@ -166,6 +166,7 @@ def test_bar_is_in_view_on_a_scrolled_form_when_the_portal_is_cut(
     expect(bar(page)).to_be_empty()
     expect(name).to_have_value("typed before")
     assert main.bounding_box()["height"] == height
+    assert page.locator(".st-key-start").bounding_box() == pytest.approx(before, abs=1)
     start_until_refused(page)
 
 

@@ -204,9 +204,9 @@
     if (height === before) return;
     const page = document.querySelector('[data-testid="stMain"]');
     const field = page?.contains(document.activeElement) && isVisible(document.activeElement, page);
-    const keeps = page && (field || page.scrollTop > 0);
+    const scrolled = page?.scrollTop;
     root.style.setProperty("--rundesk-connection", `${height}px`);
-    if (keeps) page.scrollTop += height - before;
+    if (field || scrolled > 0) page.scrollTop = scrolled + height - before;
     if (field) uncover(document.activeElement, page);
   }
 
