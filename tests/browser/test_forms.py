@@ -306,11 +306,11 @@ CASES = {
 
 
 QUICK = ("integer-wrong", "number-right", "choice-right", "list-right", "cell-right")
-LONG = pytest.mark.long
+EXTENDED = pytest.mark.extended
 
 
 @pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=LONG) for name in CASES]
+    "name", [name if name in QUICK else pytest.param(name, marks=EXTENDED) for name in CASES]
 )
 def test_start_at_once_submits_what_is_shown_or_points_to_the_field(
     window: Window, services, actor, files, name
@@ -357,6 +357,7 @@ def with_names(params: Any, files: dict[str, str]) -> Any:
     return names.get(params, params) if isinstance(params, str) else params
 
 
+@EXTENDED
 def test_upload_that_has_not_finished_starts_nothing(window: Window, services, actor, tmp_path):
     page = open_form(window)
     page.route("**/uploads/**", lambda route: None)  # never answered
@@ -390,7 +391,7 @@ def test_pasted_rows_that_are_not_used_start_nothing(window: Window, services, a
 @pytest.mark.parametrize("size", VIEWPORTS, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize(
     "workflow",
-    [name if name == "reads-qc" else pytest.param(name, marks=LONG) for name in BUNDLED],
+    [name if name == "reads-qc" else pytest.param(name, marks=EXTENDED) for name in BUNDLED],
 )
 def test_refusal_of_an_empty_form_is_in_view(
     chromium: Browser, desk: Servers, services, actor, workflow, size
@@ -493,7 +494,7 @@ def test_reload_restores_the_form_and_start_over_empties_it(filled: Page) -> Non
     expect(page.get_by_text("restored.")).to_be_hidden()
 
 
-@LONG
+@EXTENDED
 def test_second_tab_has_the_form(filled: Page, window: Window) -> None:
     other = window.another()
     other.goto(filled.url)
@@ -529,7 +530,7 @@ def test_back_after_start_has_the_values_of_the_run(filled: Page, services, acto
     expect(page.get_by_role("heading", name="Half filled")).to_be_visible()
 
 
-@LONG
+@EXTENDED
 def test_restart_of_portal_and_api_restores_the_form(
     filled: Page, window: Window, desk: Servers, services, actor
 ) -> None:
@@ -545,7 +546,7 @@ def test_restart_of_portal_and_api_restores_the_form(
     window.complaints.clear()  # of the connection that was lost
 
 
-@pytest.mark.long
+@EXTENDED
 def test_network_that_is_lost_for_longer_than_a_session_restores_the_form(
     filled: Page, window: Window, desk: Servers, services, actor
 ) -> None:
@@ -579,22 +580,23 @@ def test_damaged_file_of_a_row_is_shown_at_its_row(window: Window, services, act
     expect(page.get_by_text("1 row, 1 problem")).to_be_visible()
 
 
-def test_unknown_columns_of_a_table_are_dropped(window: Window, services, actor, tmp_path) -> None:
+@EXTENDED
+def test_unknown_columns_of_a_table_are_left_out_in_one_line(
+    window: Window, services, actor, tmp_path
+) -> None:
     table = tmp_path / "samples.csv"
     table.write_text("sample,depth,Project,Owner\na1,3,p,o\na2,4,p,o\n")
     page = open_form(window)
     field_of(page, "upload-field-samples-table").locator("input.files").set_input_files(table)
-    line = page.get_by_text("The workflow does not use 2 columns: “Owner”, “Project”.")
-    expect(line).to_be_visible()
-    expect(page.get_by_text("2 rows, 1 problem")).to_be_visible()
-    page.get_by_role("button", name="Drop them").click()
-    expect(line).to_be_hidden()
+    text = "2 columns were left out because the workflow does not use them: “Owner”, “Project”."
+    expect(page.get_by_text(text)).to_be_visible()
     expect(page.get_by_text("2 rows, no problems found.")).to_be_visible()
     start(page)
     run = started(page, services, actor)
     assert run.params["samples"] == [{"sample": "a1", "depth": 3}, {"sample": "a2", "depth": 4}]
 
 
+@EXTENDED
 def test_accepted_endings_are_shown_and_preset_in_the_file_chooser(
     window: Window, services, actor, tmp_path
 ) -> None:
@@ -616,7 +618,7 @@ def test_accepted_endings_are_shown_and_preset_in_the_file_chooser(
 
 
 @pytest.mark.parametrize(
-    "workflow", [*(pytest.param(name, marks=LONG) for name in BUNDLED), "kinds"]
+    "workflow", [*(pytest.param(name, marks=EXTENDED) for name in BUNDLED), "kinds"]
 )
 def test_no_regular_expression_is_shown_anywhere_in_a_form(
     window: Window, services, actor, workflow, tmp_path

@@ -6,6 +6,8 @@
   const FIELDS = "input:not([type=checkbox], [type=radio], [type=file]), textarea";
   const TYPING_PAUSE_MS = 1000; // as TYPING_PAUSE in ui/forms/form_state.py
   const MAX_MOVE_PX = 6; // of the pointer during a click
+  const KEPT_FIELD = "rundesk-field"; // in the session storage, while a page is reloaded
+  const MAX_RESTORE_MS = 20000; // until the form is drawn
   const SUBMITS = ".st-key-start, .st-key-preview";
   let edited = -Infinity; // time of the last edit of a table cell
   let pause = null; // timer of the text area that is typed into
@@ -68,14 +70,18 @@
     return shown;
   }
 
+  // Replace the text of a field as if it was typed, and leave the field.
+  function enter(field, text) {
+    const value = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value");
+    field.focus({ preventScroll: true });
+    value.set.call(field, text);
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.blur();
+  }
+
   function send(values) {
     const input = document.querySelector(".st-key-shown input");
-    if (!input) return;
-    const value = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value");
-    input.focus({ preventScroll: true });
-    value.set.call(input, JSON.stringify(values));
-    input.dispatchEvent(new Event("input", { bubbles: true }));
-    input.blur();
+    if (input) enter(input, JSON.stringify(values));
   }
 
   // Fields for choices discard typed text when they lose the focus, before the button is clicked.
@@ -130,8 +136,8 @@
   }
 
   window.addEventListener("pointerdown", ({ clientX: x, clientY: y, target, button: key }) => {
-    const button = key === 0 && target.closest?.(".stButton button:not(:disabled)");
-    down = button ? { button, x, y } : null;
+    const button = (key === 0 && target.closest?.(".stButton button:not(:disabled)")) || null;
+    down = button && { button, x, y };
     pressed = null;
     if (button?.closest(SUBMITS)) pressSubmit(button);
   }, true);
@@ -141,8 +147,34 @@
   window.addEventListener("click", clickButton, true);
   window.addEventListener("input", sendTextAreaSoon, true);
   for (const kind of ["keydown", "pointerdown", "paste"]) window.addEventListener(kind, noteCellEdit, true);
-  // A reload or another page: what is in the field is sent before the connection ends.
-  for (const kind of ["beforeunload", "pagehide"]) {
-    window.addEventListener(kind, () => document.activeElement?.matches(FIELDS) && document.activeElement.blur());
+  // A reload can end the session before the server has read the field that is being edited. Its text
+  // is sent, and kept for the page that opens next.
+  function keepField() {
+    const field = document.activeElement;
+    if (!field?.matches(FIELDS)) return;
+    const place = field.closest('[class*="st-key-field-"], [class*="st-key-run-"]');
+    if (place) {
+      const kept = { url: location.href, name: keyClass(place), value: field.value };
+      sessionStorage.setItem(KEPT_FIELD, JSON.stringify(kept));
+    }
+    field.blur();
   }
+
+  function restoreField(since = performance.now()) {
+    const kept = JSON.parse(sessionStorage.getItem(KEPT_FIELD) || "null");
+    const reloaded = performance.getEntriesByType("navigation")[0]?.type === "reload";
+    if (!kept || !reloaded || kept.url !== location.href) return sessionStorage.removeItem(KEPT_FIELD);
+    const field = document.querySelector(`.${CSS.escape(kept.name)} :is(input, textarea)`);
+    const text = field?.closest('[data-testid="stTextInput"], [data-testid="stTextArea"]');
+    if (!text) {
+      if (performance.now() - since < MAX_RESTORE_MS) setTimeout(restoreField, 100, since);
+      return undefined;
+    }
+    sessionStorage.removeItem(KEPT_FIELD);
+    if (field.value !== kept.value) enter(field, kept.value);
+    return undefined;
+  }
+
+  for (const kind of ["beforeunload", "pagehide"]) window.addEventListener(kind, keepField);
+  restoreField();
 })();

@@ -15,7 +15,7 @@ from services.models import File
 from services.runs.samplesheets import pair_files
 from services.sheets import Issue, RowSchema
 from ui import context
-from ui.formatting import size
+from ui.formatting import plural, size
 from ui.forms import file_fields, form_state
 from ui.forms.sheet_choices import Choices
 
@@ -142,14 +142,29 @@ def read(table: Table, rows: RowSchema, source: str | io.BytesIO) -> list[Record
     lost = [i for i in sheet.issues if i.index is None or (i.index, i.name) not in shown]
     # The table itself names files that do not exist, and offers to drop columns that it still has.
     noted = [i for i in lost if i.index is None or i.name not in rows.files]
-    noted = [i for i in noted if i.code != "unknown_field" or _is_left_out(i, rows)]
-    table.notes = [issue_text(issue) for issue in noted][:MAX_NOTES]
+    left_out = [issue.column for issue in noted if _is_left_out(issue, rows)]
+    notes = [issue_text(issue) for issue in noted if issue.code != "unknown_field"]
+    table.notes = [*_left_out_note(left_out), *notes][:MAX_NOTES]
     return sheet.records
 
 
 def _is_left_out(issue: Issue, rows: RowSchema) -> bool:
     """Return whether an issue is about a column that reading has left out."""
-    return rows.closed and issue.severity == "warning"
+    is_unknown = issue.code == "unknown_field" and issue.severity == "warning"
+    return is_unknown and rows.closed
+
+
+def _left_out_note(columns: list[str]) -> list[str]:
+    """Return one sentence about all columns that are not in the rows; none if there are none."""
+    if not columns:
+        return []
+    text = plural(
+        len(columns),
+        "The column {names} was left out because the workflow does not use it.",
+        "{count} columns were left out because the workflow does not use them: {names}.",
+        names=", ".join(f"“{name}”" for name in columns),
+    )
+    return [text]
 
 
 def replace_rows(key: str, table: Table, records: list[Record]) -> None:

@@ -44,6 +44,7 @@ const memory = {
 class Uploads extends EventTarget {
   tasks = [];
   link = null; // the signed address of uploads, for the current user
+  #uploaded = new Map(); // slot → files uploaded since the last choice; outlives a box drawn again
 
   use(link) {
     const url = new URL(link);
@@ -55,6 +56,15 @@ class Uploads extends EventTarget {
 
   notify(type = "change") {
     this.dispatchEvent(new Event(type));
+  }
+
+  // Add to the number of uploaded files of a slot; 0 starts counting again.
+  count(slot, files) {
+    this.#uploaded.set(slot, files && this.counted(slot) + files);
+  }
+
+  counted(slot) {
+    return this.#uploaded.get(slot) ?? 0;
   }
 
   of(slot) {

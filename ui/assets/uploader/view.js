@@ -13,7 +13,6 @@ class View {
   #drawn = 0;
   #timer = null;
   #sent = "[]";
-  #arrived = 0;
 
   constructor(root) {
     this.root = root;
@@ -37,9 +36,9 @@ class View {
     for (const task of known) uploads.remove(task);
     if (known.length) {
       this.#sent = "[]";
-      this.#arrived += known.length;
-      this.one("outcome").textContent = this.#arrived === 1 ? "Uploaded." : `${this.#arrived} files uploaded.`;
+      uploads.count(this.data.slot, known.length);
     }
+    this.#drawOutcome();
     this.one("box").setAttribute("aria-label", `Upload: ${this.data.label}`);
     const accepted = this.data.endings ? `: ${this.data.endings}` : "";
     this.one("hint").textContent = `${this.data.many ? "Drop files here" : "Drop a file here"}${accepted}`;
@@ -83,13 +82,27 @@ class View {
     const { slot, largest, many, pattern } = this.data;
     if (name.includes("/") && name.split("/").some((part) => part.startsWith("."))) return; // hidden
     if (name.length > 255) name = name.slice(-255);
-    this.#arrived = 0;
-    this.one("outcome").textContent = "";
+    uploads.count(slot, 0);
+    this.#drawOutcome();
     let problem = "";
     if (pattern && !fits(pattern, name, this.data.endings)) problem = wrongName(this.data.endings);
     if (file.size > largest) problem = `The file is larger than the limit of ${bytes(largest)}.`;
     if (!many) uploads.of(slot).filter((task) => task.state === "failed").forEach((task) => uploads.remove(task));
     uploads.add(slot, file, name, problem);
+    this.#markUploads(uploads.of(slot));
+  }
+
+  // Name the uploads of this box for typed.js: a form is not submitted before they have finished.
+  #markUploads(tasks) {
+    const names = tasks.filter((task) => task.state !== "failed").map((task) => task.name);
+    const host = this.root.host ?? this.root;
+    if (names.length) host.dataset.uploading = JSON.stringify(names);
+    else delete host.dataset.uploading;
+  }
+
+  #drawOutcome() {
+    const count = uploads.counted(this.data.slot);
+    this.one("outcome").textContent = count > 1 ? `${count} files uploaded.` : count ? "Uploaded." : "";
   }
 
   #drawSoon() {
@@ -191,10 +204,7 @@ class View {
 
   // Report the uploaded files to the portal: at the end, and every few seconds before that.
   #report(tasks) {
-    const names = tasks.filter((task) => task.state !== "failed").map((task) => task.name);
-    const host = this.root.host ?? this.root;
-    if (names.length) host.dataset.uploading = JSON.stringify(names); // read by typed.js
-    else delete host.dataset.uploading;
+    this.#markUploads(tasks);
     const done = tasks.filter((task) => task.state === "done").map((task) => ({ key: task.id, file: task.fileId }));
     const text = JSON.stringify(done);
     if (text === "[]" || text === this.#sent) return;
