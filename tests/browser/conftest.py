@@ -19,8 +19,8 @@ from tests.helpers.processes import Servers, serving
 BACKGROUND = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 24, 29)"}  # of the themes
 #: Schemes of addresses inside the browser; the last two belong to parts such as its PDF viewer.
 INTERNAL_SCHEMES = {"data", "blob", "about", "chrome", "chrome-extension"}
-#: Console errors that a page cannot avoid: failed responses are in _check_response, and Streamlit logs
-#: one when a field changes while the connection is lost.
+#: Console errors that a page cannot avoid: those of responses (see _check_response), and that of
+#: Streamlit when a field changes while the connection is lost.
 UNAVOIDABLE = ("Failed to load resource", "Cannot send rerun backMessage when disconnected")
 STEP_TIMEOUT_MS = 60_000  # far more than any step takes on an idle machine
 
