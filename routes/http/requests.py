@@ -8,10 +8,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
-from typing import Any, BinaryIO, Literal, TypeVar, cast, get_origin
+from typing import Any, BinaryIO, TypeVar, cast, get_origin
 
 from flask import request
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from routes.http import field_formats
 from routes.http.context import SIGNATURE, services, signed_link
@@ -96,7 +97,7 @@ def read_query(kind: type[BaseModel] | None) -> BaseModel | None:
             problems.append(Problem(field, GIVEN_TWICE()))
         elif any(json_values.INVALID_TEXT.search(value) for value in given):
             problems.append(Problem(field, json_values.INVALID_CHARACTERS()))
-        elif not any(given) and _is_filter(known[name].annotation):
+        elif not any(given) and _may_be_empty(known[name]):
             continue
         elif known[name].annotation is int and not INTEGER.fullmatch(given[0]):
             problems.append(Problem(field, model_errors.NOT_AN_INTEGER()))
@@ -107,9 +108,13 @@ def read_query(kind: type[BaseModel] | None) -> BaseModel | None:
     return validate(kind, values, "query") if kind else None
 
 
-def _is_filter(kind: Any) -> bool:
-    """Return whether a parameter is text or a list; an empty number or flag is a mistake."""
-    return kind not in (int, bool) and get_origin(kind) is not Literal
+def _may_be_empty(field: FieldInfo) -> bool:
+    """Return whether an empty parameter is absent: a list, or text that the document allows."""
+    if get_origin(field.annotation) is list:
+        return True
+    return field.annotation in (str, str | None) and not any(
+        getattr(rule, "min_length", None) for rule in field.metadata
+    )
 
 
 def _query_values(lists: Collection[str]) -> dict[str, list[str]]:

@@ -28,7 +28,8 @@ HOSTILE = (
 PDF = (
     "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
     "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
-    "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]>>endobj\ntrailer<</Root 1 0 R>>\n"
+    "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]>>endobj\n"
+    "trailer<</Root 1 0 R>>\n%%EOF\n"
 )
 PICTURE = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="800" height="400">'

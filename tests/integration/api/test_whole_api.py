@@ -108,3 +108,4 @@ def test_list_filter_that_is_empty_is_absent(services, client):
     assert "query.state.0" in refused(client.get("/api/v1/runs?state=none"), 400)
     assert "query.after" in refused(client.get("/api/v1/runs?after=&after="), 400)
     assert "query.limit" in refused(client.get("/api/v1/runs?limit="), 400)
+    assert "query.file" in refused(client.get("/api/v1/runs?file="), 400)
