@@ -40,7 +40,7 @@ PROBLEM_CODES = {
     "body_incomplete": "The body ended before it was complete.",
     "body_too_large": "The body is larger than allowed.",
     "wrong_content_type": "The body has a content type that is not accepted.",
-    # who asks
+    # identity and access
     "sign_in_required": "Authentication is required.",
     "invalid_token": "The token does not exist, was revoked or has expired.",
     "invalid_link": "The signed link is invalid or has expired.",
@@ -48,7 +48,7 @@ PROBLEM_CODES = {
     "foreign_host": "The Host header does not name this server.",
     "foreign_origin": "The request comes from a page of another site.",
     "too_many_requests": "The rate limit was exceeded.",
-    # what is there
+    # resources
     "not_found": "The resource does not exist or belongs to another user.",
     "gone": "The content of a known resource was removed from storage.",
     "already_exists": "A resource with this name already exists.",

@@ -276,7 +276,7 @@ class Fetcher:
     def _may_connect(self, target: Target, address: str) -> bool:
         """Return whether an address of a host is public, or private and listed like the host.
 
-        A wildcard is not enough: whoever controls a name below it could point it anywhere inside.
+        A wildcard is not enough: the owner of a name below it could point it at any private host.
         """
         if self.trusted(address):
             return True

@@ -1,4 +1,4 @@
-"""Desks at work, for the tests that need runs to happen."""
+"""Running installations, for the tests that need runs to happen."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _stoppable(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture
 def own_desk(_stoppable: Desk) -> Desk:
-    """A desk of which a test may stop and kill what it likes; its runner is at work at first."""
+    """An installation whose processes a test may stop and kill; its runner is running at first."""
     if not _stoppable.runner.alive:
         _stoppable.runner.start()
     return _stoppable

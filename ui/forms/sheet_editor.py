@@ -171,7 +171,7 @@ def _show_problems(
         for problem in reported
         if (cell := _cell(problem, path)) not in cells
     ]
-    with st.container(key=f"sheet-told-{table.version}", gap="xxsmall"):
+    with st.container(key=f"sheet-messages-{table.version}", gap="xxsmall"):
         count = len(texts) + bool(unused)
         st.caption(
             f"{amount(len(records), 'row')}, "

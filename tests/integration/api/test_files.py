@@ -85,6 +85,11 @@ def test_upload_multipart_is_the_bytes_of_its_part(client, before, after):
     assert client.get(f"/api/v1/files/{file['id']}/content").data == tricky
 
 
+def test_upload_multipart_with_an_empty_name_is_refused(client, unchanged):
+    reply = send(client, part(b"ACGT") + END, query="?name=")
+    assert list(refused(reply, 400, 40001)) == ["query.name"]
+
+
 def test_upload_multipart_name_may_be_given_and_is_any_text(client):
     utf8 = part(disposition='form-data; name="file"; filename="../αβ;.fa"') + END
     assert send(client, utf8).get_json()["data"]["name"] == "../αβ;.fa"

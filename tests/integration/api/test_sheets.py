@@ -73,8 +73,8 @@ def test_parse_returns_the_same_for_raw_bodies_and_forms(client, unchanged):
     assert found["records"][0] == {"sample": "a", "fastq_1": "a.fastq"}
     assert found["rows"] == [3, 4]
     assert [column["name"] for column in found["columns"]] == ["sample", "fastq_1"]
-    told = [(issue["cell"], issue["severity"], issue["message"]) for issue in found["issues"]]
-    assert told == [
+    issues = [(issue["cell"], issue["severity"], issue["message"]) for issue in found["issues"]]
+    assert issues == [
         ("A4", "error", "“a” is already in row 3."),
         ("B4", "error", "You have no file named b.fastq."),
     ]

@@ -95,7 +95,7 @@ def test_import_of_an_address_becomes_a_file(services, importer, host):
 
 
 @pytest.mark.parametrize(
-    ("page", "told"),
+    ("page", "reason"),
     [
         (lambda asked: send(asked, 404, b""), "404"),
         (lambda asked: send(asked, 200, b"half", **{"Content-Length": "8"}), "4 of 8 bytes"),
@@ -103,12 +103,12 @@ def test_import_of_an_address_becomes_a_file(services, importer, host):
         (lambda asked: send(asked, 302, b"", Location="http://127.0.0.1/"), "127.0.0.1"),
     ],
 )
-def test_failed_import_has_the_reason_and_leaves_nothing(services, importer, host, page, told):
+def test_failed_import_has_the_reason_and_leaves_nothing(services, importer, host, page, reason):
     host.pages["/a"] = page
     made = services.imports.create(ANN, ImportRequest(url=host.url("/a")))
     over = done(services, importer, made)
     assert over.state is State.EXECUTOR_ERROR
-    assert told in over.error
+    assert reason in over.error
     assert over.file is None
     assert services.files.list(ANN).items == []
     assert drafts(services) == []
