@@ -68,6 +68,8 @@ REQUEST = {
     "tags": ["swissprot"],
 }
 
+EXAMPLE_RUN = {"workflow": "sequence-search", "example": True, "name": "March search"}
+
 VALIDATED = {
     "workflow": "sequence-search",
     "workflow_version": "1.0.0",

@@ -63,6 +63,45 @@ def without_relaxations(document: Json, before: Json) -> Json:
     return document
 
 
+def without_repairs(document: Json) -> Json:
+    """A copy of `document` without what generators of clients need, which changes no request.
+
+    Bodies are referred to by name, bytes have a format and
+    are application/octet-stream as well, tuples have `items`, `data` that is always
+    null may be an object as well, and parameters with one value have an `enum`.
+    """
+    document = copy.deepcopy(document)
+    schemas = document["components"]["schemas"]
+    for _, _, spec in _operations(document):
+        for parameter in spec.get("parameters", ()):
+            if len(allowed := parameter["schema"].get("enum", ())) == 1:
+                parameter["schema"]["const"] = allowed[0]
+                del parameter["schema"]["enum"]
+        for media in spec.get("requestBody", {}).get("content", {}).values():
+            name = media["schema"].get("$ref", "").rpartition("/")[2]
+            media["schema"] = schemas.get(name, media["schema"])
+        for reply in spec["responses"].values():
+            content = reply.get("content", {})
+            if len(content) > 1:
+                content.pop("application/octet-stream", None)
+            for media in content.values():
+                if media["schema"] == {"type": "string", "format": "binary"}:
+                    del media["schema"]["format"]
+    repaired: Json = _without_repairs(document)
+    return repaired
+
+
+def _without_repairs(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_without_repairs(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("type") == ["object", "null"]:
+        return {**node, "type": "null"}
+    dropped = {"items"} if "prefixItems" in node else set()
+    return {key: _without_repairs(value) for key, value in node.items() if key not in dropped}
+
+
 def _operations(document: Json) -> list[tuple[str, str, Json]]:
     return [
         (path, method, spec)
