@@ -38,7 +38,8 @@ FOLDER_NAME = re.compile(
 )
 FILE_HELP = re.compile(
     r"\bpath (to|of)\b|\bfile ?path\b"
-    r"|\b(tsv|csv|fasta|fastq|bam|cram|vcf|bed|gtf|gff|yaml|json|excel)[- ](file|table|format)|\bfile (with|containing|of|that)\b",
+    r"|\b(tsv|csv|fasta|fastq|bam|cram|vcf|bed|gtf|gff|yaml|json|excel)[- ](file|table|format)"
+    r"|\bfile (with|containing|of|that)\b",
     re.I,
 )
 FOLDER_HELP = re.compile(r"\b(folder|directory)\b", re.I)

@@ -11,9 +11,8 @@ from pathlib import Path
 MAX_SNAKEFILE_BYTES = 1024 * 1024
 KEYS = r"config(?P<keys>(?:\s*\[\s*[\"'][^\"']+[\"']\s*\])+|\.get\(\s*[\"'][^\"']+[\"'])"
 READ = re.compile(
-    r"(?:^|\n)[ \t]*(?P<name>\w+(?:\[[^\]\n]+\])*)[ \t]*=[ \t\n(]*(?:pd|pandas)\.read_(?:csv|table|excel)\(\s*"
-    + KEYS
-    + r"(?P<rest>[^\n]*(?:\n[^\n]*){0,4})"
+    r"(?:^|\n)[ \t]*(?P<name>\w+(?:\[[^\]\n]+\])*)[ \t]*=[ \t\n(]*"
+    r"(?:pd|pandas)\.read_(?:csv|table|excel)\(\s*" + KEYS + r"(?P<rest>[^\n]*(?:\n[^\n]*){0,4})"
 )
 BARE_READ = re.compile(r"(?:pd|pandas)\.read_(?:csv|table|excel)\(\s*" + KEYS)
 KEY = re.compile(r"[\"']([^\"']+)[\"']")
@@ -38,9 +37,9 @@ def snakefile_texts(folder: Path) -> Iterator[tuple[Path, str]]:
         parts = path.relative_to(folder).parts
         if any(part.startswith(".") for part in parts) or not path.is_file():
             continue
-        if path.name == "Snakefile" or path.suffix in (".smk", ".snakefile", ".snake"):
-            if path.stat().st_size <= MAX_SNAKEFILE_BYTES:
-                yield path, path.read_text(encoding="utf-8", errors="replace")
+        named = path.name == "Snakefile" or path.suffix in (".smk", ".snakefile", ".snake")
+        if named and path.stat().st_size <= MAX_SNAKEFILE_BYTES:
+            yield path, path.read_text(encoding="utf-8", errors="replace")
 
 
 def tables_read(folder: Path) -> dict[tuple[str, ...], TableRead]:
@@ -57,9 +56,9 @@ def tables_read(folder: Path) -> dict[tuple[str, ...], TableRead]:
             names.setdefault(match["name"], (_location(match), symbol))
         for match in VALIDATE.finditer(text):
             words = match["path"] or "/".join(KEY.findall(match["parts"] or ""))
-            target = os.path.normpath(path.parent / words)
-            if os.path.isfile(target) and Path(target).is_relative_to(folder):
-                schemas.setdefault(match["name"], os.path.relpath(target, folder))
+            target = Path(os.path.normpath(path.parent / words))
+            if words and target.is_file() and target.is_relative_to(folder):
+                schemas.setdefault(match["name"], str(target.relative_to(folder)))
     for name, (location, symbol) in names.items():
         found[location] = TableRead(schemas.get(name, ""), symbol)
     return found

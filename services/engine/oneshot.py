@@ -44,7 +44,8 @@ def snakemake(
 ) -> Result:
     """Run `snakemake` with these arguments, for at most `patience` seconds.
 
-    `module` is another module to run in its place. No file that it writes is longer than `largest` bytes. Raises OSError when it cannot be started.
+    `module` is another module to run in its place. No file that it writes is longer than
+    `largest` bytes. Raises OSError when it cannot be started.
     """
     with tempfile.TemporaryFile() as console:
         with snakemake_process(words, console, largest=largest, module=module) as process:
@@ -60,7 +61,8 @@ def snakemake_process(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `snakemake` with these arguments until the end of the block; then end all it started.
 
-    `module` is another module to run in its place. Both streams go to `console`; no file that it writes is longer than `largest` bytes.
+    `module` is another module to run in its place. Both streams go to `console`; no file that it
+    writes is longer than `largest` bytes.
     """
     name = f"aside-{secrets.token_hex(12)}"
     process = subprocess.Popen(

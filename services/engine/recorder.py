@@ -1,9 +1,10 @@
 """Plans a workflow once and records what it does with its configuration.
 
-`python -m services.engine.recorder RECORD SNAKEMAKE-ARGUMENTS` runs Snakemake in a forked process and
-writes to the file RECORD, as JSON, the configuration that it read and the files that were opened,
-listed, read as tables, validated or required by jobs. Jobs whose inputs are missing end a plan; the
-recorder then creates empty files in their place and plans again, so the folder must be a copy.
+`python -m services.engine.recorder RECORD SNAKEMAKE-ARGUMENTS` runs Snakemake in a forked process
+and writes to the file RECORD, as JSON, the configuration that it read and the files that were
+opened, listed, read as tables, validated or required by jobs. Jobs whose inputs are missing end a
+plan; the recorder then creates empty files in their place and plans again, so the folder must be a
+copy.
 
 Reading a Snakefile executes it, so this runs only in a process of its own (`oneshot`).
 """
@@ -73,6 +74,7 @@ class Recorder:
                 if path not in outputs:
                     self._add("inputs", path)
         values = {os.path.normpath(text) for text in texts(self.record["config"]) if text}
+        values -= {".", "/"}
         for name in ("opened", "listed", "inputs"):
             paths = dict.fromkeys(map(os.path.normpath, self.record[name]))
             self.record[name] = [path for path in paths if is_named(path, values)]
@@ -120,8 +122,9 @@ class Recorder:
     def _most_alike(self, data: Any) -> int | None:
         """Return the table that shares most columns with a frame."""
         columns = {str(name) for name in getattr(data, "columns", ())}
-        shared = [len(columns & set(table["columns"])) for table in self.record["tables"]]
-        return shared.index(max(shared)) if shared and max(shared) else None
+        tables: list[dict[str, Any]] = self.record["tables"]
+        shared = [len(columns.intersection(table["columns"])) for table in tables]
+        return shared.index(max(shared)) if any(shared) else None
 
     def _reader(self, read: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(read)
@@ -172,11 +175,7 @@ def texts(config: Any) -> Iterator[str]:
 
 def is_named(path: str, values: Container[str]) -> bool:
     """Return whether a path, or a folder that it is in, is one of these values."""
-    while path not in ("", "/", "."):
-        if path in values:
-            return True
-        path = os.path.dirname(path)
-    return False
+    return any(str(part) in values for part in (Path(path), *Path(path).parents))
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -197,7 +196,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def create(path: str, command: Sequence[str]) -> bool:
-    """Create an empty file in the folder of a plan; return False when there is nothing to create."""
+    """Create an empty file in the folder of a plan; return False when there is nothing to do."""
     folder = Path(command[command.index("--directory") + 1])
     place = Path(os.path.normpath(folder / path))
     if place.exists() or not place.is_relative_to(folder):

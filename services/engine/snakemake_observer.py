@@ -7,9 +7,9 @@ recorder's process calls them, so no run depends on them. `docs/design/private-p
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 from services.engine.snakemake_internals import LAZY_MODULES
@@ -76,7 +76,7 @@ class Observer:
         def validating(data: Any, schema: Any, set_default: bool = True) -> None:
             workflow = self._workflow
             path = str(schema)
-            if workflow is not None and not os.path.isabs(path):
+            if workflow is not None and not Path(path).is_absolute():
                 path = str(workflow.current_basedir.join(path).get_path_or_uri(secret_free=True))
             config = getattr(workflow, "config", None)
             validated(
