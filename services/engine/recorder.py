@@ -210,10 +210,12 @@ def create(path: str, command: Sequence[str]) -> bool:
 
 
 def _missing_inputs(target: Path) -> list[str]:
+    """Return the missing inputs that ended a plan; other missing inputs had another producer."""
     try:
-        return list(json.loads(target.read_bytes())["missing"])
+        record = json.loads(target.read_bytes())
     except (OSError, ValueError):
         return []
+    return list(record["missing"]) if record["error"] else []
 
 
 def _plan(target: Path, command: Sequence[str], created: Sequence[str]) -> NoReturn:

@@ -125,3 +125,6 @@ class Submission(Model):
     sheets: dict[str, str] = Field(
         {}, description="Paths of the tables of sample sheets in the run directory, by parameter"
     )
+    folders: list[str] = Field(
+        [], description="Parameters whose files are in one folder, which is the workflow's value"
+    )
