@@ -98,6 +98,7 @@ REMOTE = re.compile(
 )
 KEY_ERROR = re.compile(r"KeyError in file [^\n]*\n'?([^'\n]+)'?")
 INVALID_CONFIG = re.compile(r"Error validating (?:config file|row)[^\n]*\n?(.*)", re.S)
+IN_BRACKETS = re.compile(r"\(([^()\s]+), line (\d+)\)")
 NO_FILE = re.compile(r"(?:No such file or directory|does not exist)[^\n]*?:? *'([^'\n]+)'")
 CONFIG_ABSENT = re.compile(r"Workflow defines configfile (\S+) but it is not present")
 
@@ -149,7 +150,7 @@ def reason(record: Record) -> Text:
     kind, words = str(error.get("type", "")), str(error.get("text", ""))
     where, line = place(record), _first_line(error)
     version = ".".join(map(str, sys.version_info[:2]))
-    if "SyntaxError" in (kind, words.partition(" ")[0]) or "IndentationError" in words:
+    if kind in ("SyntaxError", "IndentationError", "TabError") or SYNTAX_ERROR.search(words):
         if sys.version_info < (3, 12) and NEWER_SYNTAX.search(words):
             return NEWER_PYTHON(version=version, place=where, error=line)
         return SYNTAX(place=where, error=line)
@@ -177,9 +178,12 @@ def reason(record: Record) -> Text:
 def place(record: Record) -> str:
     """Return file and line of the error of a plan: "workflow/Snakefile, line 3", or ""."""
     words = str((record.get("error") or {}).get("text", ""))
-    found = LOCATION.search(words) or SYNTAX_ERROR.search(words)
-    inner = [match for match in re.finditer(r'File "([^"]+)", line (\d+)', words)
-             if not match[1].startswith("/")]
+    found = LOCATION.search(words) or SYNTAX_ERROR.search(words) or IN_BRACKETS.search(words)
+    inner = [
+        match
+        for match in re.finditer(r'File "([^"]+)", line (\d+)', words)
+        if not match[1].startswith("/")
+    ]
     if inner:
         return f"{inner[-1][1]}, line {inner[-1][2]}"
     return f"{found[1]}, line {found[2]}" if found else ""
@@ -195,6 +199,8 @@ def named(paths: Sequence[str]) -> str:
 def _first_line(error: Mapping[str, Any]) -> str:
     """Return the sentence of an error, without its location."""
     lines = [line.strip() for line in str(error.get("text", "")).splitlines() if line.strip()]
+    if lines and lines[0].startswith("Traceback"):
+        return lines[-1][:MAX_WORDS]
     if len(lines) > 1 and LOCATION.search(lines[0]):
         kind = str(error.get("type", ""))
         words = lines[1]

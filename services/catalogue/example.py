@@ -10,8 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.catalogue.schemas import CONFIGS
+from services.catalogue.observations import Observed
+from services.catalogue.schemas import CONFIGS, Broken, first, mapping
+from services.models import Example
 
+TITLE = "Test data of the workflow"
 BASES = (".test", ".tests/integration", ".tests", "test", "tests", ".test_pe", ".test_se")
 PREFERRED = ("basic", "simple", "small", "minimal", "test")
 MAX_TESTS = 4  # of a workflow that are planned
@@ -28,7 +31,7 @@ class TestData:
     configfile: str  # relative to `base`, where it is not the one that the Snakefile names; or ""
 
 
-def test_data(folder: Path, configfiles: Sequence[str] = ()) -> list[TestData]:
+def sets_of_test_data(folder: Path, configfiles: Sequence[str] = ()) -> list[TestData]:
     """Return the sets of test data of the workflow in a folder, the most promising first.
 
     `configfiles` are those that the Snakefile names, relative to its working directory.
@@ -42,6 +45,34 @@ def test_data(folder: Path, configfiles: Sequence[str] = ()) -> list[TestData]:
         for path in sorted(_configurations(root), key=_rank):
             found[TestData(base, str(path.relative_to(root)))] = None
     return list(found)[:MAX_TESTS]
+
+
+def example_of(folder: Path, seen: Observed | None) -> Example | None:
+    """Return the test data of the workflow in a folder as its example; None without any.
+
+    Of several sets it is the first that Snakemake could plan. Where no plan was made it is the
+    first set, so that a workflow in a folder of the server has its example, too.
+    """
+    if seen is None:
+        data = sets_of_test_data(folder)
+        return _example(folder, data[0]) if data else None
+    for record in seen.records[1:]:
+        if record.get("error") is None and not record.get("created") and record.get("jobs"):
+            return Example(
+                title=TITLE,
+                params=dict(record["config"]),
+                base=str(record["base"]),
+            )
+    return None
+
+
+def _example(folder: Path, data: TestData) -> Example | None:
+    names = [data.configfile] if data.configfile else CONFIGS
+    path = first(folder / data.base, names)
+    try:
+        return Example(title=TITLE, params=mapping(path), base=data.base) if path else None
+    except Broken:
+        return None
 
 
 def _configurations(root: Path) -> Iterator[Path]:
