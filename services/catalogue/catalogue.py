@@ -15,6 +15,7 @@ from typing import Any
 
 from services.catalogue.configuration import Broken
 from services.catalogue.deployment import declared_methods, missing_installers
+from services.catalogue.example import example_of
 from services.catalogue.layout import (
     READMES,
     _stats,
@@ -25,6 +26,7 @@ from services.catalogue.layout import (
     snakefile,
     snapshot_folder,
 )
+from services.catalogue.observations import observed
 from services.catalogue.requirements import Needs, missing_messages
 from services.catalogue.schemas import first
 from services.errors import Conflict, Message, NotFound, Text
@@ -159,7 +161,7 @@ def _read_files(folder: Path) -> tuple[Workflow, Needs, Text | None]:
         problems=[],
         params_schema=schema,
         readme=_text(first(folder, READMES)),
-        example=manifest.example,
+        example=manifest.example or example_of(folder, observed(folder)),
         highlights=manifest.highlights,
     )
     return workflow, manifest.needs, None

@@ -136,7 +136,8 @@ def configuration_of(
     Raises Broken for a configuration that cannot be read.
     """
     sources = _Sources(folder)
-    found = list(paths) or sources.configfiles()
+    static = sources.configfiles()
+    found = [path for path in paths if _is_inside(path)] or static
     named = bool(found)
     if not found:
         found = _usual(folder)
@@ -237,6 +238,11 @@ def file_text(path: Path) -> str:
         return config_files.read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise Broken(UNREADABLE(file=path.name, error=_reason(error))) from error
+
+
+def mapping(path: Path) -> dict[str, Any]:
+    """Return the content of a YAML or JSON file of names and values. Raises Broken."""
+    return dict(parsed_mapping(file_text(path), path.name))
 
 
 def parsed_mapping(text: str, name: str) -> Mapping[Any, Any]:

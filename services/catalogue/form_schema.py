@@ -288,7 +288,7 @@ def _apply(form: Schema, fact: Fact) -> None:
     described: Schema = {"recognised": fact.how}
     if fact.kind == "sheet" and fact.rows:
         described |= {"type": "string", "format": "file-path", "rows": fact.rows}
-    elif fact.kind == "file" and isinstance(field.get("default"), list):
+    elif fact.kind == "files":
         described |= {"type": "array", "items": {"type": "string", "format": "file-path"}}
     elif fact.kind == "file":
         described |= {"type": "string", "format": "file-path"}
@@ -297,7 +297,7 @@ def _apply(form: Schema, fact: Fact) -> None:
         described |= {"type": "array", "format": "directory-path", "items": items}
     else:
         return
-    if pattern := getattr(fact, "pattern", ""):
-        described["pattern"] = pattern
+    if fact.suffix:
+        described["suffix"] = fact.suffix
     field.clear()
     field |= kept | described

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.catalogue.configuration import SNAKEFILES
+from services.catalogue.configuration import SNAKEFILES, Broken, mapping
 from services.catalogue.requirements import Needs
-from services.catalogue.schemas import Broken, Form, first, form_of, mapping
+from services.catalogue.schemas import Form, first, form_of
 from services.errors import Message
 from services.models import Example, Highlight
 

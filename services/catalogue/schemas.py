@@ -17,8 +17,7 @@ from services.catalogue.configuration import (
     Broken,
     Configuration,
     configuration_of,
-    file_text,
-    parsed_mapping,
+    mapping,
 )
 from services.catalogue.form_schema import form_schema
 from services.catalogue.recognition import observed, recognise
@@ -221,8 +220,3 @@ def _check_schema(schema: dict[str, Any], name: str) -> None:
 def first(folder: Path, names: Sequence[str]) -> Path | None:
     """Return the first of these files that exists."""
     return next((folder / name for name in names if (folder / name).is_file()), None)
-
-
-def mapping(path: Path) -> dict[str, Any]:
-    """Return the content of a YAML or JSON file of names and values. Raises Broken."""
-    return dict(parsed_mapping(file_text(path), path.name))

@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -128,12 +128,16 @@ def values(run: Submission, workflow: Path, configuration: Configuration) -> dic
 
 def _staged_values(run: Submission) -> dict[str, Any]:
     """Return the parameters of a run; those that are files have their staged paths as values."""
-    values = copy.deepcopy(run.params) | run.sheets
+    values = copy.deepcopy(run.params)
+    for name, path in run.sheets.items():
+        file_values.put(values, name, path)
     for entry in run.inputs:
-        if (
-            entry.field.partition(".")[0] not in run.sheets and entry.field not in run.replacements
-        ):  # else its path is in the table, or it is the table's source
+        own = file_values.is_below(entry.field, run.sheets) or entry.field in run.replacements
+        if not own:  # else its path is in the table, or it is the table's source
             file_values.put(values, entry.field, entry.path)
+    for name in run.folders:
+        (first,) = file_values.value_at(values, name)[:1]
+        file_values.put(values, name, str(PurePosixPath(first).parent))
     return values
 
 
@@ -146,16 +150,15 @@ def _write_sheets(run: Submission, rundir: RunDir, fields: Mapping[str, Any]) ->
     for name, path in run.sheets.items():
         if (target := rundir.root / path).exists():
             continue
-        field, given = fields[name], run.params[name]
+        field, given = fields[name], file_values.value_at(run.params, name)
         rows = field["rows"] if is_sheet(field) else used_columns(field["rows"], given)
         if isinstance(given, str):
             (source,) = (entry.path for entry in run.inputs if entry.field == name)
             given = sheets.read(rundir.root / source, rows).records
         records = [dict(record) for record in given]
         for entry in run.inputs:
-            parameter, _, cell = entry.field.partition(".")
-            if parameter == name and cell:
-                index, _, column = cell.partition(".")
+            if entry.field.startswith(f"{name}."):
+                index, _, column = entry.field.removeprefix(f"{name}.").partition(".")
                 records[int(index)][column] = entry.path
         sheets.write(records, target, rows, delimiter=sheets.DELIMITERS[target.suffix])
 

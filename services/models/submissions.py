@@ -132,3 +132,6 @@ class Submission(Model):
     whole: bool = Field(
         False, description="Whether `params` has every value of the workflow's configuration"
     )
+    folders: list[str] = Field(
+        [], description="Parameters whose files are in one folder, which is the workflow's value"
+    )

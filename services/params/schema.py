@@ -14,6 +14,7 @@ from services.params import conditions, refs
 
 Schema = dict[str, Any]
 FILE_FORMATS = frozenset({"file-path", "path"})
+FOLDER_FORMAT = "directory-path"  # of an array of files
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,11 @@ def is_file(field: Schema) -> bool:
     return field.get("format") in FILE_FORMATS
 
 
+def is_folder(field: Schema) -> bool:
+    """Return whether a parameter is a set of files that the workflow finds in one folder."""
+    return field.get("format") == FOLDER_FORMAT
+
+
 def is_table(field: Schema) -> bool:
     """Return whether a parameter is a file with rows; `rows` holds their schema."""
     return is_file(field) and isinstance(field.get("rows"), dict)
@@ -84,14 +90,28 @@ def is_sheet(field: Schema) -> bool:
 
 
 def sheet_fields(schema: Schema) -> dict[str, Schema]:
-    """Return the parameters that are sample sheets, by name."""
+    """Return the parameters that are sample sheets, by dotted path."""
     return {name: field for name, field in table_fields(schema).items() if is_sheet(field)}
 
 
 def table_fields(schema: Schema) -> dict[str, Schema]:
-    """Return the parameters whose value is a table: its file, or its rows."""
-    fields = flatten(schema)["properties"]
-    return {name: field for name, field in fields.items() if is_table(field)}
+    """Return the parameters whose value is a table: its file, or its rows.
+
+    The keys are dotted paths: "samples", "data.samples".
+    """
+    return _tables(flatten(schema)["properties"], "")
+
+
+def _tables(fields: Schema, prefix: str) -> dict[str, Schema]:
+    found: dict[str, Schema] = {}
+    for name, field in fields.items():
+        if not isinstance(field, dict):
+            continue
+        if is_table(field):
+            found[prefix + name] = field
+        elif isinstance(inner := field.get("properties"), dict):
+            found |= _tables(inner, f"{prefix}{name}.")
+    return found
 
 
 def _condition(part: Schema) -> Schema:

@@ -15,7 +15,7 @@ from jsonschema.exceptions import ValidationError
 
 from services.errors import Invalid, Message, Problem
 from services.params import conditions
-from services.params.schema import Schema, flatten, is_file, is_table
+from services.params.schema import Schema, flatten, is_file, is_folder, is_table
 from services.params.schema_errors import REQUIRED, REQUIRED_WITH, error_text, with_description
 
 MAX_CONDITION_DEPTH = 5  # conditions on values that other conditions brought about
@@ -158,6 +158,8 @@ def as_reference(field: Schema) -> Schema:
         about_files = {"pattern", "format", "exists", "minLength", "maxLength", "mimetype"}
         return {key: value for key, value in field.items() if key not in about_files}
     changed = dict(field)
+    if is_folder(field):  # a path is that of the workflow's own folder
+        changed = {"type": ["array", "string"]}
     if isinstance(field.get("items"), dict):
         changed["items"] = as_reference(field["items"])
     if isinstance(field.get("properties"), dict):

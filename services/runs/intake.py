@@ -112,6 +112,7 @@ class Intake:
             params=sheet_params.params,
             inputs=inputs,
             sheets=sheet_params.tables,
+            folders=file_values.folders(workflow.params_schema, sheet_params.params),
             cores=self._settings.cores_per_run,
             priority=request.priority,
             retries=request.retries,

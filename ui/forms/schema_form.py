@@ -13,7 +13,7 @@ import streamlit as st
 
 from services.errors import Message, Problem
 from services.params import conditions
-from services.params.schema import Group, flatten, groups, is_file, is_sheet
+from services.params.schema import Group, flatten, groups, is_file, is_folder, is_sheet
 from services.sheets import RowSchema
 from ui.formatting import plain
 from ui.forms import numbers, sheet_editor, widgets
@@ -290,6 +290,8 @@ def _field(path: str, name: str, schema: Schema, required: bool, initial: Any, f
         drawn = widgets.draw(path, schema, initial, common, form.problems)
         value, form.shown[key] = drawn.value, drawn.shown
         form.add_slot(path, title)
+        if is_folder(schema) and isinstance(own := schema.get("default"), str) and not value:
+            st.caption(plain(f"If you choose no files, the workflow uses its own folder: {own}"))
     else:
         form.tables.add(path)
         reported = [known for known in form.reported if _is_below(known, path)]
@@ -299,7 +301,7 @@ def _field(path: str, name: str, schema: Schema, required: bool, initial: Any, f
     keep(key)
     if value not in EMPTY:
         form.values[name] = value
-    elif schema.get("default") not in EMPTY and not is_sheet(schema):
+    elif schema.get("default") not in EMPTY and not is_sheet(schema) and not is_folder(schema):
         _set_empty(path, name, schema, value, form)
 
 
