@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.catalogue.configuration import CONFIGS, Broken, mapping
 from services.catalogue.observations import Observed
-from services.catalogue.schemas import CONFIGS, Broken, first, mapping
+from services.catalogue.schemas import first
 from services.models import Example
 
 TITLE = "Test data of the workflow"

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from services import sheets
 from services.catalogue import file_words
-from services.catalogue.schemas import Broken, mapping
+from services.catalogue.configuration import Broken, mapping
 from services.errors import RundeskError
 from services.params import refs
 

@@ -116,6 +116,7 @@ class Intake:
             cores=self._settings.cores_per_run,
             priority=request.priority,
             retries=request.retries,
+            whole=True,
         )
 
     def _available(self, actor: Actor, name: str) -> Workflow:

@@ -45,7 +45,7 @@ def test_workflow_without_manifest_and_schema_runs_by_its_inferred_form(desk, ad
     assert found.available
     assert found.readme.startswith("# Word counts")
     fields = found.params_schema["properties"]
-    assert fields["longest"] == {"type": "integer", "default": 3}
+    assert fields["longest"] == {"type": "number", "default": 3}
     assert fields["texts"]["properties"]["first"]["default"] == "to be or not to be"
     run = desk.finished(desk.submit("word-counts", longest=2))
     assert (run.state, run.error) == (State.COMPLETE, None)
