@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from services.catalogue import file_words
+from services.catalogue.configuration import Broken, mapping
 from services.catalogue.observations import Observed, observed
 from services.catalogue.overlays import Overlay, overlay_of
 from services.catalogue.row_schemas import Table, header_of, row_schema
-from services.catalogue.schemas import Broken, mapping
 from services.catalogue.snakefiles import TableRead, tables_read
 
 __all__ = ["Fact", "Observed", "observed", "recognise"]
