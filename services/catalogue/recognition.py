@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from services.catalogue import file_words
+from services.catalogue.configuration import Broken, mapping
 from services.catalogue.observations import Observed, observed
 from services.catalogue.overlays import Overlay, overlay_of
 from services.catalogue.row_schemas import Table, header_of, row_schema
@@ -28,6 +29,8 @@ Schema = dict[str, Any]
 
 #: Folders with test data, in which Snakemake is run as in the workflow's own folder.
 TEST_FOLDERS = (".test", ".tests/integration", ".tests", "test", "tests")
+#: Keys of a PEP that says no more than where its samples are.
+PLAIN_PROJECT = frozenset({"pep_version", "sample_table", "name", "description"})
 
 
 @dataclass(frozen=True)
@@ -126,9 +129,13 @@ def _recognised(
     if value is not None and not isinstance(value, str):
         return None
     text = value or ""
-    for rule in (_read_by_plan, _read_by_snakefile):
-        if fact := rule(workflow, location, text):
-            return fact
+    fact = (
+        _read_by_plan(workflow, location, text)
+        or _given_as_pep(workflow, location)
+        or _read_by_snakefile(workflow, location, text)
+    )
+    if fact is not None:
+        return fact
     kind = _kind(workflow, location, text, field)
     if kind is None:
         return None
@@ -153,6 +160,29 @@ def _read_by_plan(workflow: _Workflow, location: Location, text: str) -> Fact | 
             )
             rows = row_schema(workflow.folder, read.get("schema", ""), table)
             return Fact(location, "sheet", rows, "planned", _suffix(there, read["separator"]))
+    return None
+
+
+def _given_as_pep(workflow: _Workflow, location: Location) -> Fact | None:
+    """Return the samples of a portable encapsulated project (PEP) as a table.
+
+    Snakemake takes a table in place of a project. Where the project changes its samples, by
+    modifiers or further tables, a table cannot replace it.
+    """
+    for record in workflow.seen.records:
+        there = _at(record.get("config", {}), location)
+        if not isinstance(there, str) or there not in record.get("pep", ()):
+            continue
+        path = workflow.folder / record.get("base", "") / there
+        try:
+            project = mapping(path)
+        except Broken:
+            return None
+        table = path.parent / str(project.get("sample_table", ""))
+        if set(project) <= PLAIN_PROJECT and table.is_file() and (found := header_of(table)):
+            return Fact(
+                location, "sheet", row_schema(workflow.folder, "", found), "planned", ".csv"
+            )
     return None
 
 

@@ -80,7 +80,9 @@ class Recorder:
             self.record[name] = [path for path in paths if is_named(path, values)]
 
     def failed(self, error: BaseException, text: str = "") -> None:
-        """Record why there is no plan."""
+        """Record why there is no plan; only the first error says so."""
+        if self.record["error"] is not None:
+            return
         words = (text or str(error))[:MAX_TEXT_CHARACTERS]
         self.record["error"] = {"type": type(error).__name__, "text": words}
 

@@ -112,7 +112,11 @@ class Observer:
 
         @wraps(print_exception)
         def printing(error: BaseException, linemaps: Any = None) -> None:
-            failed(error, str(exceptions.format_exception_to_string(error, linemaps)))
+            try:
+                text = str(exceptions.format_exception_to_string(error, linemaps))
+            except Exception:  # a syntax error in a file that is included
+                text = _located(error)
+            failed(error, text)
             print_exception(error, linemaps)
 
         return printing
@@ -122,3 +126,10 @@ class Observer:
         dag = getattr(self._workflow, "_dag", None)
         for job in getattr(dag, "jobs", ()):
             yield job.rule.name, list(map(str, job.input)), list(map(str, job.output))
+
+
+def _located(error: BaseException) -> str:
+    """Return the text of an error with its place, in Snakemake's words."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f'SyntaxError in file "{error.filename}", line {error.lineno}:\n{error.msg}'
+    return str(error)

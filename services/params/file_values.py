@@ -72,9 +72,13 @@ def _within(path: tuple[str | int, ...], field: Schema, value: Any) -> Iterator[
                 yield from _within((*path, name), inner, value[name])
 
 
-def folders(schema: Schema, given: Mapping[str, Any]) -> list[str]:
-    """Return the dotted paths of the parameters whose files are staged into one folder each."""
-    return list(_folders(flatten(schema, given)["properties"], given, ""))
+def folders(schema: Schema, given: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
+    """Return the dotted paths of the parameters whose files are staged into one folder each.
+
+    Values that are the same in `own` are paths in the workflow.
+    """
+    found = _folders(flatten(schema, given)["properties"], given, "")
+    return [path for path in found if value_at(given, path) != value_at(own, path)]
 
 
 def _folders(fields: Schema, given: Mapping[str, Any], prefix: str) -> Iterator[str]:

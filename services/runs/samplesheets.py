@@ -191,12 +191,14 @@ class SheetParams:
                 yield value
 
 
-def read_sheets(library: Library, schema: Schema, checked: Mapping[str, Any]) -> SheetParams:
+def read_sheets(
+    library: Library, schema: Schema, checked: Mapping[str, Any], own: Mapping[str, Any]
+) -> SheetParams:
     """Read and check the sample sheets of parameters. Raises Invalid with every problem.
 
+    `own` are the values that name tables and files of the workflow; these are left as they are.
     Of a table marked `as_is` only the shape of rows is checked; `check_tables` checks its file.
     """
-    own = validation.defaults(schema)
     sheet_params = SheetParams(copy.deepcopy(dict(checked)), copy.deepcopy(dict(checked)), {})
     problems: list[Problem] = []
     for name, field in table_fields(schema).items():
@@ -224,12 +226,13 @@ def read_sheets(library: Library, schema: Schema, checked: Mapping[str, Any]) ->
     return sheet_params
 
 
-def check_tables(library: Library, schema: Schema, params: Mapping[str, Any]) -> None:
+def check_tables(
+    library: Library, schema: Schema, params: Mapping[str, Any], own: Mapping[str, Any]
+) -> None:
     """Raise Invalid if the file or the rows of a table marked `as_is` cannot be read as a table.
 
     The run would fail at once. Issues of its rows are left to the workflow.
     """
-    own = validation.defaults(schema)
     problems: list[Problem] = []
     for name, field in table_fields(schema).items():
         value = file_values.value_at(params, name)
