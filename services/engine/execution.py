@@ -27,6 +27,7 @@ from services.catalogue.layout import snapshot_folder
 from services.database import Database
 from services.database.shutdown import skip_monitor_shutdown
 from services.engine import causes, reporter, snakemake_internals
+from services.engine.arguments import workflow_arguments
 from services.engine.console import Console
 from services.engine.settling import AttemptTarget, PreparationFailure
 from services.engine.snakemake_metadata import mark_unrecorded_outputs
@@ -170,11 +171,11 @@ def prepare(order: Order, connect: Callable[[], reporter.Sink] | None) -> list[s
         mark_unrecorded_outputs(rundir.root, {rundir.inputs.name, rundir.internal.name})
     data = order.settings.data
     order.settings.cache.mkdir(mode=0o700, exist_ok=True)  # its files are world-writable
-    snakefile = stage(run, rundir, snapshot_folder(data, run.digest), partial(content, data))
+    stage(run, rundir, snapshot_folder(data, run.digest), partial(content, data))
     os.chdir(rundir.root)
     attempt = rundir.attempt(order.attempt)
     reporter.hand_over(reporter.Reporter(attempt, connect, supervised=True))
-    return arguments(order, snakefile)
+    return arguments(order)
 
 
 def _preparation_failure(error: Exception) -> PreparationFailure:
@@ -183,32 +184,29 @@ def _preparation_failure(error: Exception) -> PreparationFailure:
     return PreparationFailure(cause=causes.preparation_failure(error))
 
 
-def arguments(order: Order, snakefile: Path) -> list[str]:
-    """Return the arguments of Snakemake for an attempt."""
+def arguments(order: Order) -> list[str]:
+    """Return the arguments of Snakemake for an attempt. Raises Broken."""
+    workflow = snapshot_folder(order.settings.data, order.run.digest)
     return [
-        *common_arguments(snakefile, order.target.rundir, cores=order.cores),
+        *common_arguments(workflow, order.target.rundir, cores=order.cores),
         "--cache",  # for the rules that declare it
         "--rerun-incomplete",
         *_deployment(order),
     ]
 
 
-def common_arguments(snakefile: Path, rundir: RunDir, *, cores: int) -> list[str]:
+def common_arguments(workflow: Path, rundir: RunDir, *, cores: int) -> list[str]:
     """Return the arguments of Snakemake that runs and previews have in common.
 
-    Every user of the host can read arguments, so parameters are in the config file. Never add
-    `--quiet progress`: Snakemake then does not report the end of jobs. Profiles are disabled
-    because they would choose cores and executors, which Rundesk does here.
+    Never add `--quiet progress`: Snakemake then does not report the end of jobs. Profiles of the
+    account are disabled because they would choose cores and executors, which Rundesk does here.
+    Raises Broken.
     """
     return [
-        *("--snakefile", str(snakefile)),
-        *("--directory", str(rundir.root)),
-        *("--configfile", str(rundir.config)),
+        *workflow_arguments(workflow, rundir),
         *("--cores", str(cores)),
         *("--scheduler", "greedy"),
         *("--logger", "rundesk"),
-        *("--profile", "none"),
-        *("--workflow-profile", "none"),
         "--nocolor",
     ]
 
