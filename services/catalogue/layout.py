@@ -6,9 +6,9 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from services.catalogue.requirements import Needs
 from services.catalogue.schemas import Broken, first, mapping, schema_of
@@ -21,6 +21,11 @@ NO_SNAKEFILE = Message("invalid_workflow", "The workflow has neither {path} nor 
 INVALID_MANIFEST = Message("invalid_workflow", "{file} is invalid at {path}: {error}.")
 READMES = ("config/README.md", "README.md")
 NOT_WORKFLOW = {"example", ".git", ".snakemake", "__pycache__", ".rundesk", "results", "logs"}
+
+
+def _needs(value: Any) -> Any:
+    """`needs: network` is short for `needs: {network: true}`."""
+    return {"network": True} if value == "network" else value
 
 
 class Manifest(BaseModel):
@@ -40,7 +45,7 @@ class Manifest(BaseModel):
     )
     highlights: list[Highlight] = []
     license: str = Field("", description="SPDX identifier, or an address")
-    needs: Needs = Needs()
+    needs: Annotated[Needs, BeforeValidator(_needs)] = Needs()
     example: Example | None = None
 
 

@@ -98,10 +98,10 @@ class Crates:
             raise NotFound(WORKFLOW_GONE())
         included = {entry.path for entry in run.inputs} if inputs else set()
         staged = {path: rundir.root / path for path in sorted({*included, *run.sheets.values()})}
-        config = {rundir.config.name: rundir.config}
+        config = {rundir.config.name: rundir.config} if rundir.contains(rundir.config) else {}
         return _Parts(
             workflow={path: folder / path for path in files(folder)} | config,
-            inputs={path: file for path, file in staged.items() if file.is_file()},
+            inputs={path: file for path, file in staged.items() if rundir.contains(file)},
             results={published.result.path: published.file for published in results},
         )
 
