@@ -28,6 +28,7 @@ from services.engine import confinement, execution, snakemake_internals
 from services.engine.execution import Order
 from services.engine.report_pipe import PipeReporter
 from services.engine.settling import ExitRecord, publish_results
+from services.host import wall
 from services.host.processes import Identity
 from services.models import Progress, Run, State
 from services.settings import Settings
@@ -66,6 +67,7 @@ def warm_up() -> None:
         ("find the plugins of Snakemake", snakemake_internals.load_plugins),
         ("identify the platform", platform.platform),  # Snakemake prints it; starts a process once
         ("reuse the argument parser of Snakemake", snakemake_internals.reuse_parser),
+        ("try user namespaces", wall.has_user_namespaces),
         ("rehearse a run", rehearse),
         ("freeze the objects of the garbage collector", freeze_objects),
         ("move memory into huge pages", compact),

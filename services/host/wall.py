@@ -15,6 +15,7 @@ import fcntl
 import functools
 import os
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -40,6 +41,7 @@ ABSTRACT_SOCKETS, SIGNALS = 1 << 0, 1 << 1
 MIN_ABI, TRUNCATE_ABI, TCP_ABI, SCOPE_ABI = 2, 3, 4, 6
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_DUMPABLE = 24, 38, 4  # linux/prctl.h
 NEW_NS, NEW_IPC, NEW_USER, NEW_NET = 0x20000, 0x8000000, 0x10000000, 0x40000000  # linux/sched.h
+MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE = 442, -100, 0x8000  # since Linux 5.12
 MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 4096, 16384, 1 << 18  # linux/mount.h
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1  # linux/sockios.h
 CAPABILITY_VERSION, LAST_CAPABILITY = 0x20080522, 40  # linux/capability.h
@@ -79,7 +81,7 @@ class Support:
     network: bool  # no network at all
     tcp: bool  # no TCP connection; other protocols where `network` is missing
     signals: bool  # no signal to a process outside
-    temporary: bool  # /tmp, shared memory and sockets in /run are its own
+    mounts: bool  # the rest of the host is read-only; /tmp, shared memory and /run are its own
 
     @property
     def complete(self) -> bool:
@@ -103,7 +105,7 @@ def confine(wall: Wall) -> Support:
         network=separate.network,
         tcp=abi >= TCP_ABI and not wall.network,
         signals=abi >= SCOPE_ABI,
-        temporary=separate.temporary,
+        mounts=separate.mounts,
     )
 
 
@@ -174,7 +176,7 @@ def _add(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
     except (FileNotFoundError, PermissionError, NotADirectoryError):
         return
     try:
-        if not os.path.isdir(f"/proc/self/fd/{file}"):  # noqa: PTH112
+        if not stat.S_ISDIR(os.fstat(file).st_mode):
             rights &= FILE_RIGHTS
         rule = struct.pack("=Qi", rights, file)
         _checked(libc.syscall(ADD_RULE, ruleset, PATH_BENEATH, rule, 0))
@@ -190,7 +192,7 @@ class _Separate:
     """What a process has of its own."""
 
     network: bool
-    temporary: bool
+    mounts: bool
 
 
 def _separate(libc: ctypes.CDLL, wall: Wall) -> _Separate:
@@ -200,22 +202,42 @@ def _separate(libc: ctypes.CDLL, wall: Wall) -> _Separate:
     if wall.mounts:  # a container needs the mounts of the host, and a user namespace of its own
         wanted = 0 if wall.network else NEW_NET
     if not wanted:
-        return _Separate(network=False, temporary=False)
+        return _Separate(network=False, mounts=False)
     if libc.unshare(wanted) != 0:
-        if libc.unshare(wanted | NEW_USER) != 0:
-            return _Separate(network=False, temporary=False)
-        with contextlib.suppress(OSError):
-            _map(user, group)
-    prctl(PR_SET_DUMPABLE, 1)
+        if not has_user_namespaces():
+            return _Separate(network=False, mounts=False)
+        _checked(libc.unshare(wanted | NEW_USER))
+        _map(user, group)
     if not wall.network:
         with contextlib.suppress(OSError):
             _bring_up_loopback()
-    mounted = bool(wanted & NEW_NS) and _mount_temporary(libc, wall)
-    return _Separate(network=not wall.network, temporary=mounted)
+    mounted = bool(wanted & NEW_NS) and _mount(libc, wall)
+    return _Separate(network=not wall.network, mounts=mounted)
+
+
+@functools.cache
+def has_user_namespaces() -> bool:
+    """Return whether this account may make a user namespace, and use mounts in it.
+
+    Tries it in a fork: a process whose account could not be kept in its namespace is of no use.
+    """
+    if (pid := os.fork()) == 0:
+        code = 1
+        try:
+            libc = _libc()
+            user, group = os.geteuid(), os.getegid()
+            if libc.unshare(NEW_USER | NEW_NS | NEW_IPC | NEW_NET) == 0:
+                _map(user, group)
+                private = libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None)
+                code = int(private != 0)
+        finally:
+            os._exit(code)
+    return os.waitpid(pid, 0)[1] == 0
 
 
 def _map(user: int, group: int) -> None:
-    """Keep the account of this process in a new user namespace."""
+    """Keep the account of this process in a new user namespace. Raises OSError."""
+    prctl(PR_SET_DUMPABLE, 1)  # else these files are root's
     for name, line in (
         ("setgroups", "deny"),
         ("uid_map", f"{user} {user} 1"),
@@ -233,8 +255,11 @@ def _bring_up_loopback() -> None:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", flags))
 
 
-def _mount_temporary(libc: ctypes.CDLL, wall: Wall) -> bool:
-    """Mount a /tmp, a /dev/shm and, without network, a /run of the process alone."""
+def _mount(libc: ctypes.CDLL, wall: Wall) -> bool:
+    """Make all mounts read-only but those of the wall; mount a /tmp, /dev/shm and /run of its own.
+
+    A run with network keeps /run, where the resolver of the host is.
+    """
 
     def mount(source: str, target: Path, kind: str, flags: int, data: str = "") -> bool:
         words = (source.encode(), str(target).encode(), kind.encode())
@@ -242,17 +267,32 @@ def _mount_temporary(libc: ctypes.CDLL, wall: Wall) -> bool:
 
     if not mount("none", Path("/"), "", MS_REC | MS_PRIVATE):
         return False
-    own = MS_NOSUID | MS_NODEV
-    done = (
-        mount("tmpfs", SHARED_MEMORY, "tmpfs", own, "mode=1777") if SHARED_MEMORY.is_dir() else True
+    temporary = [path for path in TEMPORARY if _is_scratch(path, wall)]
+    writable = [*temporary, *(path for path in wall.writes if path.is_dir())]
+    done = all(
+        mount(str(wall.scratch if path in temporary else path), path, "", MS_BIND | MS_REC)
+        for path in writable
     )
-    for path in TEMPORARY:
-        if _is_scratch(path, wall):
-            done &= mount(str(wall.scratch), path, "", MS_BIND)
+    done = done and _set_read_only(libc, Path("/"), read_only=True)
+    if done and not all(_set_read_only(libc, path, read_only=False) for path in writable):
+        done = not _set_read_only(libc, Path("/"), read_only=False)
+    own = MS_NOSUID | MS_NODEV
+    if SHARED_MEMORY.is_dir():
+        done = mount("tmpfs", SHARED_MEMORY, "tmpfs", own, "mode=1777") and done
     run = Path("/run")
     if not wall.network and run.is_dir() and not _needed(run, wall):
-        done &= mount("tmpfs", run, "tmpfs", own)
+        done = mount("tmpfs", run, "tmpfs", own) and done
     return done
+
+
+def _set_read_only(libc: ctypes.CDLL, path: Path, *, read_only: bool) -> bool:
+    """Make the mount at a path, and those below it, read-only or writable for this process.
+
+    On a read-only mount not even permissions or times can be changed, which Landlock allows.
+    """
+    attributes = struct.pack("=QQQQ", *((1, 0) if read_only else (0, 1)), 0, 0)
+    words = (AT_FDCWD, str(path).encode(), AT_RECURSIVE, attributes, len(attributes))
+    return bool(libc.syscall(MOUNT_SETATTR, *words) == 0)
 
 
 def _is_scratch(path: Path, wall: Wall) -> bool:
