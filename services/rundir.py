@@ -82,7 +82,13 @@ class RunDir:
 
     @property
     def config(self) -> Path:
+        """The parameters of a run that a version before 0.2 prepared."""
         return self.root / "config.json"
+
+    @property
+    def profile(self) -> Path:
+        """The settings of the workflow's profile that apply here, as a profile of Snakemake."""
+        return self.internal / "profile"
 
     @property
     def results(self) -> Path:

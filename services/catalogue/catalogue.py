@@ -8,24 +8,27 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from services.catalogue.configuration import Broken
 from services.catalogue.deployment import declared_methods, missing_installers
+from services.catalogue.example import example_of
 from services.catalogue.layout import (
-    NOT_WORKFLOW,
     READMES,
     _stats,
+    copy_files,
     digest,
+    form,
     manifest_of,
     snakefile,
     snapshot_folder,
 )
+from services.catalogue.observations import observed
 from services.catalogue.requirements import Needs, missing_messages
-from services.catalogue.schemas import Broken, first, schema_of
+from services.catalogue.schemas import first
 from services.errors import Conflict, Message, NotFound, Text
 from services.host.atomic import draft_of
 from services.host.disk import disk_full_as_error
@@ -97,12 +100,11 @@ class Catalogue:
         copy = snapshot_folder(self._data, workflow.digest)
         if copy.exists():
             return copy
-        ignored = shutil.ignore_patterns(*NOT_WORKFLOW)
         try:
             with disk_full_as_error():
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 with draft_of(copy, shared=True) as draft:
-                    shutil.copytree(self.folder(workflow.name), draft, ignore=ignored)
+                    copy_files(self.folder(workflow.name), draft)
                     if digest(draft) != workflow.digest:
                         raise Conflict(WORKFLOW_CHANGING())
         except OSError:
@@ -150,7 +152,7 @@ def _read_files(folder: Path) -> tuple[Workflow, Needs, Text | None]:
     try:
         manifest = manifest_of(folder)
         snakefile(folder)
-        schema = schema_of(folder, manifest.files, manifest.sheets)
+        schema = form(folder).schema
     except Broken as error:
         broken = Workflow(name=name, title=name, digest=digest(folder), available=False)
         return broken, Needs(), error.text
@@ -167,7 +169,7 @@ def _read_files(folder: Path) -> tuple[Workflow, Needs, Text | None]:
         problems=[],
         params_schema=schema,
         readme=_text(first(folder, READMES)),
-        example=manifest.example,
+        example=manifest.example or example_of(folder, observed(folder)),
         highlights=manifest.highlights,
     )
     return workflow, manifest.needs, None

@@ -17,9 +17,9 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from services.catalogue.configuration import Broken
 from services.catalogue.deployment import declared_methods
 from services.catalogue.layout import manifest_of
-from services.catalogue.schemas import Broken
 from services.errors import Message, Misconfigured
 from services.host import wall
 from services.host.wall import Support, Wall

@@ -23,6 +23,7 @@ from typing import NoReturn
 
 from services.catalogue.layout import snapshot_folder
 from services.engine import causes, confinement, reporter, shared_outputs, snakemake_internals
+from services.engine.arguments import workflow_arguments
 from services.engine.console import Console
 from services.engine.report_pipe import ReportPipe
 from services.engine.settling import AttemptTarget, PreparationFailure
@@ -184,14 +185,14 @@ def prepare(order: Order, reporting: reporter.Reporting) -> list[str]:
         mark_unrecorded_outputs(rundir.root, {path.name for path in own})
     data = order.settings.data
     workflow = snapshot_folder(data, run.digest)
-    snakefile = stage(run, rundir, workflow, partial(content, data))
+    stage(run, rundir, workflow, partial(content, data))
     if confinement.shares_outputs(workflow):
         shared_outputs.show(order.settings.cache, rundir.cache)
     else:
         rundir.cache.mkdir(exist_ok=True)  # `--cache` requires one
     os.chdir(rundir.root)
     reporter.hand_over(reporting)
-    return arguments(order, snakefile)
+    return arguments(order)
 
 
 def _preparation_failure(error: Exception) -> PreparationFailure:
@@ -200,32 +201,29 @@ def _preparation_failure(error: Exception) -> PreparationFailure:
     return PreparationFailure(cause=causes.preparation_failure(error))
 
 
-def arguments(order: Order, snakefile: Path) -> list[str]:
-    """Return the arguments of Snakemake for an attempt."""
+def arguments(order: Order) -> list[str]:
+    """Return the arguments of Snakemake for an attempt. Raises Broken."""
+    workflow = snapshot_folder(order.settings.data, order.run.digest)
     return [
-        *common_arguments(snakefile, order.target.rundir, cores=order.cores),
+        *common_arguments(workflow, order.target.rundir, cores=order.cores),
         "--cache",  # for the rules that declare it
         "--rerun-incomplete",
         *_deployment(order),
     ]
 
 
-def common_arguments(snakefile: Path, rundir: RunDir, *, cores: int) -> list[str]:
+def common_arguments(workflow: Path, rundir: RunDir, *, cores: int) -> list[str]:
     """Return the arguments of Snakemake that runs and previews have in common.
 
-    Every user of the host can read arguments, so parameters are in the config file. Never add
-    `--quiet progress`: Snakemake then does not report the end of jobs. Profiles are disabled
-    because they would choose cores and executors, which Rundesk does here.
+    Never add `--quiet progress`: Snakemake then does not report the end of jobs. Profiles of the
+    account are disabled because they would choose cores and executors, which Rundesk does here.
+    Raises Broken.
     """
     return [
-        *("--snakefile", str(snakefile)),
-        *("--directory", str(rundir.root)),
-        *("--configfile", str(rundir.config)),
+        *workflow_arguments(workflow, rundir),
         *("--cores", str(cores)),
         *("--scheduler", "greedy"),
         *("--logger", "rundesk"),
-        *("--profile", "none"),
-        *("--workflow-profile", "none"),
         "--nocolor",
     ]
 

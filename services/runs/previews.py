@@ -138,17 +138,12 @@ class Previews:
         preview = partial(Preview, workflow=workflow.name, digest=workflow.digest)
         with disk_full_as_error():
             try:
-                snakefile = stage(
-                    checked.submission,
-                    rundir,
-                    self._workflows.snapshot(workflow),
-                    blob,
-                    copied=MAX_COPIED_BYTES,
-                )
+                snapshot = self._workflows.snapshot(workflow)
+                stage(checked.submission, rundir, snapshot, blob, copied=MAX_COPIED_BYTES)
             except StagingFailed as error:
                 return preview(problems=[error.message])
             spool = SpoolReader(_reports(rundir).spool)
-            code = self._plan(rundir, _arguments(snakefile, rundir), spool)
+            code = self._plan(rundir, _arguments(snapshot, rundir), spool)
         spool.read()  # what was written just before the process ended
         if (plan := spool.latest.get("plan")) is None:
             return preview(problems=[self._failure(code, rundir)])
@@ -188,10 +183,10 @@ class Previews:
         return cause.message if cause else str(NO_PLAN())
 
 
-def _arguments(snakefile: Path, rundir: RunDir) -> list[str]:
+def _arguments(workflow: Path, rundir: RunDir) -> list[str]:
     """Return Snakemake's arguments: those of a run, as a dry run."""
     return [
-        *common_arguments(snakefile, rundir, cores=1),
+        *common_arguments(workflow, rundir, cores=1),
         *("--logger-rundesk-directory", str(_reports(rundir).root)),
         "--dry-run",
         "--nolock",
