@@ -88,7 +88,7 @@ class RunDir:
     @property
     def profile(self) -> Path:
         """The settings of the workflow's profile that apply here, as a profile of Snakemake."""
-        return self.internal / "profile"
+        return self.root / ".profile"
 
     @property
     def results(self) -> Path:
