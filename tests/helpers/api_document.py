@@ -29,12 +29,14 @@ def without_texts(node: Any, *, names: bool = False) -> Any:
     }
 
 
-def without_new_properties(document: Json, before: Json, *names: str) -> Json:
-    """A copy of `document` whose schemas lack the properties `names` that `before` lacks too."""
+def without_new_properties(document: Json, before: Json) -> Json:
+    """A copy of `document` whose schemas lack the properties that `before` lacks."""
     document = copy.deepcopy(document)
     for name, schema in document["components"]["schemas"].items():
-        known = before["components"]["schemas"].get(name, {}).get("properties", {})
-        for added in set(names) & set(schema.get("properties", {})) - set(known):
+        if name not in before["components"]["schemas"]:
+            continue
+        known = before["components"]["schemas"][name].get("properties", {})
+        for added in set(schema.get("properties", {})) - set(known):
             del schema["properties"][added]
             schema["required"] = [one for one in schema.get("required", []) if one != added]
             if not schema["required"]:
@@ -45,7 +47,8 @@ def without_new_properties(document: Json, before: Json, *names: str) -> Json:
 def without_relaxations(document: Json, before: Json) -> Json:
     """A copy of `document` as strict as `before`: what only accepts more requests is undone.
 
-    These are parameters that `before` requires, and further media types of bodies.
+    These are parameters that `before` requires, further optional parameters, and further media
+    types of bodies.
     """
     document = copy.deepcopy(document)
     for path, method, old in _operations(before):
@@ -53,6 +56,13 @@ def without_relaxations(document: Json, before: Json) -> Json:
         required = {
             (one["in"], one["name"]) for one in old.get("parameters", ()) if one["required"]
         }
+        names = {(one["in"], one["name"]) for one in old.get("parameters", ())}
+        if "parameters" in new:
+            new["parameters"] = [
+                one
+                for one in new["parameters"]
+                if one["required"] or (one["in"], one["name"]) in names
+            ]
         for parameter in new.get("parameters", ()):
             if (parameter["in"], parameter["name"]) in required:
                 parameter["required"] = True
