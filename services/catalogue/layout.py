@@ -7,9 +7,9 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from services.catalogue.configuration import SNAKEFILES, Broken, mapping
 from services.catalogue.requirements import Needs
@@ -29,6 +29,11 @@ OF_VERSION = {f"{OWN}/observed.json", f"{OWN}/overlay.yaml"}
 EXAMPLE = "example"  # files of the example in the manifest, which are no part of the workflow
 
 
+def _needs(value: Any) -> Any:
+    """`needs: network` is short for `needs: {network: true}`."""
+    return {"network": True} if value == "network" else value
+
+
 class Manifest(BaseModel):
     """`rundesk.yaml`; every field is optional."""
 
@@ -46,7 +51,7 @@ class Manifest(BaseModel):
     )
     highlights: list[Highlight] = []
     license: str = Field("", description="SPDX identifier, or an address")
-    needs: Needs = Needs()
+    needs: Annotated[Needs, BeforeValidator(_needs)] = Needs()
     example: Example | None = None
 
 
