@@ -116,7 +116,7 @@ def measure(services: Services, path: Path) -> Row:
 
 def compare(services: Services, path: Path, records: Sequence[Mapping[str, Any]], row: Row) -> None:
     """Compare the form and the example of an added workflow with the records of its plans."""
-    config = records[0].get("config") or {}
+    config = with_defaults(records[0].get("config") or {}, records[0].get("filled") or {})
     workflow = services.workflows.get(ME, row.name)
     row.round_trip = round_trip(services, row.name, config)
     for location, value in leaves(config):
@@ -135,6 +135,17 @@ def compare(services: Services, path: Path, records: Sequence[Mapping[str, Any]]
     planned = next(filter(judgement.is_planned, records[1:]), None)
     if planned is not None:
         row.example = example(services, row.name, planned["jobs"])
+
+
+def with_defaults(config: Mapping[str, Any], filled: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration with the values that `validate` filled in from its schema."""
+    result = dict(config)
+    for name, value in filled.items():
+        if name not in result:
+            result[name] = value
+        elif isinstance(value, Mapping) and isinstance(result[name], Mapping):
+            result[name] = with_defaults(result[name], value)
+    return result
 
 
 def round_trip(services: Services, name: str, config: Mapping[str, Any]) -> str:

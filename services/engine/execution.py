@@ -22,6 +22,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
+from services.catalogue import secrets
 from services.catalogue.deployment import declared_methods
 from services.catalogue.layout import snapshot_folder
 from services.database import Database
@@ -153,6 +154,7 @@ def _set_up_process(order: Order, parent: int, console: Console) -> None:
     os.dup2(null, 0)
     os.close(null)
     console.redirect(1, 2)
+    os.environ.update(secrets.variables(order.settings.data, order.run.workflow))
     os.environ[CACHE] = str(order.settings.cache)
     os.environ[processes.TAG] = f"{order.run.id}:{order.attempt}"
     random.seed()

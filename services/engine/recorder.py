@@ -38,6 +38,7 @@ class Recorder:
         self.record: dict[str, Any] = {
             "configfiles": [],  # read by `configfile:` or `--configfile`
             "config": {},  # as the files say, before the Snakefile changed it
+            "filled": {},  # the configuration with the defaults of its schema
             "config_schema": [],  # given to `validate` with the configuration
             "tables": [],  # read by pandas: {path, columns, separator, schema}
             "pep": [],  # given to `pepfile:`
@@ -56,7 +57,7 @@ class Recorder:
         sys.addaudithook(self._audit)
         self._observer.observe_configuration(self._configured, self._given_pep)
         self._observer.observe_missing_inputs(self._missing)
-        self._observer.observe_validation(self._validated)
+        self._observer.observe_validation(self._validated, self._filled)
         self._observer.observe_errors(self.failed)
         import pandas as pd
 
@@ -103,6 +104,10 @@ class Recorder:
     def _configured(self, path: str, config: Mapping[str, Any]) -> None:
         self._add("configfiles", path)
         self.record["config"] = plain(config)
+
+    def _filled(self, config: Mapping[str, Any]) -> None:
+        if not self.record["filled"]:
+            self.record["filled"] = plain(config)
 
     def _given_pep(self, path: str) -> None:
         self._add("pep", path)

@@ -66,8 +66,13 @@ class Observer:
         Workflow.configfile = reading
         Workflow.set_pepfile = taking
 
-    def observe_validation(self, validated: Callable[..., None]) -> None:
-        """Report each call of `validate` with its data and the path of its schema."""
+    def observe_validation(
+        self, validated: Callable[..., None], filled: Callable[[Mapping[str, Any]], None]
+    ) -> None:
+        """Report each call of `validate` with its data and the path of its schema.
+
+        Report the configuration again when its defaults were filled in.
+        """
         from snakemake import utils
 
         validate = utils.validate
@@ -79,10 +84,11 @@ class Observer:
             if workflow is not None and not Path(path).is_absolute():
                 path = str(workflow.current_basedir.join(path).get_path_or_uri(secret_free=True))
             config = getattr(workflow, "config", None)
-            validated(
-                data, path, is_config=data is config or (isinstance(data, dict) and data == config)
-            )
+            same = data is config or (isinstance(data, dict) and data == config)
+            validated(data, path, is_config=same)
             validate(data, path, set_default=set_default)
+            if same:
+                filled(data)
 
         utils.validate = validating
 
