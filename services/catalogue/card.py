@@ -48,7 +48,8 @@ TAG = re.compile(r"<[^<>]+>")
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 NO_PROSE = re.compile(r"^([#>|*+\-=`~:]|\d+[.)]|\[[^\]]+\]:)")
 INSTRUCTION = re.compile(
-    r"^(the usage of|if you use|usage|todo|replace|please|note\b|this is a template|https?:|read the)",
+    r"^(the usage of|if you use|usage|todo|replace|please|note\b|this is a template|read the"
+    r"|https?:)",
     re.I,
 )
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
