@@ -20,7 +20,9 @@ from services.host.ports import check_free
 from services.host.tether import tethered
 from services.settings import HERE, Settings, environment
 
-API_WORKERS, API_THREADS = 2, 12
+API_WORKERS = 2
+API_THREADS = 12  # requests that a worker works on at once
+API_CONNECTIONS = 512  # of a worker; each can have a thread, which only waits for its client
 SHUTDOWN_TIMEOUT_S = 30  # for requests in progress when the API ends or is reloaded
 MAX_REQUEST_LINE_BYTES = 8190  # the ids of 200 runs fit
 POLL_INTERVAL_S = 0.2  # between two health checks
@@ -51,6 +53,7 @@ def api_command(settings: Settings) -> list[str]:
         "--worker-class=routes.http.gunicorn_worker.Worker",
         f"--workers={API_WORKERS}",
         f"--threads={API_THREADS}",
+        f"--worker-connections={API_CONNECTIONS}",
         f"--log-level={settings.log_level.lower()}",
         f"--graceful-timeout={SHUTDOWN_TIMEOUT_S}",
         f"--limit-request-line={MAX_REQUEST_LINE_BYTES}",

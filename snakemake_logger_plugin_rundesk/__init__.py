@@ -6,6 +6,7 @@ fields of the events are those of Snakemake 9.27 and version 2.1 of its logger i
 This module has no postponed annotations: Snakemake reads the types of the settings from the class.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +27,10 @@ Record = dict[str, Any]
 MAX_REPORTED_FILES = 1000  # of one job, in each of its lists
 MAX_TEXT_CHARACTERS = 20_000
 TYPES_FOR_DATABASE = (str, int, float, bool, type(None))
+
+# A job of a `run:` rule is a Snakemake of its own, which only imports this module.
+with contextlib.suppress(snakemake_internals.SnakemakeChanged):
+    snakemake_internals.fail_jobs_that_exit()
 
 
 @dataclass

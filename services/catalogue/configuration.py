@@ -77,6 +77,11 @@ class Configuration:
     beside_snakefile: bool = False  # whether it finds them by the path of the Snakefile
 
     @property
+    def exists(self) -> bool:
+        """Whether the workflow has a configuration at all."""
+        return any(file.text for file in self.files)
+
+    @property
     def comments(self) -> dict[tuple[str, ...], str]:
         """What comments say about the values, by path."""
         found: dict[tuple[str, ...], str] = {}

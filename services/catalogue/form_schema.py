@@ -13,7 +13,7 @@ from typing import Any
 from services.catalogue.configuration import Configuration
 from services.catalogue.recognition import Fact
 from services.params import conditions
-from services.params.schema import Schema, groups, is_file
+from services.params.schema import Schema, groups, is_file, named_entries
 
 SCALAR = ["string", "number", "boolean", "null"]  # the types of a value that may be any of them
 OTHERS = "Other settings"  # the group of the keys that a grouped schema does not list
@@ -42,7 +42,7 @@ def form_schema(schema: Schema, configuration: Configuration, facts: Iterable[Fa
         else:
             others[name] = _described(infer_field(value, (name,), comments), (name,), comments)
     for name, field in known.items():
-        if name not in params and configuration.files and isinstance(field, dict):
+        if name not in params and configuration.exists and isinstance(field, dict):
             _without_inner_defaults(field)
     _add(form, others)
     for fact in facts:
@@ -218,21 +218,6 @@ def _fill_items(items: Schema, values: list[Any]) -> None:
             properties.setdefault(name, inner)
     elif not any(key in items for key in TYPE_KEYWORDS):
         items |= _common(entries)
-
-
-def named_entries(field: Schema) -> Schema | None:
-    """Return the schema of an entry of a mapping whose keys its user chooses; None if it is none.
-
-    JSON Schema states it as `additionalProperties`, or as one of `patternProperties`.
-    """
-    if field.get("type") != "object" or field.get("properties"):
-        return None
-    patterns = field.get("patternProperties")
-    if isinstance(patterns, dict) and len(patterns) == 1:
-        (entry,) = patterns.values()
-    else:
-        entry = field.get("additionalProperties")
-    return entry if isinstance(entry, dict) and entry else None
 
 
 def is_declared_file(field: Schema) -> bool:

@@ -76,6 +76,21 @@ def is_folder(field: Schema) -> bool:
     return field.get("format") == FOLDER_FORMAT
 
 
+def named_entries(field: Schema) -> Schema | None:
+    """Return the schema of an entry of a mapping whose keys its user chooses; None if it is none.
+
+    JSON Schema states it as `additionalProperties`, or as one of `patternProperties`.
+    """
+    if field.get("type") != "object" or field.get("properties"):
+        return None
+    patterns = field.get("patternProperties")
+    if isinstance(patterns, dict) and len(patterns) == 1:
+        (entry,) = patterns.values()
+    else:
+        entry = field.get("additionalProperties")
+    return entry if isinstance(entry, dict) and entry else None
+
+
 def is_table(field: Schema) -> bool:
     """Return whether a parameter is a file with rows; `rows` holds their schema."""
     return is_file(field) and isinstance(field.get("rows"), dict)

@@ -76,8 +76,8 @@ def _with_all_defaults(schema: Schema, params: Mapping[str, Any]) -> tuple[Schem
 
     A default may make a condition hold that brings further parameters, hence the loop.
     """
-    flat = flatten(schema, params)
-    params = _without_empty_files(flat, params)
+    params = _without_empty_files(flatten(schema, params), params)
+    flat = flatten(schema)  # conditions are about parameters with their defaults
     filled = _with_defaults(flat, params)
     for _ in range(MAX_CONDITION_DEPTH):
         flat = flatten(schema, filled)
