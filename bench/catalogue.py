@@ -29,6 +29,7 @@ from services import bootstrap
 from services.admin import judgement
 from services.bootstrap import Services
 from services.catalogue.observations import observed
+from services.catalogue.requirements import VARIABLE
 from services.engine import observing
 from services.errors import Invalid, RundeskError
 from services.models import RunRequest
@@ -92,6 +93,9 @@ def measure(services: Services, path: Path) -> Row:
     try:
         added, remarks = services.additions.add(ME, str(path), name=row.name)
         row.added = "yes" if added.workflow.available else "unavailable"
+        for need in added.workflow.needs:
+            if need.kind == VARIABLE and not need.met:  # to measure the rest
+                services.additions.set_secret(ME, row.name, need.name, "x")
         row.notes += [f"{text.code}: {text}" for text in remarks]
     except Invalid as error:
         texts = [problem.message for problem in error.problems] or [error.message]

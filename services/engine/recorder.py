@@ -68,9 +68,10 @@ class Recorder:
         """Take over the plan, and keep of the paths those that the configuration names."""
         self._recording = False
         plan = [] if self.record["error"] else list(self._observer.jobs())
-        outputs = {path for _, _, made in plan for path in made}
-        for rule, inputs, _ in plan:
-            self.record["jobs"][rule] = self.record["jobs"].get(rule, 0) + 1
+        outputs = {path for _, _, made, _ in plan for path in made}
+        for rule, inputs, _, needed in plan:
+            if needed:
+                self.record["jobs"][rule] = self.record["jobs"].get(rule, 0) + 1
             for path in inputs:
                 if path not in outputs:
                     self._add("inputs", path)

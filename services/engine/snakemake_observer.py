@@ -14,7 +14,7 @@ from typing import Any
 
 from services.engine.snakemake_internals import LAZY_MODULES
 
-Planned = tuple[str, list[str], list[str]]  # rule, inputs, outputs
+Planned = tuple[str, list[str], list[str], bool]  # rule, inputs, outputs, whether it would run
 
 
 def import_for_planning() -> None:
@@ -129,9 +129,10 @@ class Observer:
 
     def jobs(self) -> Iterator[Planned]:
         """Yield the jobs of the plan; none without a plan."""
-        dag = getattr(self._workflow, "_dag", None)
-        for job in getattr(dag, "jobs", ()):
-            yield job.rule.name, list(map(str, job.input)), list(map(str, job.output))
+        dag: Any = getattr(self._workflow, "_dag", None)
+        for job in () if dag is None else dag.jobs:
+            inputs, outputs = list(map(str, job.input)), list(map(str, job.output))
+            yield job.rule.name, inputs, outputs, bool(dag.needrun(job))
 
 
 def _located(error: BaseException) -> str:
