@@ -27,7 +27,7 @@ lanes:
 freeze: 2024-05-01
 evalue: 1.0e-10
 extra: ""
-none: ~
+none:
 list:
   - a
   - b
