@@ -29,6 +29,7 @@ from services import bootstrap
 from services.admin import judgement
 from services.bootstrap import Services
 from services.catalogue.observations import observed
+from services.catalogue.requirements import VARIABLE
 from services.engine import observing
 from services.errors import Invalid, RundeskError
 from services.models import RunRequest
@@ -92,6 +93,9 @@ def measure(services: Services, path: Path) -> Row:
     try:
         added, remarks = services.additions.add(ME, str(path), name=row.name)
         row.added = "yes" if added.workflow.available else "unavailable"
+        for need in added.workflow.needs:
+            if need.kind == VARIABLE and not need.met:  # to measure the rest
+                services.additions.set_secret(ME, row.name, need.name, "x")
         row.notes += [f"{text.code}: {text}" for text in remarks]
     except Invalid as error:
         texts = [problem.message for problem in error.problems] or [error.message]
@@ -116,7 +120,7 @@ def measure(services: Services, path: Path) -> Row:
 
 def compare(services: Services, path: Path, records: Sequence[Mapping[str, Any]], row: Row) -> None:
     """Compare the form and the example of an added workflow with the records of its plans."""
-    config = records[0].get("config") or {}
+    config = with_defaults(records[0].get("config") or {}, records[0].get("filled") or {})
     workflow = services.workflows.get(ME, row.name)
     row.round_trip = round_trip(services, row.name, config)
     for location, value in leaves(config):
@@ -135,6 +139,17 @@ def compare(services: Services, path: Path, records: Sequence[Mapping[str, Any]]
     planned = next(filter(judgement.is_planned, records[1:]), None)
     if planned is not None:
         row.example = example(services, row.name, planned["jobs"])
+
+
+def with_defaults(config: Mapping[str, Any], filled: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration with the values that `validate` filled in from its schema."""
+    result = dict(config)
+    for name, value in filled.items():
+        if name not in result:
+            result[name] = value
+        elif isinstance(value, Mapping) and isinstance(result[name], Mapping):
+            result[name] = with_defaults(result[name], value)
+    return result
 
 
 def round_trip(services: Services, name: str, config: Mapping[str, Any]) -> str:

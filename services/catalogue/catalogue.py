@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from services.catalogue import secrets, snakefiles
+from services.catalogue.card import card_of
 from services.catalogue.configuration import Broken
 from services.catalogue.deployment import declared_methods, missing_installers
 from services.catalogue.example import example_of
@@ -26,7 +28,7 @@ from services.catalogue.layout import (
     snakefile,
     snapshot_folder,
 )
-from services.catalogue.observations import observed
+from services.catalogue.observations import missing_module, observed
 from services.catalogue.requirements import Needs, missing_messages
 from services.catalogue.schemas import first
 from services.errors import Conflict, Message, NotFound, Text
@@ -83,7 +85,7 @@ class Catalogue:
     def problems(self, name: str) -> Sequence[Text]:
         """Return why a workflow is not available; empty if it is. Raises NotFound."""
         parsed = self._parse(self.folder(name))
-        return self._problems(parsed, parsed.needs.looked_up())
+        return self._problems(parsed, self._needs(parsed))
 
     def folder(self, name: str) -> Path:
         """Return the present folder of a workflow. Raises NotFound."""
@@ -122,11 +124,14 @@ class Catalogue:
 
     def _read(self, folder: Path) -> Workflow:
         parsed = self._parse(folder)
-        needs = parsed.needs.looked_up()
+        needs = self._needs(parsed)
         update: dict[str, Any] = {"needs": needs}
         if problems := self._problems(parsed, needs):
             update |= {"available": False, "problems": [str(text) for text in problems]}
         return parsed.workflow.model_copy(update=update)
+
+    def _needs(self, parsed: _Parsed) -> Sequence[Need]:
+        return parsed.needs.looked_up(secrets.variables(self._data, parsed.workflow.name))
 
     def _problems(self, parsed: _Parsed, needs: Sequence[Need]) -> Sequence[Text]:
         if parsed.broken is not None:
@@ -156,12 +161,14 @@ def _read_files(folder: Path) -> tuple[Workflow, Needs, Text | None]:
     except Broken as error:
         broken = Workflow(name=name, title=name, digest=digest(folder), available=False)
         return broken, Needs(), error.text
+    card = card_of(folder)
     workflow = Workflow(
         name=name,
-        title=manifest.title or name.replace("-", " ").replace("_", " ").capitalize(),
-        summary=manifest.summary,
+        title=manifest.title or card.title or name.replace("-", " ").replace("_", " ").capitalize(),
+        summary=manifest.summary or card.summary,
         category=manifest.category,
-        version=manifest.version,
+        version=manifest.version or card.version,
+        license=manifest.license or card.license,
         digest=digest(folder),
         takes=manifest.takes,
         gives=manifest.gives,
@@ -172,7 +179,17 @@ def _read_files(folder: Path) -> tuple[Workflow, Needs, Text | None]:
         example=manifest.example or example_of(folder, observed(folder)),
         highlights=manifest.highlights,
     )
-    return workflow, manifest.needs, None
+    return workflow, _requirements(folder, manifest.needs), None
+
+
+def _requirements(folder: Path, declared: Needs) -> Needs:
+    """Return what a workflow needs: as declared, as its Snakefiles say, and as a plan has shown."""
+    missing = missing_module(observed(folder))
+    return Needs(
+        executables=declared.executables,
+        modules=[*dict.fromkeys([*declared.modules, *missing])],
+        variables=[*dict.fromkeys([*declared.variables, *snakefiles.variables(folder)])],
+    )
 
 
 def _text(path: Path | None) -> str:

@@ -42,6 +42,7 @@ class Fact:
     rows: Schema | None  # of a sheet: the schema of a row
     how: Literal["planned", "read", "name", "cells", "overlay"]
     suffix: str = ""  # of a sheet: ".tsv" or ".csv", as the workflow reads it
+    pattern: str = ""  # of a file: regular expression that its name must match
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ def recognise(folder: Path, config: Mapping[str, Any], schema: Mapping[str, Any]
     workflow = _Workflow(folder, config, observed(folder) or Observed([]), tables_read(folder))
     overlay = overlay_of(folder)
     facts = []
-    for location, value in leaves(config):
+    known = dict(leaves(config))
+    known |= {location: None for location in overlay.locations if location not in known}
+    for location, value in known.items():
         fact = _corrected(workflow, overlay, location, value)
         if fact is None and location not in overlay.texts:
             field = field_at(schema, location)
@@ -105,11 +108,12 @@ def _corrected(
     """Return what the operator says about a value."""
     if location in overlay.sheets:
         table = _shipped(workflow, value)
-        rows = row_schema(workflow.folder, overlay.sheets[location].schema_path, table)
+        rows = row_schema(workflow.folder, overlay.sheets[location].rows, table)
         rows = overlay.sheets[location].applied(rows)
         return Fact(location, "sheet", rows, "overlay", _suffix(str(value), ""))
     if location in overlay.files:
-        return Fact(location, "files" if isinstance(value, list) else "file", None, "overlay")
+        kind: Kind = "files" if isinstance(value, list) else "file"
+        return Fact(location, kind, None, "overlay", pattern=overlay.files[location])
     if location in overlay.folders:
         return Fact(location, "folder", None, "overlay")
     return None

@@ -12,7 +12,7 @@ import secrets
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -41,14 +41,17 @@ def snakemake(
     patience: float = ONESHOT_TIMEOUT_S,
     largest: int = MAX_FILE_BYTES,
     module: str = "snakemake",
+    variables: Mapping[str, str] | None = None,
 ) -> Result:
     """Run `snakemake` with these arguments, for at most `patience` seconds.
 
-    `module` is another module to run in its place. No file that it writes is longer than
-    `largest` bytes. Raises OSError when it cannot be started.
+    `module` is another module to run in its place, `variables` are further environment variables.
+    No file that it writes is longer than `largest` bytes. Raises OSError when it cannot be started.
     """
     with tempfile.TemporaryFile() as console:
-        with snakemake_process(words, console, largest=largest, module=module) as process:
+        with snakemake_process(
+            words, console, largest=largest, module=module, variables=variables
+        ) as process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(patience)
             code = process.poll()
@@ -57,18 +60,23 @@ def snakemake(
 
 @contextlib.contextmanager
 def snakemake_process(
-    words: Sequence[str], console: IO[bytes], *, largest: int, module: str = "snakemake"
+    words: Sequence[str],
+    console: IO[bytes],
+    *,
+    largest: int,
+    module: str = "snakemake",
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `snakemake` with these arguments until the end of the block; then end all it started.
 
-    `module` is another module to run in its place. Both streams go to `console`; no file that it
-    writes is longer than `largest` bytes.
+    `module` is another module to run in its place, `variables` are further environment variables.
+    Both streams go to `console`; no file that it writes is longer than `largest` bytes.
     """
     name = f"aside-{secrets.token_hex(12)}"
     process = subprocess.Popen(
         tethered(*program(module, *words)),
         cwd=HERE,
-        env={**processes.environment(), processes.TAG: f"{name}:1"},
+        env={**processes.environment(), **(variables or {}), processes.TAG: f"{name}:1"},
         stdin=subprocess.DEVNULL,
         stdout=console,
         stderr=subprocess.STDOUT,

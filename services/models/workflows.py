@@ -39,11 +39,11 @@ class Highlight(Model):
 
 
 class Need(Model):
-    """Software that a workflow requires on the host."""
+    """What a workflow requires on the host."""
 
     name: str
-    kind: str = Field(description="program, or Python package")
-    met: bool = Field(description="Whether it is installed")
+    kind: str = Field(description="program, Python package, or environment variable")
+    met: bool = Field(description="Whether it is installed, or set")
 
 
 class Workflow(Model):
@@ -54,6 +54,7 @@ class Workflow(Model):
     summary: str = ""
     category: str = "Other"
     version: str = ""
+    license: str = Field("", description="SPDX identifier of the license, or an address")
     digest: str = Field(description="SHA-256 digest of the files of the workflow")
     takes: str = Field("", description="Short description of the inputs")
     gives: str = Field("", description="Short description of the results")

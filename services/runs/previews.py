@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from services.catalogue import Catalogue
+from services.catalogue import secrets as secrets_of
 from services.engine import causes, oneshot, reporter
 from services.engine.execution import common_arguments
 from services.engine.staging import StagingFailed, stage
@@ -143,7 +144,8 @@ class Previews:
             except StagingFailed as error:
                 return preview(problems=[error.message])
             spool = SpoolReader(_reports(rundir).spool)
-            code = self._plan(rundir, _arguments(snapshot, rundir), spool)
+            variables = secrets_of.variables(self._settings.data, workflow.name)
+            code = self._plan(rundir, _arguments(snapshot, rundir), spool, variables)
         spool.read()  # what was written just before the process ended
         if (plan := spool.latest.get("plan")) is None:
             return preview(problems=[self._failure(code, rundir)])
@@ -154,7 +156,13 @@ class Previews:
             links=spool.latest.get("graph", {"links": []})["links"],
         )
 
-    def _plan(self, rundir: RunDir, arguments: list[str], spool: SpoolReader) -> int | None:
+    def _plan(
+        self,
+        rundir: RunDir,
+        arguments: list[str],
+        spool: SpoolReader,
+        variables: Mapping[str, str],
+    ) -> int | None:
         """Run Snakemake until its plan is in the spool.
 
         Returns its exit code, or None when it still runs: then it is killed.
@@ -164,7 +172,9 @@ class Previews:
         end = time.monotonic() + self._patience
         with (
             attempt.console.open("wb") as console,
-            oneshot.snakemake_process(arguments, console, largest=MAX_PLAN_FILE_BYTES) as process,
+            oneshot.snakemake_process(
+                arguments, console, largest=MAX_PLAN_FILE_BYTES, variables=variables
+            ) as process,
         ):
             while process.poll() is None and time.monotonic() < end:
                 spool.read()
