@@ -284,7 +284,9 @@ def _observe(folder: Path, secrets: Mapping[str, str]) -> list[dict[str, Any]]:
     records = [observing.record_of(folder, variables=variables)]
     if not judgement.is_read(records[0]) and not records[0].get("configfiles"):
         # its authors name the configuration on the command line
-        files = [file.path for file in form(folder).configuration.files]
+        files = [
+            file.path for file in form(folder).configuration.files if (folder / file.path).is_file()
+        ]
         if files:
             record = observing.record_of(folder, "", files, variables)
             records[0] = record | {"configfiles": []}  # the Snakefile names none

@@ -41,6 +41,11 @@ log = logging.getLogger(__name__)
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
+NO_NETWORK = Message(
+    "unmet_requirement",
+    "The workflow needs the network, which runs on this server may not use.",
+    hint="An operator allows it with RUNDESK_RUN_NETWORK=declared.",
+)
 WORKFLOW_NOT_FOUND = Message("not_found", "Workflow not found.")
 WORKFLOW_CHANGING = Message(
     "wrong_state", "The files of the workflow are changing.", hint="Try again in a moment."
@@ -65,6 +70,7 @@ class Catalogue:
         self._folders = settings.workflow_folders
         self._data = settings.data
         self._software = frozenset(settings.software)
+        self._network = settings.run_network == "declared" or settings.wall == "off"
         self._known: dict[Path, _Parsed] = {}
 
     def list(self, actor: Actor) -> Sequence[Workflow]:  # noqa: ARG002 - the same for everybody
@@ -131,6 +137,8 @@ class Catalogue:
         if parsed.broken is not None:
             return [parsed.broken]
         methods = sorted(parsed.methods & self._software)
+        if parsed.needs.network and not self._network:
+            return [NO_NETWORK()]
         return missing_installers(methods) if methods else missing_messages(needs)
 
     def _parse(self, folder: Path) -> _Parsed:

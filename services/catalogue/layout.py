@@ -7,9 +7,9 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from services.catalogue.configuration import SNAKEFILES, Broken, mapping
 from services.catalogue.overlays import OVERLAY, SheetWords
@@ -28,6 +28,11 @@ OWN = ".rundesk"  # what Rundesk keeps about an added workflow
 #: Of these, what its form depends on: it belongs to a version of the workflow.
 OF_VERSION = {f"{OWN}/observed.json", f"{OWN}/overlay.yaml"}
 EXAMPLE = "example"  # files of the example in the manifest, which are no part of the workflow
+
+
+def _needs(value: Any) -> Any:
+    """`needs: network` is short for `needs: {network: true}`."""
+    return {"network": True} if value == "network" else value
 
 
 class Manifest(BaseModel):
@@ -49,7 +54,7 @@ class Manifest(BaseModel):
     texts: list[str] = Field([], description="Parameters that are neither files nor folders")
     highlights: list[Highlight] = []
     license: str = Field("", description="SPDX identifier, or an address")
-    needs: Needs = Needs()
+    needs: Annotated[Needs, BeforeValidator(_needs)] = Needs()
     example: Example | None = None
 
 

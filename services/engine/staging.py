@@ -3,6 +3,9 @@
 The configuration file that the workflow reads has the values of the run. Other files of the
 workflow are links, so that relative paths lead where they lead in the repository.
 
+Inputs are read-only copies: a job that changes one does not change the stored file, which may
+belong to several users. Their checksums are compared with those that were registered.
+
 Repeating it in a further attempt leaves existing files unchanged: a new modification time would
 make Snakemake run finished jobs again.
 """
@@ -11,7 +14,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +37,7 @@ from services.catalogue.layout import OWN, files, params_schema
 from services.engine.arguments import own_configuration, own_snakefile
 from services.errors import Invalid, Message, RundeskError
 from services.host.atomic import draft_of, write_atomically
-from services.host.copying import clone_or_link
+from services.host.copying import copy_checked
 from services.models import Input, Submission
 from services.params import file_values, validation
 from services.params.schema import Schema, is_sheet, table_fields
@@ -46,6 +51,13 @@ INPUT_GONE = Message(
     "The file {name} (input {field}) no longer exists on this server.",
     hint="Upload the file again and submit a new run.",
 )
+INPUT_DAMAGED = Message(
+    "gone",
+    "The stored content of the file {name} (input {field}) no longer has the checksum with which it"
+    " was registered.",
+    hint="Upload the file again and submit a new run.",
+)
+INPUT_MODE = 0o444
 
 
 class StagingFailed(RundeskError):
@@ -54,17 +66,25 @@ class StagingFailed(RundeskError):
     default = Message("system_error", "The run cannot be prepared.")
 
 
-def stage(run: Submission, rundir: RunDir, workflow: Path, blob: Callable[[str], Path]) -> Path:
+def stage(
+    run: Submission,
+    rundir: RunDir,
+    workflow: Path,
+    blob: Callable[[str], Path],
+    *,
+    copied: float = math.inf,
+) -> Path:
     """Prepare `rundir` for `run`; return the Snakefile to run.
 
     `workflow` is the stored copy of its files; `blob` returns the path of the content with a
-    sha256. Raises StagingFailed when a repetition would fail too, OSError when it may succeed.
+    sha256. Inputs larger than `copied` bytes are symbolic links to the content, for a process that
+    cannot write it. Raises StagingFailed when a repetition would fail too, OSError when it may
+    succeed.
     """
     try:
-        for folder in (rundir.root, rundir.internal):
-            folder.mkdir(parents=True, exist_ok=True)
+        rundir.root.mkdir(parents=True, exist_ok=True)
         for entry in run.inputs:
-            _stage_input(entry, blob(entry.sha256), rundir.root / entry.path)
+            _stage_input(entry, blob(entry.sha256), rundir.root / entry.path, copied)
         if run.inputs and not rundir.names.exists():
             names = {entry.path: entry.name for entry in run.inputs}
             rundir.inputs.mkdir(exist_ok=True)
@@ -179,15 +199,27 @@ def _merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, A
     return result
 
 
-def _stage_input(entry: Input, source: Path, target: Path) -> None:
+def _stage_input(entry: Input, source: Path, target: Path, copied: float) -> None:
     if not source.is_file():
         raise StagingFailed(INPUT_GONE(name=entry.name, field=entry.field))
-    if target.exists() and target.stat().st_size == entry.size:
+    if _is_staged(entry, target):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    with draft_of(target) as draft, source.open("rb") as file:
-        if not clone_or_link(file.fileno(), draft):
-            shutil.copyfile(source, draft)
+    with draft_of(target) as draft:
+        if entry.size > copied:
+            draft.symlink_to(source)
+        elif copy_checked(source, draft) != entry.sha256:
+            raise StagingFailed(INPUT_DAMAGED(name=entry.name, field=entry.field))
+        else:
+            draft.chmod(INPUT_MODE)
+
+
+def _is_staged(entry: Input, target: Path) -> bool:
+    """Return whether an earlier attempt has staged an input, and its jobs have not changed it."""
+    if target.is_symlink() or not target.is_file() or target.stat().st_size != entry.size:
+        return False
+    with target.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
 
 
 def _copy_config(workflow: Path, root: Path) -> None:

@@ -101,11 +101,11 @@ class Crates:
         config = {
             str(path.relative_to(rundir.root)): path
             for path in [rundir.config, *sorted((rundir.root / "config").rglob("*"))]
-            if path.is_file()
+            if rundir.contains(path)
         }
         return _Parts(
             workflow={path: folder / path for path in files(folder)} | config,
-            inputs={path: file for path, file in staged.items() if file.is_file()},
+            inputs={path: file for path, file in staged.items() if rundir.contains(file)},
             results={published.result.path: published.file for published in results},
         )
 
