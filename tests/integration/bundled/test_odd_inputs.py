@@ -340,6 +340,22 @@ def test_ms_report_finds_proteins_whatever_the_headers_contain(searched):
     assert proteins[0]["description"]
 
 
+def test_ms_report_candidates_are_read_by_openms(searched, tmp_path):
+    import pyopenms
+
+    rows = searched.table("results/psms.tsv")
+    (tmp_path / "BSA1.idXML").write_bytes(searched.content("results/identifications/BSA1.idXML"))
+    proteins, peptides = [], pyopenms.PeptideIdentificationList()
+    pyopenms.IdXMLFile().load(str(tmp_path / "BSA1.idXML"), proteins, peptides)
+    found = {
+        hit.getSequence().toUnmodifiedString()
+        for number in range(peptides.size())
+        for hit in peptides[number].getHits()
+    }
+    assert {row["peptide"] for row in rows} <= found
+    assert rows
+
+
 def test_ms_report_bad_proteins_are_named_and_the_others_searched(searched):
     note = (
         "3 proteins in odd.fasta were left out. Protein bad1 contains '1', which is not an amino"

@@ -243,6 +243,16 @@ def test_notes_name_changes_and_queries_without_possible_hits(inputs):
     ]
 
 
+def test_sequences_of_ambiguous_codes_are_searched_as_protein_with_a_note(inputs):
+    """WSMKRYBDHV are codes of several nucleotides each, and amino acids except for B."""
+    write(inputs.queries, f">a\n{'WSMKRYBDHV' * 5}\n")
+    note = (
+        "All letters in queries.fasta are IUPAC codes of nucleotides, but it was searched as "
+        "protein. Choose a program if these are nucleotides."
+    )
+    assert note in inputs.prepare(exhaustive_up_to=0).notes
+
+
 @pytest.mark.parametrize(
     ("requested", "queries", "database", "program"),
     [
