@@ -15,12 +15,15 @@ from urllib.parse import urlsplit
 import click
 
 from commands.group import main
+from services.engine.confinement import check_wall
 from services.host.launcher import program
 from services.host.ports import check_free
 from services.host.tether import tethered
 from services.settings import HERE, Settings, environment
 
-API_WORKERS, API_THREADS = 2, 12
+API_WORKERS = 2
+API_THREADS = 12  # requests that a worker works on at once
+API_CONNECTIONS = 512  # of a worker; each can have a thread, which only waits for its client
 SHUTDOWN_TIMEOUT_S = 30  # for requests in progress when the API ends or is reloaded
 MAX_REQUEST_LINE_BYTES = 8190  # the ids of 200 runs fit
 POLL_INTERVAL_S = 0.2  # between two health checks
@@ -31,6 +34,7 @@ POLL_INTERVAL_S = 0.2  # between two health checks
 def serve(what: str) -> None:
     """Replace this process by the API or the portal. The Procfile calls this."""
     settings = Settings.load()
+    check_wall(settings)
     if what == "api":
         check_free(settings.host, settings.api_port, "RUNDESK_API_PORT")
         command = api_command(settings)
@@ -51,6 +55,7 @@ def api_command(settings: Settings) -> list[str]:
         "--worker-class=routes.http.gunicorn_worker.Worker",
         f"--workers={API_WORKERS}",
         f"--threads={API_THREADS}",
+        f"--worker-connections={API_CONNECTIONS}",
         f"--log-level={settings.log_level.lower()}",
         f"--graceful-timeout={SHUTDOWN_TIMEOUT_S}",
         f"--limit-request-line={MAX_REQUEST_LINE_BYTES}",
@@ -77,6 +82,7 @@ def portal_command(settings: Settings) -> list[str]:
 def up() -> None:
     """Start all processes, print the addresses, and stop everything on Ctrl-C."""
     settings = Settings.load()
+    check_wall(settings)
     check_free(settings.host, settings.api_port, "RUNDESK_API_PORT")
     check_free(settings.host, settings.portal_port, "RUNDESK_PORTAL_PORT")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"

@@ -24,6 +24,7 @@ from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
 
 from services.bootstrap import Services, build
+from services.engine.confinement import check_wall
 from services.engine.dispatcher import Dispatcher
 from services.engine.end_recorder import EndRecorder
 from services.engine.fork_server import ForkServer
@@ -149,6 +150,7 @@ def run(services: Services, fork_server: ForkServer, host: str) -> None:
 def main() -> int:
     try:
         settings = Settings.load()
+        check_wall(settings)
     except Misconfigured as error:
         print(error.message, file=sys.stderr)
         return 2

@@ -20,7 +20,7 @@ from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 from services.engine import snakemake_internals
 
 if TYPE_CHECKING:
-    from services.engine.reporter import Reporter, Sink
+    from services.engine.reporter import Reporter, Reporting, Sink
 
 Record = dict[str, Any]
 
@@ -75,7 +75,7 @@ class DirectHandler(Handler):
 class LogHandler(LogHandlerBase):
     """Reports what Snakemake logs as records."""
 
-    reporter: "Reporter"
+    reporter: "Reporting"
 
     def __post_init__(self) -> None:
         from services.engine import reporter  # here: every job of a `run:` rule imports all plugins

@@ -44,6 +44,11 @@ NOT_JSON = Message("not_json", "The body is not valid JSON.")
 BODY_INCOMPLETE = Message(
     "body_incomplete", "The body ended before it was complete.", hint="Send the request again."
 )
+BODY_TOO_SLOW = Message(
+    "body_incomplete",
+    "The body arrived too slowly.",
+    hint="Send the request again. An upload by tus continues where it stopped.",
+)
 BODY_MISSING = Message(
     "body_missing",
     "The request has no body.",
@@ -80,6 +85,12 @@ class BodyIncomplete(Invalid):
     """The body ended before it was complete."""
 
     default = BODY_INCOMPLETE
+
+
+class BodyTooSlow(BodyIncomplete):
+    """The body did not arrive in time."""
+
+    default = BODY_TOO_SLOW
 
 
 class BodyMissing(Invalid):
@@ -139,6 +150,7 @@ CODES = (
     Code(40400, "The resource does not exist, or it belongs to another user.", NotFound),
     Code(40401, "The URL does not exist."),
     Code(40500, "The method is not allowed for this URL."),
+    Code(40800, "The request did not arrive in time; send it again.", BodyTooSlow),
     Code(40900, "The present state does not allow this.", Conflict),
     Code(40901, "The state of the run does not allow this.", TransitionRefused),
     Code(40902, "The upload does not continue at this offset.", WrongOffset),

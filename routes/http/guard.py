@@ -13,6 +13,7 @@ from flask import Flask, Response, request
 
 from routes.http.context import request_id
 from routes.http.errors import FOREIGN_HOST, FOREIGN_ORIGIN, ForeignHost, ForeignOrigin
+from routes.http.slow_clients import ClientSocket
 from services.access.origins import (
     LOOPBACK_NAMES,
     SAFE_METHODS,
@@ -99,6 +100,9 @@ def drain() -> None:
     end = time.monotonic() + DRAIN_TIMEOUT_S
     left = MAX_DRAIN_BYTES
     stream = request.environ["wsgi.input"]
+    connection = request.environ.get("gunicorn.socket")
+    if isinstance(connection, ClientSocket):
+        connection.end_reading_in(DRAIN_TIMEOUT_S)
     try:
         while left > 0 and time.monotonic() < end and (block := stream.read(MIB)):
             left -= len(block)

@@ -4,8 +4,8 @@ gunicorn itself responds to what is not a valid HTTP request; here it sends the 
 the process stops, the worker ends the requests that only wait for something.
 
 The master imports this module before it forks, and with it the libraries that take longest to
-import, once for all workers. Our own modules are imported later by each worker, so that a reload
-uses new code.
+import, once for all workers. Our own modules, except the one for slow clients, are imported later
+by each worker, so that a reload uses new code.
 """
 
 from __future__ import annotations
@@ -15,16 +15,23 @@ import json
 import logging
 import secrets
 import select
+import selectors
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent import futures
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module, metadata
 from typing import Any, ClassVar
 
 from gunicorn import util
 from gunicorn.http import errors
 from gunicorn.http.unreader import SocketUnreader
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from routes.http.slow_clients import HEAD_TIMEOUT_S, ClientSocket
 
 log = logging.getLogger("gunicorn.error")
 
@@ -37,6 +44,9 @@ PARSE_ERRORS = {
 MALFORMED = (40000, "Bad Request")
 UNEXPECTED = (50000, "Internal Server Error")
 MAX_RECV_BYTES = 256 * 1024  # the app reads as many; what is read ahead is copied at each read
+MAX_QUICK_BODY_BYTES = MAX_RECV_BYTES  # a request with a larger body is an upload
+STOP_TIMEOUT_S = 2.0  # of a stopping worker, for heads that have not arrived
+TOO_SLOW = (40800, "Request Timeout")
 NEXT_REQUEST_WAIT_MS = 3  # a client that sends one request after another needs less
 PRELOADED = ("flasgger", "jsonschema", "pymongo", "pydantic")
 OUR_FAULTS = (  # parse errors for gunicorn, but caused by the app or its settings
@@ -54,25 +64,84 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
 
     wsgi: Any = None  # the app, once it is imported
     keeps_thread: ClassVar[bool] = False  # see install_patches
+    limits_clients: ClassVar[bool] = False  # see install_patches
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.request_places = threading.Semaphore(self.cfg.threads)
+        self.upload_places = threading.Semaphore(max(1, self.cfg.threads // 2))
+
+    def get_thread_pool(self) -> futures.ThreadPoolExecutor:
+        """Return a pool with a thread for every connection, most of which only wait.
+
+        Threads are started when they are needed. `--threads` limits how many work at once.
+        """
+        if not self.limits_clients:
+            return futures.ThreadPoolExecutor(self.cfg.threads)
+        return futures.ThreadPoolExecutor(self.cfg.worker_connections)
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Give a connection to a thread when the head of its request has arrived."""
+        if not self.limits_clients:
+            super().enqueue_req(conn)
+            return
+        if isinstance(conn.sock, ClientSocket):
+            conn.sock.begin_head()
+        else:
+            conn.sock = ClientSocket.of(conn.sock)
+        read_ahead = conn.parser is not None and conn.parser.unreader.buf.getvalue()
+        if read_ahead or conn.sock.head_arrived():
+            conn.data_ready = True
+            super().enqueue_req(conn)
+            return
+        conn.timeout = conn.sock.deadline
+        self.pending_conns.append(conn)
+        arrived = partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, arrived)
+
+    def on_pending_socket_readable(self, conn: Any, client: Any) -> None:
+        if not self.limits_clients or conn.sock.head_arrived():
+            self.poller.unregister(client)
+            self.pending_conns.remove(conn)
+            conn.data_ready = True
+            super().enqueue_req(conn)
+
+    def murder_pending(self) -> None:
+        """Refuse requests whose head has not arrived in time, and close silent connections."""
+        now = time.monotonic()
+        early = 0.0 if self.alive else HEAD_TIMEOUT_S - STOP_TIMEOUT_S
+        for conn in self.pending_conns:
+            if conn.timeout - early > now:
+                break
+            conn.timeout = now
+            if self.limits_clients and conn.sock.has_begun:
+                self._refuse(conn.sock, *TOO_SLOW, secrets.token_hex(8))
+        super().murder_pending()
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Work on a request in a place of its class."""
+        if not self.limits_clients:
+            return super().handle_request(req, conn)
+        places = self.upload_places if _is_upload(req.headers) else self.request_places
+        with conn.sock.working(places):
+            return super().handle_request(req, conn)
 
     def handle(self, conn: Any) -> Any:
         """Serve a connection, and the requests that follow at once on it, in the same thread.
 
         Handing the connection back takes two thread switches and four system calls: a fifth of
-        the time of a small request. Only while there is a thread for every connection.
+        the time of a small request. There is a thread for every connection.
         """
         result = super().handle(conn)
-        while (
-            self.keeps_thread
-            and result is True
-            and self.alive
-            and self.nr_conns <= self.cfg.threads
-        ):
+        while self.keeps_thread and result is True and self.alive:
             readable = select.poll()
             readable.register(conn.sock, select.POLLIN)
-            if not readable.poll(NEXT_REQUEST_WAIT_MS):
+            if not (conn.sock.has_begun or readable.poll(NEXT_REQUEST_WAIT_MS)):
                 break
+            conn.sock.begin_head()
             result = super().handle(conn)
+        if self.limits_clients and not result:
+            conn.sock.end()
         return result
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:  # noqa: ARG002
@@ -84,6 +153,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         else:
             number, reason = UNEXPECTED
             self.log.exception("request %s failed", request_id)
+        self._refuse(client, number, reason, request_id)
+
+    def _refuse(self, client: Any, number: int, reason: str, request_id: str) -> None:
         try:
             util.write_nonblock(client, _reply(number, reason, request_id))
         except OSError as error:
@@ -144,12 +216,34 @@ def _limit_recv() -> None:
     SocketUnreader.max_body_chunk = MAX_RECV_BYTES
 
 
-def _no_connection_count() -> str:
-    if list(inspect.signature(ThreadWorker.handle).parameters) != ["self", "conn"]:
-        return "ThreadWorker.handle does not take a connection"
-    if "nr_conns" not in ThreadWorker.__init__.__code__.co_names:
-        return "ThreadWorker.nr_conns does not exist"
+HOOKS = {  # methods of ThreadWorker that are overridden to limit slow clients
+    "handle": ["self", "conn"],
+    "enqueue_req": ["self", "conn"],
+    "get_thread_pool": ["self"],
+    "handle_request": ["self", "req", "conn"],
+    "murder_pending": ["self"],
+    "on_pending_socket_readable": ["self", "conn", "client"],
+}
+
+
+def _no_hooks() -> str:
+    for name, parameters in HOOKS.items():
+        method = getattr(ThreadWorker, name, None)
+        if method is None or list(inspect.signature(method).parameters) != parameters:
+            return f"ThreadWorker.{name} does not take {', '.join(parameters)}"
+    if not {"pending_conns", "poller"} <= set(ThreadWorker.__init__.__code__.co_names):
+        return "ThreadWorker.pending_conns or poller does not exist"
+    if not {"sock", "timeout", "data_ready", "parser"} <= set(TConn.__init__.__code__.co_names):
+        return "TConn.sock, timeout or data_ready does not exist"
     return ""
+
+
+def _limit_clients() -> None:
+    Worker.limits_clients = True
+
+
+def _no_client_limits() -> str:
+    return "" if Worker.limits_clients else "there is not a thread for every connection"
 
 
 def _keep_thread() -> None:
@@ -158,9 +252,20 @@ def _keep_thread() -> None:
 
 PATCHES = (
     Patch("smaller reads of bodies", _no_recv_limit, _limit_recv),
-    Patch("one thread for consecutive requests", _no_connection_count, _keep_thread),
+    Patch("limits for slow clients", _no_hooks, _limit_clients),
+    Patch("one thread for consecutive requests", _no_client_limits, _keep_thread),
 )
 install_patches()
+
+
+def _is_upload(headers: Iterable[tuple[str, str]]) -> bool:
+    """Return whether a request has a large body, or one of unknown length."""
+    for name, value in headers:
+        if name == "TRANSFER-ENCODING":
+            return True
+        if name == "CONTENT-LENGTH":
+            return int(value) > MAX_QUICK_BODY_BYTES
+    return False
 
 
 def _reply(number: int, reason: str, request_id: str) -> bytes:

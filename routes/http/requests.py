@@ -19,13 +19,16 @@ from routes.http.context import SIGNATURE, services, signed_link
 from routes.http.errors import (
     BODY_INCOMPLETE,
     BODY_MISSING,
+    BODY_TOO_SLOW,
     EXPECTED_CONTENT_TYPE,
     MAX_PROBLEMS,
     BodyIncomplete,
     BodyMissing,
+    BodyTooSlow,
     NotJson,
     WrongContentType,
 )
+from routes.http.slow_clients import ClientTooSlow
 from services.errors import Invalid, Message, NotFound, Problem, Text, TooLarge
 from services.params import json_values, model_errors
 from services.settings import MIB
@@ -33,7 +36,6 @@ from services.settings import MIB
 M = TypeVar("M", bound=BaseModel)
 
 READ_CHUNK_BYTES = 256 * 1024  # as many as the server reads: see gunicorn_worker.MAX_RECV_BYTES
-BODY_TIMEOUT_S = 60.0  # without a byte, after which a connection is considered broken
 INTEGER = re.compile(r"-?[0-9]{1,19}(\.0{1,19})?")
 
 UNKNOWN_PARAMETER = Message(
@@ -156,13 +158,13 @@ def raw_body() -> BinaryIO:
     """Return the body as a stream of the bytes that arrive. Raises BodyMissing."""
     if not has_body() and not request.content_type:
         raise BodyMissing(BODY_MISSING(), field="body")
-    if (connection := request.environ.get("gunicorn.socket")) is not None:
-        connection.settimeout(BODY_TIMEOUT_S)  # the worker resets it for the next request
     return cast(BinaryIO, BodyStream())
 
 
 class BodyStream(io.RawIOBase):
     """The body of this request. Every error of the connection is BodyIncomplete.
+
+    Raises BodyTooSlow for a client that is too slow (see slow_clients.py).
 
     Raises WrongContentType for a body with a content coding, which nothing here undoes.
     """
@@ -179,6 +181,8 @@ class BodyStream(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         try:
             return request.stream.read(size)
+        except ClientTooSlow as error:
+            raise BodyTooSlow(BODY_TOO_SLOW(), field="body") from error
         except Exception as error:  # each server has errors of its own for a broken body
             raise BodyIncomplete(BODY_INCOMPLETE(), field="body") from error
 

@@ -33,6 +33,10 @@ SMALL = {
         ["--rounds", "2", "--rows", "2"],
         r"drafts.save, changed +p50 +\d+\.\d\d ms(?s:.*)runs\.get +p50 +\d+\.\d\d ms",
     ),
+    "slow": (
+        ["--half-open", "5", "--uploads", "5", "--requests", "10", "--rounds", "1"],
+        r"p99 .* with slow clients(?s:.*)10 requests with slow clients, none refused",
+    ),
     "databases": (
         ["--sequences", "200", "--rounds", "1"],
         r"the second takes \d+\.\d\d of the time",

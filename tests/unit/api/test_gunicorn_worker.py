@@ -12,6 +12,7 @@ import pytest
 from gunicorn.workers.gthread import ThreadWorker
 
 from routes.http import gunicorn_worker, requests
+from routes.http.slow_clients import ClientSocket
 from services.files import registry, uploads
 
 
@@ -34,11 +35,11 @@ def served(monkeypatch):
 
     monkeypatch.setattr(ThreadWorker, "handle", handle)
     made = object.__new__(gunicorn_worker.Worker)
-    made.alive, made.nr_conns, made.cfg = True, 1, SimpleNamespace(threads=1)
+    made.alive = True
     ours, theirs = socket.socketpair()
-    with ours, theirs:
+    with ClientSocket.of(ours) as client, theirs:
         theirs.sendall(b"123")
-        yield made, SimpleNamespace(sock=ours), handled
+        yield made, SimpleNamespace(sock=client), handled
 
 
 def test_thread_serves_consecutive_requests_of_a_connection(served):
@@ -47,12 +48,24 @@ def test_thread_serves_consecutive_requests_of_a_connection(served):
     assert handled == [b"1", b"2", b"3"]
 
 
-@pytest.mark.parametrize("case", [{"nr_conns": 2}, {"alive": False}])
-def test_thread_is_released_if_connections_wait_or_the_worker_stops(served, case):
+def test_thread_is_released_if_the_worker_stops(served):
     made, conn, handled = served
-    vars(made).update(case)
+    made.alive = False
     assert made.handle(conn) is True
     assert handled == [b"1"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "upload"),
+    [
+        ([], False),
+        ([("CONTENT-LENGTH", "1000")], False),
+        ([("CONTENT-LENGTH", "10000000")], True),
+        ([("HOST", "x"), ("TRANSFER-ENCODING", "chunked")], True),
+    ],
+)
+def test_requests_with_large_bodies_are_uploads(headers, upload):
+    assert gunicorn_worker._is_upload(headers) is upload
 
 
 @pytest.fixture

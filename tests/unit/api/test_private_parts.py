@@ -68,7 +68,7 @@ def test_patch_whose_target_is_gone_is_skipped_with_one_log_line(monkeypatch, ca
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
-        ("handle", ["self", "conn"]),
+        *gunicorn_worker.HOOKS.items(),
         ("handle_error", ["self", "req", "client", "addr", "exc"]),
         ("handle_exit", ["self", "sig", "frame"]),
         ("init_signals", ["self"]),
@@ -84,7 +84,7 @@ def test_gunicorn_calls_the_methods_that_our_worker_overrides(name, parameters):
 
 def test_gunicorn_sets_the_attributes_that_our_worker_reads():
     names = {*BaseWorker.__init__.__code__.co_names, *ThreadWorker.__init__.__code__.co_names}
-    missing = {"alive", "cfg", "log", "ppid", "nr_conns"} - names
+    missing = {"alive", "cfg", "log", "ppid", "pending_conns", "poller"} - names
     assert not missing, f"gunicorn's workers have no attributes {sorted(missing)} any more"
 
 
