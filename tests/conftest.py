@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +117,9 @@ def database(settings: Settings) -> Iterator[Database]:
 
 @pytest.fixture
 def services(settings: Settings, database: Database) -> Iterator[Services]:
-    """The services of `settings`, as portal and API build them."""
+    """The services of `settings`, as portal and API build them, with a runner that is alive."""
     built = bootstrap.build(settings)
+    database.hosts.beat("host", now=datetime.now(UTC) + timedelta(hours=1))
     yield built
     built.close()
 
