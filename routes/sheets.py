@@ -30,7 +30,7 @@ PARAMETER: dict[str, Any] = {
     "max_length": 200,
     "examples": ["samples"],
 }
-PARAMETER_HELP = "Parameter of the workflow whose `rows` in `params_schema` define the columns"
+PARAMETER_HELP = "Parameter of the workflow whose `x-rows` in `params_schema` points to the columns"
 URL: dict[str, Any] = {"min_length": 1, "max_length": 4000}
 
 

@@ -10,6 +10,7 @@ from routes.http import examples
 from routes.http.context import services
 from routes.http.operation import operation
 from services.models import Actor, Preview, Workflow, WorkflowName
+from services.params.public_schema import public_schema
 
 workflows = Blueprint("workflows", __name__, url_prefix="/api/v1/workflows")
 
@@ -30,7 +31,7 @@ def list_workflows(actor: Actor) -> Sequence[Workflow]:
     Workflows that cannot run on this server are listed too; `available` is then false, and
     `problems` says why.
     """
-    return services().workflows.list(actor)
+    return [_public(workflow) for workflow in services().workflows.list(actor)]
 
 
 @workflows.get("/<name>")
@@ -38,10 +39,12 @@ def list_workflows(actor: Actor) -> Sequence[Workflow]:
 def get_workflow(actor: Actor, name: WorkflowName) -> Workflow:
     """Get a workflow.
 
-    `params_schema` is the JSON Schema (2020-12) of `params` in a submission. Parameters with the
-    format `file-path` take the id of a registered file.
+    `params_schema` is the JSON Schema (2020-12) that accepts the `params` of a submission. Keywords
+    that are not part of JSON Schema start with `x-`. A parameter with `x-format: file-path` is a
+    file: its value is the id of a registered file, whose name must match `x-name-pattern`.
+    `x-rows` points to the schema of the rows of a table.
     """
-    return services().workflows.get(actor, name)
+    return _public(services().workflows.get(actor, name))
 
 
 @workflows.get("/<name>/graph")
@@ -53,3 +56,8 @@ def get_workflow_graph(actor: Actor, name: WorkflowName) -> Preview:
     planned once for each version of the workflow.
     """
     return services().previews.graph(actor, name)
+
+
+def _public(workflow: Workflow) -> Workflow:
+    """Return a workflow with the schema of a submission instead of its own schema."""
+    return workflow.model_copy(update={"params_schema": public_schema(workflow.params_schema)})

@@ -63,7 +63,7 @@ class AttemptDir:
 
 @dataclass(frozen=True)
 class RunDir:
-    """The working directory of a run."""
+    """The working directory of a run, which its jobs may write, and what Rundesk keeps about it."""
 
     root: Path
 
@@ -82,16 +82,47 @@ class RunDir:
 
     @property
     def config(self) -> Path:
+        """The parameters of a run that a version before 0.2 prepared."""
         return self.root / "config.json"
+
+    @property
+    def profile(self) -> Path:
+        """The settings of the workflow's profile that apply here, as a profile of Snakemake."""
+        return self.internal / "profile"
 
     @property
     def results(self) -> Path:
         return self.root / "results"
 
     @property
+    def home(self) -> Path:
+        """HOME of Snakemake and its jobs; deleted when an attempt has ended."""
+        return self.root / ".home"
+
+    @property
+    def scratch(self) -> Path:
+        """TMPDIR of Snakemake and its jobs; deleted when an attempt has ended."""
+        return self.root / ".tmp"
+
+    @property
+    def cache(self) -> Path:
+        """Snakemake's between-workflow cache as the run sees it: links, and what its jobs add."""
+        return self.root / ".cache"
+
+    @property
     def internal(self) -> Path:
-        """Files that Rundesk keeps about the run."""
-        return self.root / ".rundesk"
+        """Files that Rundesk keeps about the run; its jobs can neither read nor write them."""
+        kept = self.root.parent.parent / "records" / self.root.name
+        former = self.root / ".rundesk"  # where earlier versions kept them
+        return former if not kept.exists() and former.is_dir() else kept
+
+    def contains(self, path: Path) -> bool:
+        """Return whether a path is a file of the run directory, links followed.
+
+        Jobs choose the content of the directory: a link may lead out of it.
+        """
+        real = path.resolve()
+        return real.is_relative_to(self.root.resolve()) and real.is_file()
 
     @property
     def manifest(self) -> Path:

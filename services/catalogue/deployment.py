@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from services.catalogue.configuration import Broken, mapping
 from services.catalogue.requirements import importable, program
-from services.catalogue.schemas import Broken, mapping
 from services.errors import Message, Text
 
 DIRECTIVES = re.compile(r"^[ \t]*(conda|container|containerized|singularity)[ \t]*:", re.MULTILINE)

@@ -26,6 +26,7 @@ class Needs(BaseModel):
 
     executables: list[str] = []
     modules: list[str] = []
+    network: bool = False
 
     def looked_up(self) -> list[Need]:
         """Return each requirement with whether it is installed now."""

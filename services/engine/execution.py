@@ -15,19 +15,17 @@ import random
 import signal
 import sys
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
-from services.catalogue.deployment import declared_methods
 from services.catalogue.layout import snapshot_folder
-from services.database import Database
-from services.database.shutdown import skip_monitor_shutdown
-from services.engine import causes, reporter, snakemake_internals
+from services.engine import causes, confinement, reporter, shared_outputs, snakemake_internals
+from services.engine.arguments import workflow_arguments
 from services.engine.console import Console
+from services.engine.report_pipe import ReportPipe
 from services.engine.settling import AttemptTarget, PreparationFailure
 from services.engine.snakemake_metadata import mark_unrecorded_outputs
 from services.engine.staging import StagingFailed, stage
@@ -37,11 +35,9 @@ from services.models import Run
 from services.rundir import RunDir
 from services.settings import Settings
 
-REPORT_TIMEOUT_S = 2.0  # for one write of reports
 LEFTOVERS_TIMEOUT_S = 10.0  # to end the processes that an earlier attempt left behind
 READY = b"ready"
 NO_MESSAGE = b"-"  # stands for the message of a process that ended without sending one
-CACHE = "SNAKEMAKE_OUTPUT_CACHE"  # the environment variable that Snakemake reads
 MAX_MESSAGE_BYTES = 65536  # what a pipe takes in one piece
 MAX_EXIT_CHARACTERS = 20_000  # of the message of `sys.exit` in a Snakefile
 
@@ -108,14 +104,18 @@ class Preparation:
         return self.finished
 
 
-def execute(order: Order, parent: int, console: Console, preparation: Preparation) -> NoReturn:
+def execute(
+    order: Order, parent: int, console: Console, reports: ReportPipe, preparation: Preparation
+) -> NoReturn:
     """Become the Snakemake of an attempt, in a process just forked; end with its exit code."""
     code = 1
+    reporting = reports.sender()
     try:
         os.setpgid(0, 0)
         try:
             _set_up_process(order, parent, console)
-            command = prepare(order, partial(_connect, order))
+            _confine(order)
+            command = prepare(order, reporting)
         except Exception as error:
             traceback.print_exc()
             preparation.send(_preparation_failure(error).model_dump_json().encode())
@@ -125,20 +125,18 @@ def execute(order: Order, parent: int, console: Console, preparation: Preparatio
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         if not isinstance(end.code, int | None):
-            _report_exit(order, str(end.code))
+            _report_exit(reporting, str(end.code))
     except BaseException:
         traceback.print_exc()
     finally:
         _exit(code)
 
 
-def _report_exit(order: Order, words: str) -> None:
-    """Record why a Snakefile called `sys.exit` with a message, which Python prints to stderr."""
+def _report_exit(reporting: reporter.Reporting, words: str) -> None:
+    """Report why a Snakefile called `sys.exit` with a message, which Python prints to stderr."""
     print(words, file=sys.stderr)
-    record = {"type": "error", "exception": "SystemExit", "text": words[:MAX_EXIT_CHARACTERS]}
-    errors = order.target.rundir.attempt(order.attempt).errors
-    with contextlib.suppress(OSError):  # the disk is full; the message is on the console
-        reporter.append(errors, [record])
+    text = words[:MAX_EXIT_CHARACTERS]
+    reporting.write_error({"type": "error", "exception": "SystemExit", "text": text})
 
 
 def _set_up_process(order: Order, parent: int, console: Console) -> None:
@@ -152,29 +150,49 @@ def _set_up_process(order: Order, parent: int, console: Console) -> None:
     os.dup2(null, 0)
     os.close(null)
     console.redirect(1, 2)
-    os.environ[CACHE] = str(order.settings.cache)
     os.environ[processes.TAG] = f"{order.run.id}:{order.attempt}"
     random.seed()
 
 
-def prepare(order: Order, connect: Callable[[], reporter.Sink] | None) -> list[str]:
-    """Prepare the run directory and the reporter; return Snakemake's arguments.
+def _confine(order: Order) -> None:
+    """Confine this process to the run, before it touches what earlier jobs may have left there.
 
-    `connect` returns the sink of the reports. Raises StagingFailed and OSError.
+    Until then it may end processes. Raises OSError.
+    """
+    run, rundir, settings = order.run, order.target.rundir, order.settings
+    if order.attempt > 1 and not processes.end(
+        lambda: processes.tagged(run.id), patience=LEFTOVERS_TIMEOUT_S
+    ):
+        raise OSError("processes of an earlier attempt cannot be ended")
+    workflow = snapshot_folder(settings.data, run.digest)
+    contents = [content(settings.data, entry.sha256) for entry in run.inputs]
+    if confinement.shares_outputs(workflow):
+        settings.cache.mkdir(mode=0o700, exist_ok=True)  # Snakemake makes its files writable
+    for method in confinement.methods_of(settings, workflow):
+        (settings.data / "software" / method).mkdir(parents=True, exist_ok=True)
+    confinement.enter(settings, confinement.wall_of(settings, rundir, workflow, contents), rundir)
+
+
+def prepare(order: Order, reporting: reporter.Reporting) -> list[str]:
+    """Prepare the run directory; return Snakemake's arguments.
+
+    The logger plugin reports to `reporting`. Raises StagingFailed and OSError.
     """
     run, rundir = order.run, order.target.rundir
     if order.attempt > 1:
-        if not processes.end(lambda: processes.tagged(run.id), patience=LEFTOVERS_TIMEOUT_S):
-            raise OSError("processes of an earlier attempt cannot be ended")
         snakemake_internals.remove_locks(rundir.root)  # their Snakemake is proven dead
-        mark_unrecorded_outputs(rundir.root, {rundir.inputs.name, rundir.internal.name})
+        own = (rundir.inputs, rundir.home, rundir.scratch, rundir.cache, rundir.internal)
+        mark_unrecorded_outputs(rundir.root, {path.name for path in own})
     data = order.settings.data
-    order.settings.cache.mkdir(mode=0o700, exist_ok=True)  # its files are world-writable
-    snakefile = stage(run, rundir, snapshot_folder(data, run.digest), partial(content, data))
+    workflow = snapshot_folder(data, run.digest)
+    stage(run, rundir, workflow, partial(content, data))
+    if confinement.shares_outputs(workflow):
+        shared_outputs.show(order.settings.cache, rundir.cache)
+    else:
+        rundir.cache.mkdir(exist_ok=True)  # `--cache` requires one
     os.chdir(rundir.root)
-    attempt = rundir.attempt(order.attempt)
-    reporter.hand_over(reporter.Reporter(attempt, connect, supervised=True))
-    return arguments(order, snakefile)
+    reporter.hand_over(reporting)
+    return arguments(order)
 
 
 def _preparation_failure(error: Exception) -> PreparationFailure:
@@ -183,32 +201,29 @@ def _preparation_failure(error: Exception) -> PreparationFailure:
     return PreparationFailure(cause=causes.preparation_failure(error))
 
 
-def arguments(order: Order, snakefile: Path) -> list[str]:
-    """Return the arguments of Snakemake for an attempt."""
+def arguments(order: Order) -> list[str]:
+    """Return the arguments of Snakemake for an attempt. Raises Broken."""
+    workflow = snapshot_folder(order.settings.data, order.run.digest)
     return [
-        *common_arguments(snakefile, order.target.rundir, cores=order.cores),
+        *common_arguments(workflow, order.target.rundir, cores=order.cores),
         "--cache",  # for the rules that declare it
         "--rerun-incomplete",
         *_deployment(order),
     ]
 
 
-def common_arguments(snakefile: Path, rundir: RunDir, *, cores: int) -> list[str]:
+def common_arguments(workflow: Path, rundir: RunDir, *, cores: int) -> list[str]:
     """Return the arguments of Snakemake that runs and previews have in common.
 
-    Every user of the host can read arguments, so parameters are in the config file. Never add
-    `--quiet progress`: Snakemake then does not report the end of jobs. Profiles are disabled
-    because they would choose cores and executors, which Rundesk does here.
+    Never add `--quiet progress`: Snakemake then does not report the end of jobs. Profiles of the
+    account are disabled because they would choose cores and executors, which Rundesk does here.
+    Raises Broken.
     """
     return [
-        *("--snakefile", str(snakefile)),
-        *("--directory", str(rundir.root)),
-        *("--configfile", str(rundir.config)),
+        *workflow_arguments(workflow, rundir),
         *("--cores", str(cores)),
         *("--scheduler", "greedy"),
         *("--logger", "rundesk"),
-        *("--profile", "none"),
-        *("--workflow-profile", "none"),
         "--nocolor",
     ]
 
@@ -219,8 +234,7 @@ def _deployment(order: Order) -> list[str]:
     The methods are those that the workflow declares and the settings allow.
     """
     settings = order.settings
-    used = settings.software and declared_methods(snapshot_folder(settings.data, order.run.digest))
-    methods = [method for method in settings.software if method in (used or ())]
+    methods = confinement.methods_of(settings, snapshot_folder(settings.data, order.run.digest))
     if not methods:
         return []
     software = settings.data / "software"
@@ -228,16 +242,9 @@ def _deployment(order: Order) -> list[str]:
     return ["--software-deployment-method", *methods, *chain.from_iterable(prefixes)]
 
 
-def _connect(order: Order) -> reporter.Sink:
-    settings = order.settings
-    database = Database(settings.uri, settings.database, patience=REPORT_TIMEOUT_S)
-    return partial(database.jobs.apply, order.run.id, order.attempt)
-
-
 def _exit(code: int) -> NoReturn:
     """End without waiting for Snakemake's timers. Its exit functions remove its cache folder."""
     try:
-        skip_monitor_shutdown()
         atexit._run_exitfuncs()  # it has no public name
         sys.stdout.flush()
         sys.stderr.flush()

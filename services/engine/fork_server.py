@@ -160,7 +160,7 @@ class ForkServer:
                 command,
                 pass_fds=[theirs.fileno()],
                 cwd=HERE,
-                env=processes.environment(),
+                env=processes.environment(self._settings.run_variables),
                 stdin=subprocess.DEVNULL,
             )
         self._socket, self._ready = ours, False

@@ -36,14 +36,19 @@ class Result:
 
 
 def snakemake(
-    words: Sequence[str], *, patience: float = ONESHOT_TIMEOUT_S, largest: int = MAX_FILE_BYTES
+    words: Sequence[str],
+    *,
+    patience: float = ONESHOT_TIMEOUT_S,
+    largest: int = MAX_FILE_BYTES,
+    module: str = "snakemake",
 ) -> Result:
     """Run `snakemake` with these arguments, for at most `patience` seconds.
 
-    No file that it writes is longer than `largest` bytes. Raises OSError when it cannot be started.
+    `module` is another module to run in its place. No file that it writes is longer than
+    `largest` bytes. Raises OSError when it cannot be started.
     """
     with tempfile.TemporaryFile() as console:
-        with snakemake_process(words, console, largest=largest) as process:
+        with snakemake_process(words, console, largest=largest, module=module) as process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(patience)
             code = process.poll()
@@ -52,15 +57,16 @@ def snakemake(
 
 @contextlib.contextmanager
 def snakemake_process(
-    words: Sequence[str], console: IO[bytes], *, largest: int
+    words: Sequence[str], console: IO[bytes], *, largest: int, module: str = "snakemake"
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `snakemake` with these arguments until the end of the block; then end all it started.
 
-    Both streams go to `console`; no file that it writes is longer than `largest` bytes.
+    `module` is another module to run in its place. Both streams go to `console`; no file that it
+    writes is longer than `largest` bytes.
     """
     name = f"aside-{secrets.token_hex(12)}"
     process = subprocess.Popen(
-        tethered(*program("snakemake", *words)),
+        tethered(*program(module, *words)),
         cwd=HERE,
         env={**processes.environment(), processes.TAG: f"{name}:1"},
         stdin=subprocess.DEVNULL,

@@ -1,9 +1,10 @@
-"""Writes the reports of Snakemake to the database, from inside Snakemake, without slowing it down.
+"""Writes the reports of Snakemake to the database without slowing it down.
 
-One thread writes in batches. When the database does not respond, records go to a spool file; as
-long as that file exists all records go through it, which keeps their order. The supervisor replays
-what is left in it when Snakemake ends. Applying a record twice changes nothing, so in doubt records
-are applied again.
+The logger plugin reports from inside Snakemake. In a run its reports reach the reporter of the
+supervisor through a pipe (`report_pipe`). One thread writes in batches. When the database does not
+respond, records go to a spool file; as long as that file exists all records go through it, which
+keeps their order. The supervisor replays what is left in it when Snakemake ends. Applying a record
+twice changes nothing, so in doubt records are applied again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from services.errors import DatabaseUnavailable
 from services.rundir import AttemptDir
@@ -293,15 +294,24 @@ def _records(lines: Iterable[bytes]) -> Iterator[Record]:
             yield record
 
 
-_handed_over: Reporter | None = None
+class Reporting(Protocol):
+    """What the logger plugin needs of a reporter."""
+
+    def put(self, record: Record) -> None: ...
+    def write_error(self, record: Record) -> None: ...
+    def count_failure(self, error: Exception) -> None: ...
+    def close(self) -> None: ...
 
 
-def hand_over(reporter: Reporter) -> None:
+_handed_over: Reporting | None = None
+
+
+def hand_over(reporter: Reporting) -> None:
     """Pass the plugin its reporter inside the process, so that no setting shows in arguments."""
     global _handed_over
     _handed_over = reporter
 
 
-def get_handed_over() -> Reporter | None:
+def get_handed_over() -> Reporting | None:
     """Return the reporter that `hand_over` passed, if any."""
     return _handed_over

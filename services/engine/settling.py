@@ -119,8 +119,13 @@ class AttemptTarget:
             attempt=self.number,
             records=records,
             console=_read_tail(files.console),
-            logs={name: text for name in names if (text := _read_tail(self.rundir.root / name))},
+            logs={name: text for name in names if (text := self._tail_of_log(name))},
         )
+
+    def _tail_of_log(self, name: str) -> str:
+        """Return the end of a log that the run names; "" for a file outside of its directory."""
+        path = self.rundir.root / name
+        return _read_tail(path) if self.rundir.contains(path) else ""
 
 
 def find_cause(

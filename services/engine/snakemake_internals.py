@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import inspect
 import json
 import logging
@@ -125,6 +126,32 @@ def state_restored() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def fail_jobs_that_exit() -> None:
+    """Have a job fail when the code of its `run:` block calls `sys.exit` with a message or status.
+
+    Snakemake executes the block in a thread and takes the SystemExit for no end of the job: it
+    waits for the job forever. Raises SnakemakeChanged.
+    """
+    from snakemake.exceptions import WorkflowError
+    from snakemake.executors import local
+
+    run = getattr(local, "run_wrapper", None)
+    if run is None or "job_rule" not in inspect.signature(run).parameters:
+        raise SnakemakeChanged("executors.local.run_wrapper(job_rule, …)", "the logger plugin")
+
+    @functools.wraps(run)
+    def run_wrapper(*arguments: Any) -> None:
+        try:
+            run(*arguments)
+        except SystemExit as end:
+            if not end.code:
+                return
+            words = EXITED.format(status=end.code) if isinstance(end.code, int) else str(end.code)
+            raise WorkflowError(words).with_traceback(end.__traceback__) from None
+
+    local.run_wrapper = run_wrapper
+
+
 # ---- the logger ----------------------------------------------------------------------------------
 
 
@@ -205,6 +232,8 @@ JOBS_FAILED = "At least one job did not complete successfully."
 ERROR_IN_RULE = "Error in rule {rule}:"
 #: The command of a failed job, quoted by subprocess.CalledProcessError.
 QUOTED_COMMAND = re.compile(r"Command '.*' (?=returned |died )", re.S)
+#: Printed for a `run:` block that called `sys.exit` with a status; see `fail_jobs_that_exit`.
+EXITED = "The code of the rule exited with status {status}"
 EXIT_STATUS = re.compile(r"returned non-zero exit status (\d+)")
 #: A signal by its name, or by the exit status that a shell derives from it.
 KILLED = re.compile(r"died with <Signals\.(SIG[A-Z0-9]+)|exit status (1(?:29|3\d|4\d|5\d))\b")

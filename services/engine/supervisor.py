@@ -19,13 +19,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
+from functools import partial
 from typing import NoReturn
 
 from services.database import Database
-from services.engine import causes
+from services.engine import causes, confinement, shared_outputs
 from services.engine.console import Console
 from services.engine.end_recorder import record_via_runner
 from services.engine.execution import Order, Preparation, execute
+from services.engine.report_pipe import ReportPipe
+from services.engine.reporter import Reporter, Sink
 from services.engine.settling import ExitRecord, find_cause, publish_results, record_end
 from services.errors import DatabaseUnavailable, TransitionRefused
 from services.host import processes
@@ -125,10 +128,11 @@ def supervise(order: Order, lock: int, runner_socket: socket.socket) -> NoReturn
 
 @dataclass(frozen=True)
 class Child:
-    """The process that becomes Snakemake, and the two pipes from it."""
+    """The process that becomes Snakemake, and the three pipes from it."""
 
     pid: int
     console: Console
+    reports: ReportPipe
     preparation: Preparation
 
 
@@ -142,6 +146,7 @@ class Supervisor:
         self._attempt = order.target
         self._files = self._attempt.rundir.attempt(order.attempt)
         self._database: Database | None = None
+        self._connecting = threading.Lock()
         self._ready = False  # the run is prepared
         self._running_recorded = False
         self._requests: set[StopReason] = set()
@@ -160,9 +165,15 @@ class Supervisor:
         kills = processes.out_of_memory_kills()
         processes.rename("rundesk-run")
         child.console.start()
+        reporter = Reporter(self._files, self._sink, supervised=True)
+        child.reports.start(reporter)
         status = self._watch(child)
         self._end_leftovers()
         child.console.finish()
+        child.reports.finish()
+        reporter.close()
+        confinement.leave_nothing(self._attempt.rundir)
+        shared_outputs.adopt(self._order.settings.cache, self._attempt.rundir.cache)
         if self._stop is not None and self._stop.reason is StopReason.SUPERSEDED:
             log.info("another attempt has started; the end of this one is not recorded")
             return
@@ -202,14 +213,14 @@ class Supervisor:
         Identity.mine().write(self._lock)
         self._files.stopping.unlink(missing_ok=True)
         console = Console(self._files.console, self._order.settings.max_console * MIB)
-        preparation = Preparation()
+        reports, preparation = ReportPipe(), Preparation()
         parent = os.getpid()
         if (pid := os.fork()) == 0:
-            execute(self._order, parent, console, preparation)
+            execute(self._order, parent, console, reports, preparation)
         preparation.expect()
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
-        return Child(pid, console, preparation)
+        return Child(pid, console, reports, preparation)
 
     def _handle_signals(self) -> int:
         """Install the signal handlers; return a pipe that is readable after a signal."""
@@ -293,10 +304,17 @@ class Supervisor:
 
     def _connect(self) -> Database:
         """Return the database; connected late, as a client must not exist before a fork."""
-        if self._database is None:
-            settings = self._order.settings
-            self._database = Database(settings.uri, settings.database, patience=DATABASE_TIMEOUT_S)
-        return self._database
+        with self._connecting:
+            if self._database is None:
+                settings = self._order.settings
+                self._database = Database(
+                    settings.uri, settings.database, patience=DATABASE_TIMEOUT_S
+                )
+            return self._database
+
+    def _sink(self) -> Sink:
+        """Return the function that writes reports of Snakemake to the database."""
+        return partial(self._connect().jobs.apply, self._order.run.id, self._order.attempt)
 
     # ---- the end ---------------------------------------------------------------------------------
 

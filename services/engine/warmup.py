@@ -24,9 +24,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from services.catalogue.layout import snapshot_folder
-from services.engine import execution, snakemake_internals
-from services.engine.execution import CACHE, Order
+from services.engine import confinement, execution, snakemake_internals
+from services.engine.execution import Order
+from services.engine.report_pipe import PipeReporter
 from services.engine.settling import ExitRecord, publish_results
+from services.host import wall
 from services.host.processes import Identity
 from services.models import Progress, Run, State
 from services.settings import Settings
@@ -65,6 +67,7 @@ def warm_up() -> None:
         ("find the plugins of Snakemake", snakemake_internals.load_plugins),
         ("identify the platform", platform.platform),  # Snakemake prints it; starts a process once
         ("reuse the argument parser of Snakemake", snakemake_internals.reuse_parser),
+        ("try user namespaces", wall.has_user_namespaces),
         ("rehearse a run", rehearse),
         ("freeze the objects of the garbage collector", freeze_objects),
         ("move memory into huge pages", compact),
@@ -99,9 +102,11 @@ def rehearse() -> None:
     """
     with tempfile.TemporaryDirectory(prefix="rundesk-") as name, _process_restored():
         order = pickle.loads(pickle.dumps(_rehearsal_order(Path(name).resolve())))
-        os.environ[CACHE] = str(order.settings.cache)
+        confinement.move_in(order.settings, order.target.rundir)
         try:
-            snakemake_internals.run_command(execution.prepare(order, None))
+            with open(os.devnull, "wb") as null:  # noqa: PTH123 - a file descriptor is needed
+                reporting = PipeReporter(null.fileno())
+                snakemake_internals.run_command(execution.prepare(order, reporting))
         except SystemExit as end:
             if end.code:
                 raise RuntimeError(f"Snakemake exited with {end.code}") from end
@@ -158,6 +163,7 @@ def _process_restored() -> Iterator[None]:
             os.environ.clear()
             os.environ.update(environment)
             sys.path[:], sys.argv = path, arguments
+            tempfile.tempdir = None
             for number, handler in signals.items():
                 signal.signal(number, handler)
             root.handlers[:] = handlers

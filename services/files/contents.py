@@ -373,9 +373,10 @@ def _mate_problems(
 
 def _rows(name: str, contents: Mapping[str, Content]) -> Iterator[int]:
     for field in contents:
-        parts = field.split(".")
-        if parts[0] == name and len(parts) == 3:
-            yield int(parts[1])
+        if field.startswith(f"{name}."):
+            index, _, column = field.removeprefix(f"{name}.").partition(".")
+            if column:
+                yield int(index)
 
 
 def _mate_mismatch(inputs: tuple[Input, Input], contents: tuple[Content, Content]) -> Text | None:

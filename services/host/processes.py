@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,8 +23,18 @@ PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 1, 15, 36  # linux/prctl
 END_INTERVAL_S = 0.02  # between attempts to end processes
 IDENTITY_BYTES = 128  # written at once
 DEAD = frozenset("ZXx")
-#: Prefixes of the variables that runs must not see.
-PRIVATE_VARIABLES = ("RUNDESK_", "SNAKEMAKE_", "MONGODB_URI", "MONGOD")
+#: Variables that runs inherit, and the prefix of more of them. Others may hold secrets.
+PASSED_VARIABLES = frozenset(
+    (
+        *("PATH", "HOME", "TMPDIR", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "LANG", "LANGUAGE"),
+        *("LD_LIBRARY_PATH", "JAVA_HOME", "PERL5LIB", "R_HOME", "R_LIBS", "R_LIBS_SITE"),
+        *("CONDA_EXE", "CONDA_PREFIX", "MAMBA_EXE", "MAMBA_ROOT_PREFIX", "MODULEPATH"),
+        *("OMP_NUM_THREADS", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+        *("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"),
+    )
+)
+PASSED_PREFIX = "LC_"
 
 
 @dataclass(frozen=True)
@@ -168,7 +179,7 @@ def childless() -> bool:
 
 def become_subreaper() -> None:
     """Make this process the parent of all processes below it whose own parents end."""
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def die_with_parent(parent: int) -> None:
@@ -176,21 +187,26 @@ def die_with_parent(parent: int) -> None:
 
     Raises ProcessLookupError if it has ended already.
     """
-    _prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
     if os.getppid() != parent:
         raise ProcessLookupError(f"parent {parent} has ended")
 
 
 def rename(name: str) -> None:
     """Set the name that ps and top show, at most 15 bytes."""
-    _prctl(PR_SET_NAME, name.encode()[:15])
+    prctl(PR_SET_NAME, name.encode()[:15])
 
 
-def _prctl(option: int, argument: int | bytes) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, argument, 0, 0, 0) != 0:
+def prctl(option: int, argument: int | bytes) -> None:
+    """Change a property of this process (prctl(2)). Raises OSError."""
+    if _libc().prctl(option, argument, 0, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _pids() -> Iterator[int]:
@@ -232,8 +248,16 @@ def _has_open(pid: int, path: str) -> bool:
     return False
 
 
-def environment(of: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the environment of runs: without settings, and with Rundesk's programs first."""
-    visible = {name: value for name, value in of.items() if not name.startswith(PRIVATE_VARIABLES)}
+def environment(also: Collection[str] = (), of: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment of runs: without secrets, and with Rundesk's programs first.
+
+    `also`: names of more variables to pass on.
+    """
+    passed = PASSED_VARIABLES | {*also}
+    visible = {
+        name: value
+        for name, value in of.items()
+        if name in passed or name.startswith(PASSED_PREFIX)
+    }
     programs = str(Path(sys.executable).parent)
     return {**visible, "PATH": os.pathsep.join([programs, visible.get("PATH", os.defpath)])}

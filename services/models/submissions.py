@@ -125,3 +125,13 @@ class Submission(Model):
     sheets: dict[str, str] = Field(
         {}, description="Paths of the tables of sample sheets in the run directory, by parameter"
     )
+    replacements: dict[str, str] = Field(
+        {}, description="Files of the workflow that the run replaces: path to id of the file"
+    )
+    base: str = Field("", description="Folder of the workflow whose test data the run uses")
+    whole: bool = Field(
+        False, description="Whether `params` has every value of the workflow's configuration"
+    )
+    folders: list[str] = Field(
+        [], description="Parameters whose files are in one folder, which is the workflow's value"
+    )

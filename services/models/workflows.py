@@ -24,6 +24,11 @@ class Example(Model):
 
     title: str = ""
     params: dict[str, Any]
+    base: str = Field(
+        "",
+        description="Folder of the workflow whose files the run finds in its working directory, "
+        "over those of the workflow; empty: none",
+    )
 
 
 class Highlight(Model):

@@ -6,11 +6,11 @@ sheet; these may be nested.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.params.schema import Schema, flatten, is_file, is_sheet, is_table
+from services.params.schema import Schema, flatten, is_file, is_folder, is_sheet, is_table
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,10 @@ class FileValue:
     def names(self) -> list[str]:
         """The path without the indexes of lists."""
         return [part for part in self.path if isinstance(part, str)]
+
+    def is_below(self, dotted_path: str) -> bool:
+        """Return whether the file is below a parameter: a cell of a sheet, or a file in a list."""
+        return self.dotted_path.startswith(f"{dotted_path}.")
 
     @property
     def dotted_path(self) -> str:
@@ -68,6 +72,26 @@ def _within(path: tuple[str | int, ...], field: Schema, value: Any) -> Iterator[
                 yield from _within((*path, name), inner, value[name])
 
 
+def folders(schema: Schema, given: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
+    """Return the dotted paths of the parameters whose files are staged into one folder each.
+
+    Values that are the same in `own` are paths in the workflow.
+    """
+    found = _folders(flatten(schema, given)["properties"], given, "")
+    return [path for path in found if value_at(given, path) != value_at(own, path)]
+
+
+def _folders(fields: Schema, given: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for name, field in fields.items():
+        value = given.get(name)
+        if not isinstance(field, dict):
+            continue
+        if is_folder(field) and isinstance(value, list) and value:
+            yield prefix + name
+        elif isinstance(value, Mapping) and isinstance(inner := field.get("properties"), dict):
+            yield from _folders(inner, value, f"{prefix}{name}.")
+
+
 def with_file(given: Mapping[str, Any], value: FileValue, file: str) -> dict[str, Any]:
     """Return a copy of the parameters `given` in which `file` replaces the text of `value`."""
     changed: dict[str, Any] = _replaced(given, value.path, file)
@@ -92,8 +116,24 @@ def is_at(values: Any, value: FileValue) -> bool:
     return bool(values == value.value)
 
 
-def put(node: Any, dotted_path: str, text: str) -> None:
-    """Set the text at a path of parameters in place, as `FileValue.dotted_path` writes it."""
+def value_at(node: Any, dotted_path: str) -> Any:
+    """Return the value at a dotted path of parameters; None where there is none."""
+    if isinstance(node, Mapping):
+        if dotted_path in node:
+            return node[dotted_path]
+        for key in sorted(map(str, node), key=len, reverse=True):
+            if dotted_path.startswith(f"{key}."):
+                return value_at(node.get(key), dotted_path.removeprefix(f"{key}."))
+    return None
+
+
+def is_below(dotted_path: str, parents: Iterable[str]) -> bool:
+    """Return whether a dotted path is one of these paths, or below one of them."""
+    return any(dotted_path == parent or dotted_path.startswith(f"{parent}.") for parent in parents)
+
+
+def put(node: Any, dotted_path: str, text: Any) -> None:
+    """Set the value at a path of parameters in place, as `FileValue.dotted_path` writes it."""
     keys = range(len(node)) if isinstance(node, list) else sorted(node, key=len, reverse=True)
     for key in keys:
         if dotted_path == str(key):

@@ -14,6 +14,7 @@ from services.params import conditions, refs
 
 Schema = dict[str, Any]
 FILE_FORMATS = frozenset({"file-path", "path"})
+FOLDER_FORMAT = "directory-path"  # of an array of files
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,26 @@ def is_file(field: Schema) -> bool:
     return field.get("format") in FILE_FORMATS
 
 
+def is_folder(field: Schema) -> bool:
+    """Return whether a parameter is a set of files that the workflow finds in one folder."""
+    return field.get("format") == FOLDER_FORMAT
+
+
+def named_entries(field: Schema) -> Schema | None:
+    """Return the schema of an entry of a mapping whose keys its user chooses; None if it is none.
+
+    JSON Schema states it as `additionalProperties`, or as one of `patternProperties`.
+    """
+    if field.get("type") != "object" or field.get("properties"):
+        return None
+    patterns = field.get("patternProperties")
+    if isinstance(patterns, dict) and len(patterns) == 1:
+        (entry,) = patterns.values()
+    else:
+        entry = field.get("additionalProperties")
+    return entry if isinstance(entry, dict) and entry else None
+
+
 def is_table(field: Schema) -> bool:
     """Return whether a parameter is a file with rows; `rows` holds their schema."""
     return is_file(field) and isinstance(field.get("rows"), dict)
@@ -84,14 +105,28 @@ def is_sheet(field: Schema) -> bool:
 
 
 def sheet_fields(schema: Schema) -> dict[str, Schema]:
-    """Return the parameters that are sample sheets, by name."""
+    """Return the parameters that are sample sheets, by dotted path."""
     return {name: field for name, field in table_fields(schema).items() if is_sheet(field)}
 
 
 def table_fields(schema: Schema) -> dict[str, Schema]:
-    """Return the parameters whose value is a table: its file, or its rows."""
-    fields = flatten(schema)["properties"]
-    return {name: field for name, field in fields.items() if is_table(field)}
+    """Return the parameters whose value is a table: its file, or its rows.
+
+    The keys are dotted paths: "samples", "data.samples".
+    """
+    return _tables(flatten(schema)["properties"], "")
+
+
+def _tables(fields: Schema, prefix: str) -> dict[str, Schema]:
+    found: dict[str, Schema] = {}
+    for name, field in fields.items():
+        if not isinstance(field, dict):
+            continue
+        if is_table(field):
+            found[prefix + name] = field
+        elif isinstance(inner := field.get("properties"), dict):
+            found |= _tables(inner, f"{prefix}{name}.")
+    return found
 
 
 def _condition(part: Schema) -> Schema:

@@ -15,7 +15,7 @@ from jsonschema.exceptions import ValidationError
 
 from services.errors import Invalid, Message, Problem
 from services.params import conditions
-from services.params.schema import Schema, flatten, is_file, is_table
+from services.params.schema import Schema, flatten, is_file, is_folder, is_table
 from services.params.schema_errors import REQUIRED, REQUIRED_WITH, error_text, with_description
 
 MAX_CONDITION_DEPTH = 5  # conditions on values that other conditions brought about
@@ -39,6 +39,7 @@ def defaults(schema: Schema) -> dict[str, Any]:
 def check(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return `params` with defaults filled in.
 
+    Defaults that do not fit the schema are accepted: they are the workflow's own configuration.
     Raises Invalid with every problem, at the field "params.<name>".
     """
     flat, filled = _with_all_defaults(schema, params)
@@ -48,9 +49,26 @@ def check(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
     )
     errors = sorted(validator.iter_errors(filled), key=lambda error: list(map(str, error.path)))
     if errors:
+        own = defaults(schema)
+        errors = [error for error in errors if not _is_own(error, own)]
+    if errors:
         problems = [problem for error in errors for problem in _problems(error, flat)]
         raise Invalid(INVALID_PARAMETERS(), problems=problems)
     return filled
+
+
+def _is_own(error: ValidationError, own: Any) -> bool:
+    """Whether an error is about a value that is a default; what is missing is never one."""
+    if error.validator in ("required", "dependentRequired"):
+        return False
+    if not error.absolute_path and error.validator == "additionalProperties":
+        return False
+    for step in error.absolute_path:
+        try:
+            own = own[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return bool(own == error.instance) and type(own) is type(error.instance)
 
 
 def _with_all_defaults(schema: Schema, params: Mapping[str, Any]) -> tuple[Schema, dict[str, Any]]:
@@ -58,8 +76,8 @@ def _with_all_defaults(schema: Schema, params: Mapping[str, Any]) -> tuple[Schem
 
     A default may make a condition hold that brings further parameters, hence the loop.
     """
-    flat = flatten(schema, params)
-    params = _without_empty_files(flat, params)
+    params = _without_empty_files(flatten(schema, params), params)
+    flat = flatten(schema)  # conditions are about parameters with their defaults
     filled = _with_defaults(flat, params)
     for _ in range(MAX_CONDITION_DEPTH):
         flat = flatten(schema, filled)
@@ -104,11 +122,16 @@ def _with_defaults(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
         if name not in filled and "default" in field:
             filled[name] = copy.deepcopy(field["default"])
         inner = filled.get(name, {})
-        if field.get("type") != "object" or not isinstance(inner, dict):
+        if not _is_object(field) or not isinstance(inner, dict):
             continue
         if nested := _with_defaults(field, inner):
             filled[name] = nested
     return filled
+
+
+def _is_object(field: Schema) -> bool:
+    kinds = field.get("type", "object" if "properties" in field else "string")
+    return "object" in ([kinds] if isinstance(kinds, str) else kinds)
 
 
 def _without_empty_files(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,6 +158,8 @@ def as_reference(field: Schema) -> Schema:
         about_files = {"pattern", "format", "exists", "minLength", "maxLength", "mimetype"}
         return {key: value for key, value in field.items() if key not in about_files}
     changed = dict(field)
+    if is_folder(field):  # a path is that of the workflow's own folder
+        changed = {"type": ["array", "string"]}
     if isinstance(field.get("items"), dict):
         changed["items"] = as_reference(field["items"])
     if isinstance(field.get("properties"), dict):

@@ -1,7 +1,7 @@
 """Export completed runs as Workflow Run RO-Crates: the workflow, its inputs, steps and results.
 
-A crate has the layout of the run directory, so an unpacked crate can be executed again with
-`snakemake --configfile config.json`.
+A crate has the layout of the run directory, with the configuration of the run, so an unpacked crate
+can be executed again with `snakemake`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from zipstream import ZipStream
 
+from services.catalogue.configuration import Broken
 from services.catalogue.layout import files, manifest_of, params_schema, snakefile, snapshot_folder
-from services.catalogue.schemas import Broken
 from services.database import Database
 from services.errors import Conflict, Message, NotFound
 from services.models import Actor, Run, State
@@ -98,10 +98,14 @@ class Crates:
             raise NotFound(WORKFLOW_GONE())
         included = {entry.path for entry in run.inputs} if inputs else set()
         staged = {path: rundir.root / path for path in sorted({*included, *run.sheets.values()})}
-        config = {rundir.config.name: rundir.config}
+        config = {
+            str(path.relative_to(rundir.root)): path
+            for path in [rundir.config, *sorted((rundir.root / "config").rglob("*"))]
+            if rundir.contains(path)
+        }
         return _Parts(
             workflow={path: folder / path for path in files(folder)} | config,
-            inputs={path: file for path, file in staged.items() if file.is_file()},
+            inputs={path: file for path, file in staged.items() if rundir.contains(file)},
             results={published.result.path: published.file for published in results},
         )
 

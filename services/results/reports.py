@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from services.catalogue.layout import snakefile, snapshot_folder
-from services.catalogue.schemas import Broken
+from services.catalogue.configuration import Broken
+from services.catalogue.layout import snapshot_folder
 from services.engine import oneshot
+from services.engine.arguments import workflow_arguments
 from services.errors import Conflict, Message, NotFound
 from services.host.atomic import draft_of
 from services.host.disk import disk_full_as_error
@@ -63,30 +64,20 @@ class Reports:
 
     def _create(self, rundir: RunDir, digest: str) -> None:
         try:
-            path = snakefile(snapshot_folder(self._data, digest))
+            words = workflow_arguments(snapshot_folder(self._data, digest), rundir)
         except Broken as error:
             raise NotFound(WORKFLOW_GONE()) from error
         with draft_of(rundir.report, shared=True) as draft:
             with disk_full_as_error():
-                said = oneshot.snakemake(_arguments(path, rundir, draft), patience=self._patience)
+                said = oneshot.snakemake(_arguments(words, draft), patience=self._patience)
             if said.code is None:
                 raise Conflict(REPORT_TIMED_OUT(seconds=self._patience))
             if said.code != 0 or not draft.exists():
                 raise Conflict(REPORT_FAILED(last_line=_last_line(said.output)))
 
 
-def _arguments(snakefile: Path, rundir: RunDir, target: Path) -> list[str]:
-    return [
-        *("--snakefile", str(snakefile)),
-        *("--directory", str(rundir.root)),
-        *("--configfile", str(rundir.config)),
-        *("--cores", "1"),
-        *("--profile", "none"),
-        *("--workflow-profile", "none"),
-        "--nolock",
-        "--nocolor",
-        *("--report", str(target)),
-    ]
+def _arguments(words: list[str], target: Path) -> list[str]:
+    return [*words, *("--cores", "1"), "--nolock", "--nocolor", *("--report", str(target))]
 
 
 def _last_line(output: str) -> str:

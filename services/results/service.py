@@ -34,6 +34,11 @@ CONTENT_GONE = Message(
     "The content of {path} was removed from storage.",
     hint="Submit the run again to create it again.",
 )
+CONTENT_REPLACED = Message(
+    "gone",
+    "The content of {path} was replaced by a link that leads out of the run.",
+    hint=CONTENT_GONE.hint,
+)
 WORKFLOW_GONE = Message(
     "gone", "The workflow files that this run was executed with were removed from storage."
 )
@@ -53,7 +58,16 @@ class PublishedFile:
     """A result and the file on disk, whose name may differ from the displayed one."""
 
     result: Result
-    file: Path
+    root: Path  # the run directory
+    name: str  # path on disk, relative to it
+
+    @property
+    def file(self) -> Path:
+        """The file on disk. Raises NotFound when a link that leads out of the run replaced it."""
+        file = self.root / self.name
+        if not file.resolve().is_relative_to(self.root.resolve()):
+            raise NotFound(CONTENT_REPLACED(path=self.result.path))
+        return file
 
 
 class Results:
@@ -128,7 +142,7 @@ class Results:
         rundir = RunDir.of(self._data, run.id)
         entries = {entry["path"]: entry for entry in json.loads(rundir.manifest.read_bytes())}
         return [
-            PublishedFile(_result(entries[path], name), rundir.root / path)
+            PublishedFile(_result(entries[path], name), rundir.root, path)
             for name, path in display_names(entries).items()
         ]
 

@@ -98,9 +98,13 @@ class Intake:
         library: Library,
     ) -> Submission:
         """Return the submission of a request with `checked` parameters and files in `library`."""
-        sheet_params = samplesheets.read_sheets(library, workflow.params_schema, checked)
-        inputs = self._inputs(library, workflow, sheet_params)
-        samplesheets.check_tables(library, workflow.params_schema, sheet_params.params)
+        schema, base = workflow.params_schema, _base(workflow, request)
+        own = validation.defaults(schema)  # paths in the workflow
+        if base and workflow.example:
+            own = workflow.example.params
+        sheet_params = samplesheets.read_sheets(library, schema, checked, own)
+        inputs = self._inputs(library, schema, sheet_params, own)
+        samplesheets.check_tables(library, schema, sheet_params.params, own)
         return Submission(
             name=request.name.strip() or _default_name(workflow, request),
             workflow=workflow.name,
@@ -112,9 +116,12 @@ class Intake:
             params=sheet_params.params,
             inputs=inputs,
             sheets=sheet_params.tables,
+            folders=file_values.folders(schema, sheet_params.params, own),
+            base=base,
             cores=self._settings.cores_per_run,
             priority=request.priority,
             retries=request.retries,
+            whole=True,
         )
 
     def _available(self, actor: Actor, name: str) -> Workflow:
@@ -133,7 +140,7 @@ class Intake:
     ) -> Mapping[str, Any]:
         """Return the parameters of a request; registers the files of an example."""
         given = self._requested_params(workflow, request)
-        if not request.example:
+        if not request.example or _base(workflow, request):
             return given
         folder = self._workflows.folder(workflow.name)
         for value in list(file_values.file_values(workflow.params_schema, given)):
@@ -152,18 +159,24 @@ class Intake:
             return dict(request.params)
         if workflow.example is None:
             raise Invalid(NO_EXAMPLE(), field="example")
+        if workflow.example.base:  # its files are in the working directory of the run
+            return dict(workflow.example.params)
         folder = self._workflows.folder(workflow.name)
         return samplesheets.with_rows(workflow.params_schema, workflow.example.params, folder)
 
     def _inputs(
-        self, library: Library, workflow: Workflow, sheet_params: SheetParams
+        self,
+        library: Library,
+        schema: dict[str, Any],
+        sheet_params: SheetParams,
+        own: Mapping[str, Any],
     ) -> list[Input]:
-        """Return the files that parameters name, as they are in the library. Raises Invalid."""
-        defaults = validation.defaults(workflow.params_schema)
+        """Return the files that parameters name, as they are in the library. Raises Invalid.
+
+        Values that are the same in `own` are paths in the workflow.
+        """
         values = [
-            value
-            for value in sheet_params.files(workflow.params_schema)
-            if not file_values.is_at(defaults, value)  # a default is a path in the workflow
+            value for value in sheet_params.files(schema) if not file_values.is_at(own, value)
         ]
         known = library.by_ids({str(value.value) for value in values})
         inputs: list[Input] = []
@@ -214,6 +227,11 @@ class _ExampleFiles:
             owner="",
             created=datetime.now(UTC),
         )
+
+
+def _base(workflow: Workflow, request: RunRequest) -> str:
+    """Return the folder of the workflow whose files an example finds in its working directory."""
+    return workflow.example.base if request.example and workflow.example else ""
 
 
 def _check_priority(actor: Actor, request: RunRequest) -> None:

@@ -39,6 +39,7 @@ POLL_INTERVAL_S = 0.05  # between two looks for the plan
 FOLDER_LIFETIME_S = 3600.0  # older folders were left by a process that was killed
 MAX_PLAN_FILE_BYTES = 16 * MIB  # of a file that the planning process writes
 CONSOLE_TAIL_BYTES = 65536  # of its output, searched for the cause of a failure
+MAX_COPIED_BYTES = 16 * MIB  # of an input; a larger one is a link
 MAX_RULES = 1000  # of a preview
 
 BUSY = Message(
@@ -128,7 +129,8 @@ class Previews:
         try:
             yield rundir
         finally:
-            shutil.rmtree(rundir.root, ignore_errors=True)
+            for folder in (rundir.root, rundir.internal):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _stage_and_plan(self, checked: CheckedRequest, rundir: RunDir) -> Preview:
         workflow = checked.workflow
@@ -136,16 +138,15 @@ class Previews:
         preview = partial(Preview, workflow=workflow.name, digest=workflow.digest)
         with disk_full_as_error():
             try:
-                snakefile = stage(
-                    checked.submission, rundir, self._workflows.snapshot(workflow), blob
-                )
+                snapshot = self._workflows.snapshot(workflow)
+                stage(checked.submission, rundir, snapshot, blob, copied=MAX_COPIED_BYTES)
             except StagingFailed as error:
                 return preview(problems=[error.message])
-            spool = SpoolReader(rundir.attempt(1).spool)
-            code = self._plan(rundir, _arguments(snakefile, rundir), spool)
+            spool = SpoolReader(_reports(rundir).spool)
+            code = self._plan(rundir, _arguments(snapshot, rundir), spool)
         spool.read()  # what was written just before the process ended
         if (plan := spool.latest.get("plan")) is None:
-            return preview(problems=[self._failure(code, rundir.attempt(1))])
+            return preview(problems=[self._failure(code, rundir)])
         stats = {rule: count for rule, count in plan["stats"].items() if rule != "total"}
         return preview(
             rules=[PlannedRule(rule=r, jobs=n) for r, n in list(stats.items())[:MAX_RULES]],
@@ -172,25 +173,30 @@ class Previews:
                 time.sleep(POLL_INTERVAL_S)
             return process.returncode
 
-    def _failure(self, code: int | None, attempt: AttemptDir) -> str:
+    def _failure(self, code: int | None, rundir: RunDir) -> str:
         """Return why there is no plan, in one sentence."""
         if code is None:
             return str(NO_PLAN_IN_TIME(count=round(self._patience)))
-        records = list(reporter.read(attempt.errors))
-        console = tail(attempt.console, CONSOLE_TAIL_BYTES)
+        records = list(reporter.read(_reports(rundir).errors))
+        console = tail(rundir.attempt(1).console, CONSOLE_TAIL_BYTES)
         cause = causes.explain(causes.Evidence(1, code or 1, records=records, console=console))
         return cause.message if cause else str(NO_PLAN())
 
 
-def _arguments(snakefile: Path, rundir: RunDir) -> list[str]:
+def _arguments(workflow: Path, rundir: RunDir) -> list[str]:
     """Return Snakemake's arguments: those of a run, as a dry run."""
     return [
-        *common_arguments(snakefile, rundir, cores=1),
-        *("--logger-rundesk-directory", str(rundir.attempt(1).root)),
+        *common_arguments(workflow, rundir, cores=1),
+        *("--logger-rundesk-directory", str(_reports(rundir).root)),
         "--dry-run",
         "--nolock",
         *("--quiet", "all"),
     ]
+
+
+def _reports(rundir: RunDir) -> AttemptDir:
+    """Return where the planning process writes its reports: it may write `rundir` only."""
+    return AttemptDir(rundir.root / ".reports")
 
 
 def _blob(data: Path, sources: Mapping[str, Path], sha256: str) -> Path:
@@ -230,7 +236,8 @@ def _clear(folder: Path, older: float) -> None:
     for old in folder.glob("preview-*"):
         with contextlib.suppress(FileNotFoundError):  # another process may delete it too
             if old.stat().st_mtime < older:
-                shutil.rmtree(old, ignore_errors=True)
+                for path in (old, RunDir(old).internal):
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 def _keep(path: Path, preview: Preview) -> None:

@@ -6,6 +6,7 @@ name files by id, or the actor's own files by name.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -185,25 +186,29 @@ class SheetParams:
         """Yield every file of a run: those of the parameters, then those of rows of sheets."""
         yield from file_values.file_values(schema, self.params)
         for value in file_values.file_values(schema, self.cells):
-            if len(value.path) > 1 and isinstance(self.params[value.field], str):
+            sheet = next((name for name in self.tables if value.is_below(name)), None)
+            if sheet is not None and isinstance(file_values.value_at(self.params, sheet), str):
                 yield value
 
 
-def read_sheets(library: Library, schema: Schema, checked: Mapping[str, Any]) -> SheetParams:
+def read_sheets(
+    library: Library, schema: Schema, checked: Mapping[str, Any], own: Mapping[str, Any]
+) -> SheetParams:
     """Read and check the sample sheets of parameters. Raises Invalid with every problem.
 
+    `own` are the values that name tables and files of the workflow; these are left as they are.
     Of a table marked `as_is` only the shape of rows is checked; `check_tables` checks its file.
     """
-    own = validation.defaults(schema)
-    sheet_params = SheetParams(dict(checked), dict(checked), {})
+    sheet_params = SheetParams(copy.deepcopy(dict(checked)), copy.deepcopy(dict(checked)), {})
     problems: list[Problem] = []
     for name, field in table_fields(schema).items():
-        value = checked.get(name)
-        if value is None or value == own.get(name):
+        value = file_values.value_at(checked, name)
+        if value is None or value == file_values.value_at(own, name):
             continue  # not given, or the workflow's own table
         if not is_sheet(field):
             if isinstance(value, list):
-                sheet_params.params[name] = records = _filled(value)
+                records = _filled(value)
+                file_values.put(sheet_params.params, name, records)
                 problems += _shape_problems(name, records)
                 sheet_params.tables[name] = f"inputs/{safe(name)}{_accepted_suffix(field)}"
             continue
@@ -212,25 +217,26 @@ def read_sheets(library: Library, schema: Schema, checked: Mapping[str, Any]) ->
         except Invalid as error:
             problems += error.problems
             continue
-        sheet_params.cells[name] = records
+        file_values.put(sheet_params.cells, name, records)
         if isinstance(value, list):
-            sheet_params.params[name] = records
+            file_values.put(sheet_params.params, name, copy.deepcopy(records))
         sheet_params.tables[name] = f"inputs/{safe(name)}{sheets.suffix(field)}"
     if problems:
         raise Invalid(validation.INVALID_PARAMETERS(), problems=problems)
     return sheet_params
 
 
-def check_tables(library: Library, schema: Schema, params: Mapping[str, Any]) -> None:
+def check_tables(
+    library: Library, schema: Schema, params: Mapping[str, Any], own: Mapping[str, Any]
+) -> None:
     """Raise Invalid if the file or the rows of a table marked `as_is` cannot be read as a table.
 
     The run would fail at once. Issues of its rows are left to the workflow.
     """
-    own = validation.defaults(schema)
     problems: list[Problem] = []
     for name, field in table_fields(schema).items():
-        value = params.get(name)
-        if is_sheet(field) or value is None or value == own.get(name):
+        value = file_values.value_at(params, name)
+        if is_sheet(field) or value is None or value == file_values.value_at(own, name):
             continue
         try:
             _sheet(library, name, field, value)

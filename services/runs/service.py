@@ -230,7 +230,9 @@ class Runs:
         if not self._store.delete(run_id):
             raise Conflict(NOT_DELETABLE(state=run.state))
         self._jobs.delete(run_id)
-        shutil.rmtree(RunDir.of(self._settings.data, run_id).root, ignore_errors=True)
+        rundir = RunDir.of(self._settings.data, run_id)
+        for folder in (rundir.internal, rundir.root):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def log(self, actor: Actor, run_id: str) -> Path:
         """Return the file with Snakemake's output of the last attempt.
@@ -254,11 +256,10 @@ class Runs:
     def job_log(self, actor: Actor, run_id: str, job_id: str) -> Path:
         """Return the log file of a job. Raises NotFound when its rule names none or none exists."""
         job = self.job(actor, run_id, job_id)
-        home = RunDir.of(self._settings.data, run_id).root
+        rundir = RunDir.of(self._settings.data, run_id)
         for name in job.log:
-            path = (home / name).resolve()
-            if path.is_relative_to(home.resolve()) and path.is_file():
-                return path
+            if rundir.contains(path := rundir.root / name):
+                return path.resolve()
         raise NotFound(NO_JOB_LOG())
 
 

@@ -148,24 +148,25 @@ def _description(name: str, schema: RowSchema) -> str:
 def _duplicates(
     records: Sequence[Mapping[str, Any]], schema: RowSchema, numbers: Sequence[int]
 ) -> Iterator[Issue]:
-    """Yield an issue for each row with the key of an earlier row; incomplete keys are ignored.
+    """Yield an issue for each row with the key of an earlier row.
 
-    Keys that differ only in case or width are warnings: they may well be two samples or files.
+    A key whose first value is missing is ignored; other missing values are equal. Keys that differ
+    only in case or width are warnings: they may well be two samples or files.
     """
     for names in schema.keys:
         exact: dict[tuple[str, ...], int] = {}
         similar: dict[tuple[str, ...], int] = {}
-        columns = " and ".join(f"“{schema.title(name)}”" for name in names)
+        columns = _listed([f"“{schema.title(name)}”" for name in names])
         for index, record in enumerate(records):
-            if any(name not in record for name in names):
+            if names[0] not in record:
                 continue
-            values = [str(record[name]) for name in names]
+            values = [str(record.get(name, "")) for name in names]
             equal = exact.setdefault(tuple(map(normal, values)), index)
             alike = similar.setdefault(tuple(map(folded, values)), index)
             if alike == index:
                 continue
             first, duplicate = (equal, True) if equal != index else (alike, False)
-            value = ", ".join(value[:MAX_KEY_CHARACTERS] for value in values)
+            value = ", ".join(value[:MAX_KEY_CHARACTERS] for value in values if value)
             message = DUPLICATE_KEY if duplicate else SIMILAR_KEY
             yield Issue.of(
                 message(value=value, first_row=numbers[first], columns=columns),
@@ -175,3 +176,9 @@ def _duplicates(
                 column=schema.title(names[0]),
                 severity="error" if duplicate else "warning",
             )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names as an enumeration: a, b and c."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

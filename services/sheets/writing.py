@@ -18,6 +18,8 @@ DELIMITERS = {".tsv": "\t", ".csv": ","}
 
 def suffix(field: Mapping[str, Any]) -> str:
     """Return the suffix of the table of a sample sheet parameter: ".csv" or ".tsv"."""
+    if field.get("suffix") in DELIMITERS:
+        return str(field["suffix"])
     values = (str(field.get(key, "")) for key in ("mimetype", "default", "pattern"))
     return ".csv" if "csv" in " ".join(values) else ".tsv"
 

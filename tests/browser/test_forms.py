@@ -375,6 +375,13 @@ def paste_rows(page: Page, text: str) -> None:
     pasted("field-samples-paste", text)(page)
 
 
+def use_rows(page: Page, amount: str) -> None:
+    """Put the pasted rows into the table, and wait until they are there."""
+    field_of(page, "field-samples-use").locator("button").click()
+    expect(page.get_by_text(f"{amount}, no problems found.")).to_be_visible()
+    expect(input_of(page, "field-samples-paste")).to_have_value("")
+
+
 def test_pasted_rows_that_are_not_used_start_nothing(window: Window, services, actor) -> None:
     window.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = open_form(window)
@@ -382,7 +389,7 @@ def test_pasted_rows_that_are_not_used_start_nothing(window: Window, services, a
     start(page)
     refused(page, services, actor, "grid-field-samples", "Samples")
     expect(page.get_by_text("The pasted rows are not in the table yet.")).to_be_visible()
-    field_of(page, "field-samples-use").locator("button").click()
+    use_rows(page, "1 row")
     start(page)
     run = started(page, services, actor)
     assert run.params["samples"] == [{"sample": "a1", "depth": 3}]
@@ -425,8 +432,7 @@ def fill(page: Page, name: str = "Half filled") -> None:
     typed("field-count", "150")(page)
     typed("field-extra", "{half")(page)
     paste_rows(page, f"sample\tfastq_1\tdepth\n{HALF_FILLED}")
-    field_of(page, "field-samples-use").locator("button").click()
-    expect(page.get_by_text("12 rows, no problems found.")).to_be_visible()
+    use_rows(page, "12 rows")
 
 
 def expect_filled(page: Page, name: str = "Half filled") -> None:
@@ -571,8 +577,7 @@ def test_damaged_file_of_a_row_is_shown_at_its_row(window: Window, services, act
     services.files.register(actor, "cut_R1.fastq.gz", io.BytesIO(content[: len(content) // 2]))
     page = open_form(window)
     paste_rows(page, "sample\tfastq_1\na1\tcut_R1.fastq.gz\n")
-    field_of(page, "field-samples-use").locator("button").click()
-    expect(page.get_by_text("1 row, no problems found.")).to_be_visible()
+    use_rows(page, "1 row")
     start(page)
     refused(page, services, actor, "grid-field-samples", "Samples")
     message = page.get_by_text(re.compile(r"Row 1, Reads 1: .*cut_R1\.fastq\.gz.*(damaged|end)"))

@@ -126,10 +126,11 @@ def test_upload_continues_after_reload_when_the_file_is_chosen_again(
 ):
     path = large(tmp_path, "reloaded <b>.fastq", 48)
     page = open_files(window)
-    slow(24 * MIB)
+    slow(8 * MIB)
     send(page, path)
     until(lambda: page.wait_for_timeout(50) or line.carried > 20 * MIB)
     page.reload()
+    slow(-1)
     row = page.locator(f"{BOX} li")
     expect(row).to_contain_text("Choose the same file again to continue")
     expect(row.locator(".name")).to_have_text(path.name)
@@ -146,7 +147,7 @@ def test_upload_continues_after_pause_on_another_page_and_after_api_restart(
 ):
     path = large(tmp_path, "paused.fasta", 40)
     page = open_files(window)
-    slow(20 * MIB)
+    slow(4 * MIB)
     send(page, path)
     page.get_by_role("button", name="Pause paused.fasta").click()
     expect(page.locator(f"{BOX} li")).to_contain_text("Paused")
@@ -154,6 +155,7 @@ def test_upload_continues_after_pause_on_another_page_and_after_api_restart(
     had = line.carried
     page.wait_for_timeout(500)
     assert line.carried == had
+    slow(-1)
     desk.stop("api")
     page.get_by_role("button", name="Resume: paused.fasta").press("Enter")
     expect(page.locator(f"{BOX} li")).to_contain_text("No connection to the server")

@@ -9,6 +9,7 @@ import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services.rundir import RunDir
 from tests.helpers.waiting import until
 
 TAG = b"RUNDESK_RUN="
@@ -98,7 +99,7 @@ def trees(rows: dict[int, Row], runs: Path, wanted: set[str], before: Trees) -> 
         if tag is not None and (tag[0] in wanted or (runs / tag[0]).is_dir()):
             found.setdefault(tag[0], {}).setdefault(tag[1], Tree()).jobs.append(process)
     for run_id in wanted | set(found):
-        for lock in (runs / run_id / ".rundesk").glob("attempt-*/lock"):
+        for lock in RunDir(runs / run_id).internal.glob("attempt-*/lock"):
             if supervisor := _holder(lock, rows):
                 number = int(lock.parent.name.partition("-")[2])
                 tree = found.setdefault(run_id, {}).setdefault(number, Tree())

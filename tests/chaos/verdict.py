@@ -7,6 +7,7 @@ from collections import Counter
 
 from services.errors import NotFound
 from services.models import CauseKind, Run, State
+from services.rundir import RunDir
 from services.settings import MIB
 from tests.chaos import sight
 from tests.chaos.accepted import FAILING_RULE, RESULT, Accepted, Entry, find_overlaps, read_ledger
@@ -102,7 +103,7 @@ class Verdict:
                 self._violations.add("I4", f"complete with unfinished jobs: {undone}", run.id)
 
     def _console(self, run: Run) -> None:
-        attempts = self._world.settings.data / "runs" / run.id / ".rundesk"
+        attempts = RunDir.of(self._world.settings.data, run.id).internal
         most = self._world.settings.max_console * MIB + MIB
         for path in attempts.glob("attempt-*/console.log"):
             if (size := path.stat().st_size) > most:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.rundir import RunDir
+
 MAX_VIOLATIONS_WITH_EVIDENCE = 40  # for the first ones
 
 
@@ -73,7 +75,7 @@ class Violations:
         """Copy Rundesk's files about the run; of large logs only the start."""
         if (self._ledger / run_id).exists():
             shutil.copy(self._ledger / run_id, folder / "ledger.txt")
-        internal = self._runs / run_id / ".rundesk"
+        internal = RunDir(self._runs / run_id).internal
         for path in sorted(internal.rglob("*")):
             if path.is_file():
                 target = folder / path.relative_to(internal)

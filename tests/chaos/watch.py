@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from services.errors import DatabaseUnavailable, NotFound
 from services.models import LIVE, Run, RunFilter, State
+from services.rundir import RunDir
 from tests.chaos import sight
 from tests.chaos.accepted import RESULT, Accepted
 from tests.chaos.load import ME, Api, Unanswered
@@ -152,7 +153,7 @@ class Watch(threading.Thread):
     def _may_write(self, run_id: str, number: int) -> bool:
         """Return whether an attempt may still write: its exit record does not exist yet."""
         tree = self.trees.get(run_id, {}).get(number, Tree())
-        ended = (self._runs / run_id / ".rundesk" / f"attempt-{number}" / "exit.json").exists()
+        ended = RunDir(self._runs / run_id).attempt(number).exit.exists()
         return bool(tree.workers) or (tree.supervisor is not None and not ended)
 
     # ---- I5: published results ------------------------------------------------------------------
@@ -219,7 +220,7 @@ class Watch(threading.Thread):
     def _manifest(self, run: Run) -> str:
         if run.state is not State.COMPLETE:
             return ""
-        content = (self._runs / run.id / ".rundesk" / "manifest.json").read_bytes()
+        content = RunDir(self._runs / run.id).manifest.read_bytes()
         return hashlib.sha256(content).hexdigest()
 
 

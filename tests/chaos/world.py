@@ -225,6 +225,8 @@ def build(folder: Path, seed: int) -> World:
         cancel_grace=2.0,
         disk_floor=64,
         max_console=4,
+        run_writes=(folder / "ledger",),
+        run_variables=("CHAOS_LEDGER",),
     )
     runs = settings.data / "runs"
     return World(

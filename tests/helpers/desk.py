@@ -31,7 +31,8 @@ def environment(settings: Settings) -> dict[str, str]:
     for item in fields(settings):
         value = getattr(settings, item.name)
         if isinstance(value, tuple):
-            value = (":" if item.name == "workflows" else ",").join(map(str, value))
+            paths = item.name in ("workflows", "run_reads", "run_writes")
+            value = (":" if paths else ",").join(map(str, value))
         given[item.metadata["name"]] = str(value)
     return given
 
@@ -141,6 +142,6 @@ def running(settings: Settings) -> Iterator[Desk]:
 def end_runs(settings: Settings) -> None:
     """Kill all processes of runs that are still alive."""
     for folder in (settings.data / "runs").glob("*"):
-        for lock in folder.glob(".rundesk/attempt-*/lock"):
+        for lock in RunDir(folder).internal.glob("attempt-*/lock"):
             processes.end(lambda lock=lock: processes.holding(lock), patience=10)
         processes.end(lambda folder=folder: processes.tagged(folder.name), patience=10)

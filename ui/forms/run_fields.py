@@ -8,12 +8,13 @@ import streamlit as st
 
 from services.models import Run
 from ui import context
-from ui.forms import form_state, schema_form, widgets
+from ui.forms import form_state, widgets
+from ui.forms.form_values import Form
 
 NAME, TAGS, RETRIES, PRIORITY = "run-name", "run-tags", "run-retries", "run-priority"  # keys
 
 
-def draw(run: Run | None, form: schema_form.Form, *, unfold: bool) -> dict[str, Any]:
+def draw(run: Run | None, form: Form, *, unfold: bool) -> dict[str, Any]:
     """Draw the fields, filled in from `run`; return their values as fields of a RunRequest."""
     st.subheader("Name and tags", anchor=False)
     left, right = st.columns(2, gap="medium")
@@ -30,7 +31,7 @@ def draw(run: Run | None, form: schema_form.Form, *, unfold: bool) -> dict[str, 
     return {"name": name, "tags": tags, "retries": retries, "priority": priority}
 
 
-def _name(run: Run | None, form: schema_form.Form) -> str:
+def _name(run: Run | None, form: Form) -> str:
     name: str = st.text_input(
         "Name",
         form_state.restore(NAME, run.name if run else ""),
@@ -42,7 +43,7 @@ def _name(run: Run | None, form: schema_form.Form) -> str:
     return name
 
 
-def _tags(run: Run | None, form: schema_form.Form) -> list[str]:
+def _tags(run: Run | None, form: Form) -> list[str]:
     initial = form_state.restore(TAGS, list(run.tags) if run else [])
     tags = st.multiselect(
         "Tags",
@@ -56,7 +57,7 @@ def _tags(run: Run | None, form: schema_form.Form) -> list[str]:
     return tags
 
 
-def _retries(run: Run | None, form: schema_form.Form) -> Any:
+def _retries(run: Run | None, form: Form) -> Any:
     common = {
         "label": "Retries",
         "key": RETRIES,
@@ -67,7 +68,7 @@ def _retries(run: Run | None, form: schema_form.Form) -> Any:
     return drawn.value
 
 
-def _priority(run: Run | None, form: schema_form.Form) -> Any:
+def _priority(run: Run | None, form: Form) -> Any:
     admin = context.actor().admin
     note = "" if admin else " Only administrators can set a priority above 0."
     common = {
@@ -81,7 +82,7 @@ def _priority(run: Run | None, form: schema_form.Form) -> Any:
     return drawn.value
 
 
-def _finish(name: str, label: str, key: str, shown: Any, form: schema_form.Form) -> None:
+def _finish(name: str, label: str, key: str, shown: Any, form: Form) -> None:
     """Keep the value of a field that was drawn, and add a container for its problems."""
     form_state.keep(key)
     form.keys[key], form.shown[key] = name, shown

@@ -6,62 +6,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
 from services.errors import Message, Problem
 from services.params import conditions
-from services.params.schema import Group, flatten, groups, is_file, is_sheet
+from services.params.schema import (
+    Group,
+    flatten,
+    groups,
+    is_file,
+    is_folder,
+    is_sheet,
+    named_entries,
+)
 from services.sheets import RowSchema
 from ui.formatting import plain
-from ui.forms import numbers, sheet_editor, widgets
+from ui.forms import named_fields, numbers, sheet_editor, widgets
 from ui.forms.form_state import FieldProblem, keep, restore
+from ui.forms.form_values import Form
+from ui.forms.headings import title
 from ui.forms.widgets import Schema, kind_of
-from ui.streamlit_internals import Container
 
 PREFIX = "field-"  # of the keys of all fields
 EMPTY: tuple[Any, ...] = (None, "", [])
 MAX_ENTRIES = 100  # of an array of objects
 
 EMPTY_FIELD = Message("missing", "Required.", hint="The default value is {default}.")
-
-
-@dataclass
-class Form:
-    """The values and problems of a drawn form, and the containers for its problems."""
-
-    values: dict[str, Any] = field(default_factory=dict)  # empty ones left out
-    problems: list[Problem] = field(default_factory=list)  # of values that could not be read
-    slots: dict[str, Container] = field(default_factory=dict)  # for the problems of each field
-    labels: dict[str, str] = field(default_factory=dict)  # the title of each field
-    tables: set[str] = field(default_factory=set)  # paths of fields that are drawn as tables
-    keys: dict[str, str] = field(default_factory=dict)  # widget key → path of the field
-    shown: dict[str, Any] = field(default_factory=dict)  # widget key → what the browser shows
-    reported: Sequence[FieldProblem] = ()  # problems that a submission had
-
-    def add_nested(self, name: str, inner: Form, old: str = "", new: str = "") -> None:
-        """Add a nested form as the value `name`; replace the prefix `old` of its paths by `new`."""
-
-        def renamed(path: str) -> str:
-            return new + path.removeprefix(old)
-
-        if inner.values:
-            self.values[name] = inner.values
-        for problem in inner.problems:
-            path = renamed(problem.field.removeprefix("params."))
-            self.problems.append(problem.at(f"params.{path}"))
-        self.slots |= {renamed(path): slot for path, slot in inner.slots.items()}
-        self.labels |= {renamed(path): label for path, label in inner.labels.items()}
-        self.tables |= {renamed(path) for path in inner.tables}
-        self.keys |= {key: renamed(path) for key, path in inner.keys.items()}
-        self.shown |= inner.shown
-
-    def add_slot(self, path: str, label: str) -> None:
-        """Add a container for the problems of a field that was drawn."""
-        self.slots[path] = st.container(gap="xxsmall", key=f"problems-{path}")
-        self.labels[path] = label
 
 
 def draw(
@@ -157,10 +129,14 @@ def _grid(
                 value = initial.get(name, schema.get("default"))
                 if _nests(schema):
                     _object(path, name, schema, value, form)
+                elif entry := named_entries(schema):
+                    named_fields.draw(path, name, schema, entry, value, form, _draw_inner)
                 elif _repeats(schema):
                     _entries(path, name, schema, value, form)
                 else:
                     _field(path, name, schema, name in required, value, form)
+                    if name in initial and value in EMPTY and name not in form.values:
+                        form.values[name] = value  # empty before, and not filled in since
 
 
 def _lines(fields: Mapping[str, Schema]) -> list[list[str]]:
@@ -175,7 +151,7 @@ def _lines(fields: Mapping[str, Schema]) -> list[list[str]]:
 
 
 def _is_wide(schema: Schema) -> bool:
-    return _rows(schema) is not None or _repeats(schema)
+    return _rows(schema) is not None or _repeats(schema) or named_entries(schema) is not None
 
 
 def _nests(schema: Schema) -> bool:
@@ -203,16 +179,10 @@ def _rows(schema: Schema) -> RowSchema | None:
 def _object(path: str, name: str, schema: Schema, initial: Any, form: Form) -> None:
     """Draw the fields of a nested object in a frame."""
     with st.container(border=True, key=f"object-{path}"):
-        _title(name, schema)
+        title(name, schema)
         inner = _draw_inner(path, schema, initial, form)
     form.add_nested(name, inner)
     form.add_slot(path, str(schema.get("title", name)))
-
-
-def _title(name: str, schema: Schema) -> None:
-    st.markdown(f"**{plain(schema.get('title', name))}**")
-    if schema.get("description"):
-        st.caption(plain(schema["description"]))
 
 
 def _draw_inner(path: str, schema: Schema, initial: Any, outer: Form) -> Form:
@@ -232,7 +202,7 @@ def _entries(path: str, name: str, schema: Schema, initial: Any, form: Form) -> 
     key, values = PREFIX + path, []
     numbers = restore(key, list(range(max(len(given), min(least, most)))))
     with st.container(border=True, key=f"entries-{path}"):
-        _title(name, schema)
+        title(name, schema)
         for index, number in enumerate(numbers):
             before, own = given[number] if number < len(given) else {}, f"{path}.{number}"
             with st.container(border=True, key=f"entry-{own}"):
@@ -290,17 +260,31 @@ def _field(path: str, name: str, schema: Schema, required: bool, initial: Any, f
         drawn = widgets.draw(path, schema, initial, common, form.problems)
         value, form.shown[key] = drawn.value, drawn.shown
         form.add_slot(path, title)
+        if is_folder(schema) and isinstance(own := schema.get("default"), str) and not value:
+            st.caption(plain(f"If you choose no files, the workflow uses its own folder: {own}"))
     else:
         form.tables.add(path)
         reported = [known for known in form.reported if _is_below(known, path)]
         value = sheet_editor.draw(
             path, schema, rows, initial, common, reported, lambda: form.add_slot(path, title)
         )
+        if isinstance(initial, list) and _same_rows(value, initial):
+            value = initial
     keep(key)
     if value not in EMPTY:
         form.values[name] = value
-    elif schema.get("default") not in EMPTY and not is_sheet(schema):
+    elif schema.get("default") not in EMPTY and not is_sheet(schema) and not is_folder(schema):
         _set_empty(path, name, schema, value, form)
+
+
+def _same_rows(rows: list[dict[str, Any]], before: list[Any]) -> bool:
+    """Whether the rows of a table have the same cells as before, apart from empty ones."""
+    filled = [
+        {name: cell for name, cell in row.items() if cell not in EMPTY}
+        for row in before
+        if isinstance(row, dict)
+    ]
+    return len(filled) == len(before) and rows == [row for row in filled if row]
 
 
 def _is_below(known: FieldProblem, path: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 
 from services.errors import Message, Problem, Text
-from ui.forms.schema_form import Form
+from ui.forms.form_values import Form
 from ui.forms.sheet_sources import PASTED, UPLOADED
 
 KEY = "shown"  # of the hidden field in which the browser sends what it shows

@@ -16,6 +16,7 @@ from ui import context, errors
 from ui.formatting import amount, plain, plural, sentences, title
 from ui.forms import drafts, file_fields, form_state, run_fields, schema_form, sheet_editor, shown
 from ui.forms.form_state import FieldProblem
+from ui.forms.form_values import Form
 from ui.parts import plan, submission, workflow_cards
 from ui.streamlit_internals import Container
 
@@ -29,7 +30,7 @@ class SubmittedForm:
 
     workflow: str
     schema: dict[str, Any]
-    form: schema_form.Form
+    form: Form
     options: dict[str, Any]  # the fields of a RunRequest other than the parameters
 
     def request(self) -> dict[str, Any]:
@@ -146,7 +147,7 @@ def _form(workflow: Workflow, run: Run | None) -> None:
     _show_problems(values, summary, notice)
 
 
-def _changes(workflow: Workflow, form: schema_form.Form) -> str:
+def _changes(workflow: Workflow, form: Form) -> str:
     """Return what the run will use: the changed settings, the files and the rows of sheets."""
     fields = flatten(workflow.params_schema, form.values)["properties"]
     defaults = validation.defaults(workflow.params_schema)
@@ -278,7 +279,7 @@ def _show_problems(values: SubmittedForm, summary: Container, notice: Container)
             st.markdown(f":red[:material/error: {field}{text}]")
 
 
-def _point_to(path: str, form: schema_form.Form) -> None:
+def _point_to(path: str, form: Form) -> None:
     """Make the browser scroll to a field and focus it, once per refused submission."""
     keys = {field: key for key, field in form.keys.items()}
     key = keys.get(path, f"problems-{path}")
@@ -302,7 +303,7 @@ def _summary(count: int, fields: str) -> str:
     )
 
 
-def _slot(known: FieldProblem, form: schema_form.Form) -> str:
+def _slot(known: FieldProblem, form: Form) -> str:
     """Return the path of the innermost drawn field that a problem belongs to, "" if none is."""
     path = known.problem.field.removeprefix("params.")
     while path and path not in form.slots:

@@ -144,7 +144,7 @@ class _Crate:
             }
         for name, path in self._run.sheets.items():
             if path in self._data.names:
-                table = {"exampleOfWork": {"@id": terms.parameter(name)}}
+                table = {"exampleOfWork": {"@id": terms.parameter(name.partition(".")[0])}}
                 yield terms.file(self._file(path), path) | table
         for result in self._data.results:
             entity = terms.file(self._file(result.path), result.path)
@@ -159,8 +159,11 @@ class _Crate:
 
     # ---- parameters ------------------------------------------------------------------------------
 
+    def _file_fields(self) -> list[str]:
+        return [*(entry.field for entry in self._run.inputs), *self._run.sheets]
+
     def _parameters(self) -> Iterator[Entity]:
-        files = {entry.field.partition(".")[0] for entry in self._run.inputs} | {*self._run.sheets}
+        files = {name.partition(".")[0] for name in self._file_fields()}
         for name in self._run.params:
             field = self._data.fields.get(name, {})
             kind = terms.kind_of(field, name in files)
@@ -204,7 +207,7 @@ class _Crate:
         run = self._run
         files = [self._input(entry) for entry in self._inputs.values()]
         tables = [self._file(path) for path in run.sheets.values() if path in self._data.names]
-        file_fields = {entry.field.partition(".")[0] for entry in run.inputs} | {*run.sheets}
+        file_fields = {name.partition(".")[0] for name in self._file_fields()}
         values = [terms.value(name) for name in self._run.params if name not in file_fields]
         yield {
             "@id": self._run_action,

@@ -25,6 +25,7 @@ def desk(module_desk):
 def test_prune_keeps_entries_that_a_running_run_links_to(desk):
     cache = desk.services.cache
     tomorrow, yesterday = (datetime.now(UTC) + timedelta(days=days) for days in (1, -1))
+    assert desk.finished(desk.submit("sharing")).state is State.COMPLETE
     run_id = desk.submit("sharing", seconds=600)
     until((desk.folder(run_id) / "using").exists)
     (entry,) = cache.list(ME)

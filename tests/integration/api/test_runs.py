@@ -8,6 +8,7 @@ import pytest
 
 from services.access.actors import local_actor
 from services.models import RunFilter, RunRequest
+from services.params.public_schema import public_schema
 from services.rundir import RunDir
 from tests.helpers.api import codes, finished_run, refused
 
@@ -180,10 +181,11 @@ def test_list_filters_and_pages(services, client, actor, run):
 
 def test_workflows_are_those_of_the_catalogue(services, client, actor):
     listed = data(client.get("/api/v1/workflows"))
-    assert listed == [one.model_dump(mode="json") for one in services.workflows.list(actor)]
+    kept = [one.model_dump(mode="json") for one in services.workflows.list(actor)]
+    assert listed == [{**one, "params_schema": public_schema(one["params_schema"])} for one in kept]
     assert {"demo", "sequence-search"} <= {one["name"] for one in listed}
     one = data(client.get("/api/v1/workflows/demo"))
-    assert one == services.workflows.get(actor, "demo").model_dump(mode="json")
+    assert one in listed
     assert one["params_schema"]["required"] == ["reads"]
 
 

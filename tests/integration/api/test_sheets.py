@@ -306,7 +306,9 @@ def test_table_of_a_private_server_is_corrected_and_submitted_as_rows(
     assert again.records == [
         {name: value for name, value in row.items() if value is not None} for row in rows
     ]
-    assert '"information": "inputs/information.tsv"' in rundir.config.read_text()
+    written = (rundir.root / "config/config.yaml").read_text()
+    assert "\ninformation: inputs/information.tsv\n" in written
+    assert written.startswith("# Every parameter is documented in config/README.md")
 
 
 @pytest.mark.parametrize(

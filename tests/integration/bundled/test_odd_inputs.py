@@ -193,6 +193,13 @@ def test_amplicon_variants_depth_counts_overlapping_mates_once(variants):
     assert row["filter"] == "LowDepth"  # 60 are fewer than 100; counted twice, they are 120
 
 
+def test_amplicon_variants_mean_depth_counts_overlapping_mates_once(variants):
+    """20 pairs cover the same 150 of 1,200 bases; samtools coverage gives a mean depth of 5."""
+    samples = {row["sample"]: row for row in variants.table("results/samples.tsv")}
+    depths = {name: float(samples[name]["mean_depth"]) for name in NOTATIONS}
+    assert depths == dict.fromkeys(NOTATIONS, pytest.approx(2.5, abs=0.05))
+
+
 def test_amplicon_variants_bad_samples_are_rows_with_their_reason(variants):
     samples = {row["sample"]: row for row in variants.table("results/samples.tsv")}
     assert samples["slash"]["reads_in"] == "20"

@@ -28,6 +28,17 @@ from services.models import CauseKind, State
         ),
         ("empty", CauseKind.MISSING_OUTPUT, "its output results/out.txt is empty."),
         ("script", CauseKind.RULE_FAILED, "KeyError: 'mz' (fail.py, line 2 in load)"),
+        (
+            "run_exit",
+            CauseKind.RULE_FAILED,
+            "WorkflowError: the column mz is missing (workflow/Snakefile, line 54)",
+        ),
+        (
+            "run_status",
+            CauseKind.RULE_FAILED,
+            "WorkflowError: The code of the rule exited with status 3"
+            " (workflow/Snakefile, line 54)",
+        ),
         ("run", CauseKind.RULE_FAILED, "KeyError: 'mz' (workflow/Snakefile, line 45)"),
     ],
 )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from services.access.actors import local_actor
 from services.errors import Conflict
@@ -118,7 +118,7 @@ def test_uploaded_file_is_read_under_a_safe_name(desk):
     run_id = desk.submit("reader", text=file.id)
     run = desk.finished(run_id)
     assert (run.state, run.error) == (State.COMPLETE, None)
-    config = json.loads((desk.folder(run_id) / "config.json").read_text())
+    config = yaml.safe_load((desk.folder(run_id) / "config/config.yaml").read_text())
     assert config["text"] == run.inputs[0].path
     assert config["nested"] == {"kept": 1}
     assert (desk.folder(run_id) / "results/copy.txt").read_text() == "hello\n"

@@ -18,6 +18,7 @@ from services.database.embedded.mongod import Mongod
 from services.host import processes
 from services.host.processes import Identity
 from services.models import CauseKind, State
+from services.rundir import RunDir
 from services.settings import Settings
 from tests.helpers.desk import Desk, identity, running
 from tests.helpers.waiting import free_port, until
@@ -217,6 +218,7 @@ def test_supervisor_of_a_deleted_run_ends(own_mongod):
     boot = Identity.mine().boot
     server.stop()
     until(lambda: desk.attempt(run_id).exit.exists())
-    shutil.rmtree(desk.folder(run_id))
+    for folder in (RunDir(desk.folder(run_id)).internal, desk.folder(run_id)):
+        shutil.rmtree(folder)
     until(lambda: not Identity(boot, supervisor.pid, supervisor.start).alive)
     server.start()

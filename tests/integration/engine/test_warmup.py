@@ -59,20 +59,22 @@ print(all(block == bytes([number % 251]) * 100_000 for number, block in enumerat
 RUN = """
 import logging, sys, tempfile, threading
 from pathlib import Path
-from services.engine import execution, snakemake_internals, warmup
+from services.engine import execution, report_pipe, snakemake_internals, warmup
 
 logging.basicConfig(level="WARNING", format="%(levelname)s %(message)s")
 warmup.warm_up()
 assert threading.active_count() == 1
 with tempfile.TemporaryDirectory() as folder:
     order = warmup._rehearsal_order(Path(folder).resolve())
-    attempt = order.target.rundir.attempt(1)
+    reports = Path(folder, "reports")
     try:
-        snakemake_internals.run_command(execution.prepare(order, None))
+        with reports.open("wb") as file:
+            reporting = report_pipe.PipeReporter(file.fileno())
+            snakemake_internals.run_command(execution.prepare(order, reporting))
     except SystemExit as end:
         assert not end.code, end.code
     assert (order.target.rundir.results / "made").read_text() == "make\\n"
-    assert '"type": "finished"' in attempt.spool.read_text()
+    assert '"type": "finished"' in reports.read_text()
 print("completed")
 """
 #: Hides a module from `snakemake_internals`, as if it had another name.

@@ -92,7 +92,7 @@ def test_crate_names_parameters_and_inputs_with_checksums(desk, copied):
 def test_unpacked_crate_can_be_run_again(desk, copied, tmp_path):
     unpack(desk.services, copied.id, tmp_path)
     (tmp_path / "results/copy.txt").unlink()
-    words = ["--cores", "1", "--configfile", "config.json", "--quiet", "all"]
+    words = ["--cores", "1", "--quiet", "all"]
     subprocess.run([sys.executable, "-m", "snakemake", *words], cwd=tmp_path, check=True)
     assert (tmp_path / "results/copy.txt").read_text() == "hello\n"
 
@@ -111,7 +111,7 @@ def test_crate_is_sent_by_the_api(desk, copied):
     with zipfile.ZipFile(io.BytesIO(reply.data)) as archive:
         assert archive.testzip() is None
         names = set(archive.namelist())
-        assert {METADATA, "config.json", "results/copy.txt", "workflow/Snakefile"} <= names
+        assert {METADATA, "config/config.yaml", "results/copy.txt", "workflow/Snakefile"} <= names
         assert json.loads(archive.read(METADATA)) == client.get(f"{address}/{METADATA}").get_json(
             force=True
         )

@@ -116,3 +116,43 @@ def test_files_that_a_job_writes_into_a_directory_are_results(desk):
         "results/unpacked/" + "n" * 255: b"n" * 255,
     }
     assert {entry.result.rule for entry in published} == {"unpack"}
+
+
+@pytest.fixture
+def replaced(services, tmp_path):
+    """A completed run whose results were replaced by links after they had been published."""
+    run = finished_run(services, local_actor(), {"results/a.txt": "a", "results/sub/b.txt": "b"})
+    (secret := tmp_path / "secret").mkdir()
+    for name in ("a.txt", "b.txt"):
+        (secret / name).write_text("secret")
+    results = RunDir.of(services.settings.data, run.id).results
+    (results / "a.txt").unlink()
+    (results / "a.txt").symlink_to(secret / "a.txt")
+    (results / "sub").rename(results / "moved")
+    (results / "sub").symlink_to(secret)
+    return run
+
+
+@pytest.mark.parametrize("path", ["results/a.txt", "results/sub/b.txt"])
+@pytest.mark.parametrize("query", ["", "?inline=1"])
+def test_result_that_was_replaced_by_a_link_is_not_sent(client, replaced, path, query):
+    reply = client.get(f"/api/v1/runs/{replaced.id}/results/{path}{query}")
+    assert reply.status_code == 404
+    assert reply.json["msg"] == (
+        f"The content of {path} was replaced by a link that leads out of the run."
+    )
+
+
+@pytest.mark.parametrize("archive", ["results.zip", "crate"])
+def test_archive_of_results_that_were_replaced_by_links_is_refused(client, replaced, archive):
+    reply = client.get(f"/api/v1/runs/{replaced.id}/{archive}")
+    assert reply.status_code == 404
+    assert b"secret" not in reply.data
+
+
+def test_result_that_is_a_link_within_the_run_is_sent(client, services):
+    run = finished_run(services, local_actor(), {"results/a.txt": "a"})
+    rundir = RunDir.of(services.settings.data, run.id)
+    (rundir.results / "b.txt").symlink_to("a.txt")
+    publish(rundir, [], [])
+    assert client.get(f"/api/v1/runs/{run.id}/results/results/b.txt").data == b"a"

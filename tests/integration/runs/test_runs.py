@@ -10,12 +10,14 @@ import pytest
 from pydantic import ValidationError
 
 from services.bootstrap import build
+from services.catalogue.configuration import Configuration
 from services.catalogue.layout import snapshot_folder
-from services.engine.staging import configuration
+from services.engine.staging import values
 from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.logs import tail
 from services.models import Actor, RunFilter, RunRequest, State
 from services.runs.queue_position import Queue
+from tests.helpers.desk import WORKFLOWS
 
 ANN, BEN, ROOT = Actor(id="ann"), Actor(id="ben"), Actor(id="root", admin=True)
 SCHEMA = r"""
@@ -92,7 +94,7 @@ def test_submit_files_within_objects_are_inputs_like_any_other(services):
     run = submit(services, params={"reads": [reads.id], "panels": panels})
     assert [entry.field for entry in run.inputs] == ["reads.0", "panels.1.bed"]
     assert run.params["panels"] == panels
-    content = configuration(run, {})
+    content = values(run, WORKFLOWS, Configuration())
     assert content["panels"][1] == {"name": "exons", "bed": "inputs/panels/bed/exons.bed"}
     assert content["reads"] == ["inputs/reads/a.fastq"]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 
 import pytest
+import yaml
 
-from services.catalogue.schemas import Broken, schema_of
+from services.catalogue.configuration import Broken
+from services.catalogue.schemas import form_of
 from services.errors import Conflict, Invalid, NotFound
 from services.models import Actor, RunRequest, State
 from tests.helpers.desk import WORKFLOWS
@@ -221,7 +222,7 @@ def test_parse_has_the_issues_of_a_submission_and_keeps_the_names(services):
 def test_schema_of_rows_outside_the_workflow_is_not_read():
     folder = WORKFLOWS / "sampled"
     with pytest.raises(Broken, match="not in the workflow"):
-        schema_of(folder, {}, {"samples": "../reader/config/config.yaml"})
+        form_of(folder, {}, {"samples": "../reader/config/config.yaml"})
 
 
 def test_example_sheet_becomes_rows_and_the_workflow_reads_its_table(desk):
@@ -229,7 +230,10 @@ def test_example_sheet_becomes_rows_and_the_workflow_reads_its_table(desk):
     assert [record["sample"] for record in run.params["samples"]] == ["a", "b"]
     assert desk.finished(run.id).state is State.COMPLETE
     folder = desk.folder(run.id)
-    assert json.loads((folder / "config.json").read_text())["samples"] == "inputs/samples.tsv"
+    assert (
+        yaml.safe_load((folder / "config/config.yaml").read_text())["samples"]
+        == "inputs/samples.tsv"
+    )
     assert (folder / "inputs/samples.tsv").read_text() == (
         "sample\tfastq_1\tfastq_2\tdepth\n"
         "a\tinputs/samples/fastq_1/a_R1.fastq\tinputs/samples/fastq_2/a_R2.fastq\t3\n"

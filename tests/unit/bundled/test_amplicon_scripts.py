@@ -18,7 +18,7 @@ sys.path.append(str(SCRIPTS))
 
 from amplicon_variants import page  # noqa: E402
 from amplicon_variants.alignment import Writer, clipped, is_proper, template_length  # noqa: E402
-from amplicon_variants.depth import read_depths, widths  # noqa: E402
+from amplicon_variants.depth import read_depths, widths, with_fragments_counted_once  # noqa: E402
 from amplicon_variants.page import PageContent, build_page  # noqa: E402
 from amplicon_variants.picture import Track, draw, ticks  # noqa: E402
 from amplicon_variants.reference import ReferenceProblem, write_reference  # noqa: E402
@@ -180,6 +180,61 @@ def test_invalid_reference_raises_the_reason(tmp_path, content, words):
 
 
 # ---- depth, table, picture -------------------------------------------------------------------
+
+
+def aligned(name, start, flag=0, cigar="100M", mate=0):
+    """A read of sequence 17; `mate` is the start of the other read of its pair."""
+    record = pysam.AlignedSegment(HEAD)
+    record.query_name, record.flag, record.cigarstring = name, flag, cigar
+    record.reference_id, record.reference_start, record.mapping_quality = 0, start, 60
+    record.query_sequence = CHROMOSOME[start : start + record.infer_query_length()]
+    record.query_qualities = pysam.qualitystring_to_array("I" * record.infer_query_length())
+    if flag:
+        record.next_reference_id, record.next_reference_start = 0, mate
+    return record
+
+
+def coverage_of(folder, records):
+    """The mean depth and covered bases of sequence 17: of samtools, and with pairs counted once."""
+    bam, depths = folder / "reads.bam", folder / "depths.tsv"
+    with pysam.AlignmentFile(bam, "wb", header=HEAD) as file:
+        for record in sorted(records, key=lambda record: record.reference_start):
+            file.write(record)
+    pysam.index(str(bam))
+    pysam.depth("-s", "-o", str(depths), str(bam), catch_stdout=False)
+    plain = pysam.coverage(str(bam))
+    figures = []
+    for table in (plain, with_fragments_counted_once(plain, str(depths))):
+        header, first, second = table.splitlines()
+        values = dict(zip(header.split("\t"), first.split("\t"), strict=True))
+        assert second.split("\t")[0] == "x"
+        figures.append((float(values["meandepth"]) * len(CHROMOSOME), int(values["covbases"])))
+    return figures
+
+
+@pytest.mark.parametrize(
+    ("records", "plain", "once", "covered"),
+    [
+        # Single reads, also with a deletion: as samtools coverage counts them.
+        ([aligned("a", 0), aligned("b", 50), aligned("c", 500, cigar="40M20D60M")], 300, 300, 250),
+        # A pair that overlaps in full, in half, and not at all.
+        ([aligned("a", 0, 0x63, mate=0), aligned("a", 0, 0x93, mate=0)], 200, 100, 100),
+        ([aligned("a", 0, 0x63, mate=50), aligned("a", 50, 0x93, mate=0)], 200, 150, 150),
+        ([aligned("a", 0, 0x63, mate=900), aligned("a", 900, 0x93, mate=0)], 200, 200, 200),
+        # Two pairs at the same place are two fragments.
+        (
+            [aligned(n, 0, flag, mate=0) for n in "ab" for flag in (0x63, 0x93)],
+            400,
+            200,
+            100,
+        ),
+        ([], 0, 0, 0),
+    ],
+)
+def test_mean_depth_counts_each_fragment_once(tmp_path, records, plain, once, covered):
+    figures = coverage_of(tmp_path, records)
+    assert figures[0] == (pytest.approx(plain, abs=0.1), covered)
+    assert figures[1] == (pytest.approx(once, abs=0.1), covered)
 
 
 def test_depth_is_the_mean_of_each_column(tmp_path):

@@ -9,8 +9,8 @@ import pytest
 
 from services.access.actors import local_actor
 from services.catalogue import Catalogue
-from services.catalogue.layout import snapshot_folder
-from services.catalogue.schemas import infer
+from services.catalogue.form_schema import infer
+from services.catalogue.layout import form, snapshot_folder
 from services.errors import Conflict, NotFound
 from services.params.schema import flatten
 from services.settings import Settings
@@ -42,7 +42,7 @@ def test_get_without_manifest_everything_is_derived(catalogue, folder):
     put(folder, "count-words", **{"config/config.yaml": "top: 10\nwords: [a, b]\n"})
     found = catalogue.get(ACTOR, "count-words")
     assert (found.title, found.available, found.category) == ("Count words", True, "Other")
-    assert found.params_schema["properties"]["top"] == {"type": "integer", "default": 10}
+    assert found.params_schema["properties"]["top"] == {"type": "number", "default": 10}
 
 
 def test_get_manifest_readme_and_schema_are_read(catalogue, folder):
@@ -73,11 +73,7 @@ def test_get_manifest_readme_and_schema_are_read(catalogue, folder):
         ("rundesk.yaml", "title: [", "rundesk.yaml cannot be read"),
         ("rundesk.yaml", "titel: x", "rundesk.yaml is invalid at titel: "),
         ("rundesk.yaml", "- a\n- b\n", "rundesk.yaml must contain names and their values."),
-        (
-            "workflow/schemas/config.schema.yaml",
-            "type: 7",
-            "config.schema.yaml is not a valid schema at type: ",
-        ),
+        ("workflow/schemas/config.schema.yaml", "- 1", "config.schema.yaml must contain names"),
         ("config/config.yaml", "a: b: c", "config.yaml cannot be read"),
     ],
 )
@@ -114,7 +110,7 @@ def test_get_unknown_raises_not_found(catalogue):
 
 
 def test_digest_changes_with_the_files_and_not_with_the_example(catalogue, folder):
-    home = put(folder, "x", **{"example/a.txt": "1"})
+    home = put(folder, "x", **{"example/a.txt": "1", "rundesk.yaml": "title: X"})
     first = catalogue.get(ACTOR, "x").digest
     (home / "example/a.txt").write_text("2")
     assert catalogue.get(ACTOR, "x").digest == first
@@ -145,7 +141,7 @@ def test_infer_takes_the_values_of_a_configuration_as_defaults():
         {"n": 1, "x": 1.5, "on": True, "s": "t", "l": [1, 2], "o": {"k": "v"}, "e": None}
     )
     kinds = {name: field["type"] for name, field in schema["properties"].items()}
-    assert kinds["n"] == "integer"
+    assert kinds["n"] == "number"  # one value does not tell that it must be a whole number
     assert kinds["x"] == "number"
     assert kinds["on"] == "boolean"
     assert kinds["l"] == "array"
@@ -168,15 +164,33 @@ def test_get_replaces_references_in_the_schema(catalogue, folder):
     assert found["many"]["items"]["properties"]["reads"] == schema["$defs"]["reads"]
 
 
-def test_get_unresolvable_reference_is_a_problem(catalogue, folder):
-    field = "properties: {s: {items: {$ref: '#/$defs/none'}}}\n"
-    put(folder, "x", **{"config/config.schema.yaml": field})
-    found = catalogue.get(ACTOR, "x")
-    assert not found.available
-    (text,) = catalogue.problems("x")
-    assert text.code == "invalid_workflow"
-    assert "The reference #/$defs/none points to nothing" in str(text)
-    assert found.problems == [str(text)]
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ("properties: {s: {items: {$ref: '#/$defs/none'}}}", "reference #/$defs/none in"),
+        ("properties: {s: {items: {$ref: 'none.yaml#/x'}}}", "reference none.yaml#/x in"),
+        ("properties: {s: {properties: {required: [a]}}}", "at properties.s.properties.required"),
+        ("properties: {s: {type: str}}", "not a valid schema at properties.s.type"),
+        ("type: 7", "not a valid schema at type"),
+    ],
+)
+def test_form_slips_in_a_schema_are_ignored_with_a_remark(folder, schema, words):
+    home = put(folder, "x", **{"config/config.schema.yaml": schema, "config/config.yaml": "s: []"})
+    found = form(home)
+    assert found.schema["properties"]["s"]["default"] == []
+    (remark,) = found.remarks
+    assert remark.code == "workflow_remark"
+    assert words in str(remark)
+
+
+def test_form_follows_references_to_other_files(folder):
+    files = {
+        "config/config.schema.yaml": "properties: {s: {$ref: 'parts.yaml#/$defs/s'}}",
+        "config/parts.yaml": "$defs: {s: {type: integer, maximum: 9}}",
+    }
+    found = form(put(folder, "x", **files))
+    assert found.schema["properties"]["s"] == {"type": "integer", "maximum": 9}
+    assert found.remarks == ()
 
 
 ROWS = "type: object\nproperties: {sample: {type: string}, reads: {format: file-path}}\n"

@@ -11,7 +11,6 @@ from services import doctor
 from services.access.actors import local_actor
 from services.bootstrap import build
 from services.catalogue import Catalogue, deployment
-from services.catalogue.layout import snapshot_folder
 from services.engine import execution
 from services.errors import Misconfigured
 from services.models import Run, State
@@ -115,9 +114,7 @@ def test_arguments_turn_on_what_is_declared_and_allowed(folder, tmp_path, method
     catalogue = Catalogue(made)
     digest = catalogue.get(local_actor(), "x").digest
     catalogue.snapshot(catalogue.get(local_actor(), "x"))
-    given = execution.arguments(
-        order(made, digest), snapshot_folder(made.data, digest) / "workflow/Snakefile"
-    )
+    given = execution.arguments(order(made, digest))
     _, found, after = " ".join(given).partition("--software-deployment-method ")
     assert bool(found) is bool(words)
     assert after.replace(f"{made.data}/", "").split() == words
@@ -132,7 +129,7 @@ def test_arguments_leave_out_what_a_workflow_does_not_declare(folder, tmp_path):
     catalogue = Catalogue(made)
     catalogue.snapshot(catalogue.get(local_actor(), "x"))
     digest = catalogue.get(local_actor(), "x").digest
-    assert "conda" not in " ".join(execution.arguments(order(made, digest), folder))
+    assert "conda" not in " ".join(execution.arguments(order(made, digest)))
 
 
 def test_doctor_method_that_is_not_installed_fails(tmp_path, monkeypatch):

@@ -101,6 +101,50 @@ def test_parser_factory_is_what_is_replaced():
     require(calls, "a call of get_argument_parser() in cli.parse_args", "warmup.py")
 
 
+def test_function_that_executes_a_run_block_is_what_is_replaced():
+    local = module_of("snakemake.executors.local", "the logger plugin")
+    part = "executors.local.run_wrapper(job_rule, …)"
+    run = getattr(local, "run_wrapper", None)
+    require(run and "job_rule" in inspect.signature(run).parameters, part, "the logger plugin")
+    calls = "self.pool.submit(\n                self.cached_or_run, job, run_wrapper," in source(
+        "snakemake.executors.local"
+    )
+    require(calls, f"a call of {part} by its name in the module", "the logger plugin")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("no column mz", "no column mz"),
+        (3, "The code of the rule exited with status 3"),
+        (0, ""),
+        (None, ""),
+    ],
+)
+def test_job_of_a_run_block_that_exits_fails_with_its_words(monkeypatch, code, words):
+    local = module_of("snakemake.executors.local", "the logger plugin")
+
+    def run_wrapper(job_rule):
+        sys.exit(code)
+
+    monkeypatch.setattr(local, "run_wrapper", run_wrapper)
+    internals.fail_jobs_that_exit()
+    if not words:
+        assert local.run_wrapper("rule") is None
+        return
+    with pytest.raises(module_of("snakemake.exceptions", "").WorkflowError) as failed:
+        local.run_wrapper("rule")
+    assert str(failed.value) == words
+
+
+def test_run_block_is_left_as_it_is_when_snakemake_changed(monkeypatch):
+    local = module_of("snakemake.executors.local", "the logger plugin")
+    monkeypatch.setattr(local, "run_wrapper", changed := lambda rule: None)
+    with pytest.raises(SnakemakeChanged):
+        internals.fail_jobs_that_exit()
+    assert local.run_wrapper is changed
+
+
 def test_namespace_of_snakefiles_is_that_of_the_workflow_module():
     module_of("snakemake.workflow", "warmup.py")
     used = "globals()" in source("snakemake.workflow")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 
 import pytest
 
 from services.host import copying
-from services.host.copying import clone_or_link
+from services.host.copying import clone_or_link, copy_checked
 
 
 @pytest.fixture
@@ -51,3 +52,14 @@ def test_clone_or_link_on_a_full_disk_raises(source, tmp_path, monkeypatch, numb
     with pytest.raises(OSError, match=os.strerror(number)):
         clone_or_link(source.fileno(), tmp_path / "target")
     assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize("clones", [True, False])
+def test_copy_checked_makes_a_file_of_its_own(source, tmp_path, monkeypatch, clones):
+    if not clones:
+        monkeypatch.setattr(fcntl, "ioctl", refuse(errno.EOPNOTSUPP))
+    digest = copy_checked(tmp_path / "source", tmp_path / "target")
+    assert digest == hashlib.sha256(b"content").hexdigest()
+    with (tmp_path / "target").open("ab") as file:
+        file.write(b" changed")
+    assert (tmp_path / "source").read_bytes() == b"content"

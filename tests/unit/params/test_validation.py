@@ -201,3 +201,13 @@ def test_check_wrong_format_is_explained_by_the_schema(field, message, hint):
     assert (problem.code, problem.message, problem.hint) == ("wrong_format", message, hint)
     assert problem.as_dict()["args"]["pattern"] == "^[a-z]+$"
     assert "[a-z]" not in problem.message + problem.hint
+
+
+def test_check_ignores_defaults_of_a_branch_that_does_not_apply_after_filling_in():
+    schema = {
+        "properties": {"mode": {"default": "plain"}},
+        "if": {"properties": {"mode": {"const": "own"}}},
+        "then": {"properties": {"depth": {"default": 4}}},
+    }
+    assert validation.check(schema, {}) == {"mode": "plain"}
+    assert validation.check(schema, {"mode": "own"}) == {"mode": "own", "depth": 4}

@@ -11,6 +11,7 @@ from commands.group import HOMES
 from services.models import State
 from services.settings import HERE
 from tests.helpers import reference
+from tests.helpers.texts import texts
 from ui.formatting import LOOKS
 
 ROOT = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
@@ -32,6 +33,21 @@ def anchors(page) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
     kept = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
     return {heading.replace(" ", "-") for heading in kept}
+
+
+# ---- guides ----------------------------------------------------------------------------------
+
+
+def test_guide_of_scientists_names_labels_that_the_portal_shows():
+    named = {
+        " ".join(label.split())
+        for page in ("README.md", "docs/guide/scientists.md")
+        for label in re.findall(r"\*\*([^*]+)\*\*", (HERE / page).read_text())
+        if not label.endswith(".")
+    }
+    texts_of_pages = [entry.text for entry in texts() if entry.file.startswith("ui/")]
+    shown = {re.sub("^:material/[a-z_]+: ", "", text) for text in texts_of_pages}
+    assert named - shown <= {"sample sheet"}
 
 
 # ---- reference -------------------------------------------------------------------------------

@@ -57,13 +57,51 @@ def test_read_sdrf_columns_are_recognized():
             "assay name": "run 1",
             "file": "a.raw",
             "fraction": 1,
-            "comment[technical replicate]": "1",
+            "technical_replicate": 1,
             "comment[modification parameters]": "Ox",
             "comment[modification parameters] (2)": "CAM",
             "condition": "x",
             "factor value[disease]": "y",
         }
     ]
+
+
+SEVERAL_FILES = [
+    "source name",
+    "comment[data file]",
+    "comment[fraction identifier]",
+    "comment[technical replicate]",
+    "comment[label]",
+]
+
+
+@pytest.mark.parametrize(
+    ("rows", "errors"),
+    [
+        ([["S1", "a.raw", "1", "1", "x"], ["S1", "b.raw", "2", "1", "x"]], []),
+        ([["S1", "a.raw", "1", "1", "x"], ["S1", "b.raw", "1", "2", "x"]], []),
+        ([["S1", "a.raw", "1", "1", "TMT126"], ["S1", "a.raw", "1", "1", "TMT127"]], []),
+        ([["S1", "a.raw", "1", "1", "x"], ["S2", "b.raw", "1", "1", "x"]], []),
+        (
+            [["S1", "a.raw", "1", "1", "x"], ["S1", "b.raw", "1", "1", "x"]],
+            ["“S1, 1, 1, x” is already in row 2."],
+        ),
+        ([["S1", "a.raw", "", "", ""], ["S1", "b.raw", "", "", ""]], ["“S1” is already in row 2."]),
+        ([["S1", "a.raw", "1", "", ""], ["S1", "b.raw", "", "", ""]], []),
+    ],
+)
+def test_read_sample_may_have_several_files_if_they_are_told_apart(rows, errors):
+    assert issues(read(INFORMATION, SEVERAL_FILES, *rows), "error") == errors
+
+
+def test_read_same_sample_twice_names_the_columns_that_tell_files_apart():
+    sheet = read(INFORMATION, ["样品编号", "文件"], ["S1", "a.raw"], ["S1", "b.raw"])
+    (issue,) = sheet.issues
+    assert (issue.cell, issue.message) == ("A3", "“S1” is already in row 2.")
+    assert issue.hint == (
+        "The values of “Sample ID”, “Fraction”, “Replicate”, “Technical replicate” and “Label”"
+        " must be unique."
+    )
 
 
 def test_read_sdrf_headers_with_other_blanks_and_case_are_recognized():

@@ -300,6 +300,13 @@ def test_check_several_columns_are_one_key():
     assert (issue.row, issue.message) == (3, "“a, 1” is already in row 1.")
 
 
+def test_check_missing_values_of_a_key_are_equal_unless_it_is_the_first():
+    schema = {"properties": {"sample": {}, "lane": {}}, "uniqueEntries": ["sample", "lane"]}
+    rows = [{"sample": "a"}, {"sample": "a", "lane": 1}, {"sample": "a"}, {"lane": 1}, {"lane": 1}]
+    (issue,) = sheets.check(rows, schema)
+    assert (issue.row, issue.message) == (3, "“a” is already in row 1.")
+
+
 def test_check_many_issues_lists_only_the_first():
     found = sheets.check([{}] * 1000, READS)
     assert len(found) == sheets.MAX_ISSUES + 1

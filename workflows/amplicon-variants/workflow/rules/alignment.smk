@@ -107,6 +107,7 @@ rule measure_alignment:
         stats="work/statistics/{sample}.stats",
         coverage="work/statistics/{sample}.coverage",
         depth=temp("work/depth/{sample}.tsv"),
+        covered=temp("work/covered/{sample}.tsv"),
     log:
         "logs/measure_alignment/{sample}.log",
     conda:

@@ -16,7 +16,11 @@ COLUMNS = {
     "reads_out": ("Reads out", "Reads or read pairs after trimming", "{:,.0f}"),
     "aligned_reads": ("Aligned reads", "Aligned reads; pairs count as two", "{:,.0f}"),
     "aligned_percent": ("Aligned (%)", "Percentage of reads aligned after trimming", "{:,.1f}"),
-    "mean_depth": ("Mean depth", "Mean read depth over the reference", "{:,.1f}"),
+    "mean_depth": (
+        "Mean depth",
+        "Mean depth of the reference; the mates of a pair count once where they overlap",
+        "{:,.1f}",
+    ),
     "covered_percent": (
         "Covered (%)",
         "Percentage of the reference with at least one read",
@@ -39,7 +43,7 @@ def read_count(pattern, flagstat):
 
 
 def coverage(path):
-    """Return the mean depth and covered percentage of the reference, from samtools coverage."""
+    """Return the mean depth and covered percentage of the reference, from a coverage table."""
     length = covered = depth = 0
     with open(path, encoding="utf-8", newline="") as table:
         for row in csv.DictReader(table, delimiter="\t"):
