@@ -108,18 +108,18 @@ def settings(
 
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
-    """The database of `settings`, with its indexes."""
+    """The database of `settings`, with its indexes and a runner that is alive."""
     opened = Database(settings.uri, settings.database, patience=20)
     opened.create_indexes()
+    opened.hosts.beat("host", now=datetime.now(UTC) + timedelta(hours=1))
     yield opened
     opened.close()
 
 
 @pytest.fixture
 def services(settings: Settings, database: Database) -> Iterator[Services]:
-    """The services of `settings`, as portal and API build them, with a runner that is alive."""
+    """The services of `settings`, as portal and API build them."""
     built = bootstrap.build(settings)
-    database.hosts.beat("host", now=datetime.now(UTC) + timedelta(hours=1))
     yield built
     built.close()
 

@@ -17,7 +17,7 @@ from services.models import Line, Run, State, Waiting
 from services.settings import Settings
 
 USUAL_TIME_CACHE_S = 60.0  # the usual time of a workflow is kept this long
-RUNNER_TIMEOUT = timedelta(seconds=20)  # since the last sign of life; it gives one every 5 s
+RUNNER_TIMEOUT = timedelta(seconds=20)  # since the last heartbeat; there is one every 5 s
 MAX_POSITIONS = 1000  # runs further back have no position
 
 NO_RUNNER = Message(
