@@ -43,7 +43,7 @@ test:
 	$(call tests,.ci/chromium) $(TESTS)
 
 # Only tests marked `long`. `make chaos` is separate.
-test-long: check
+test-long: check $(VENV)/.clients
 	@$(call tests,.ci/chromium whole) -m long $(TESTS)
 
 check: $(VENV)/.test
@@ -120,6 +120,12 @@ $(VENV)/.compiled: $(VENV)/.test
 $(VENV)/clients/bin/wes-client: | $(BIN)/python
 	@$(BIN)/python -m venv --without-pip $(VENV)/clients
 	@BY=$(BIN)/python $(INSTALL) $(VENV)/clients/bin/python wes-service
+
+# Generators of API clients, and libraries of front ends.
+$(VENV)/.clients: requirements/openapi-clients.txt tests/clients/package-lock.json | $(VENV)/.test
+	@echo "Installing the clients that the API is tested with"
+	@.ci/clients $(VENV)
+	@touch $@
 
 # In folders of their own: Snakemake imports every plugin that is installed, at each start.
 $(VENV)/.bench: $(VENV)/.run
