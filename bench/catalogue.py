@@ -34,8 +34,10 @@ from services.engine import observing
 from services.errors import Invalid, RundeskError
 from services.models import RunRequest
 from services.params.schema import flatten, is_file, is_folder, is_sheet
+from services.runs.previews import Previews
 from services.settings import Settings
 
+PLAN_TIMEOUT_S = 180.0  # of an example; the figures do not depend on the load of the machine
 Location = tuple[str, ...]
 SUFFIX = re.compile(r"[^/.][.][A-Za-z][A-Za-z0-9_]{0,19}([.](gz|bz2|xz|zip|zst))?$")
 TABLE = re.compile(r"[.](tsv|csv|xlsx|xls|ods)$")
@@ -171,7 +173,10 @@ def round_trip(services: Services, name: str, config: Mapping[str, Any]) -> str:
 def example(services: Services, name: str, jobs: Mapping[str, int]) -> str:
     """Return "same" when the example of a workflow plans exactly these jobs."""
     try:
-        preview = services.previews.preview(ME, RunRequest(workflow=name, example=True))
+        previews = Previews(
+            services.settings, services.files, services.workflows, patience=PLAN_TIMEOUT_S
+        )
+        preview = previews.preview(ME, RunRequest(workflow=name, example=True))
     except RundeskError as error:
         problems = [one.message for one in error.problems] if isinstance(error, Invalid) else []
         return f"no: {(problems or [error.message])[0]}"[:90]

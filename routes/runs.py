@@ -115,7 +115,7 @@ class SubmitHeaders(Model):
     limit="submit",
     errors=(404, 409, 507),
     links=OF_RUN,
-    request=examples.REQUEST,
+    request=examples.EXAMPLE_RUN,
     example=examples.RUN,
     location=lambda run: url_for("runs.get_run", run_id=run.id),
 )
@@ -123,13 +123,16 @@ def submit_run(actor: Actor, headers: SubmitHeaders, body: RunRequest) -> Run:
     """Submit a run.
 
     The run is queued and starts as soon as the limits allow. `params` must match the
-    `params_schema` of the workflow; `"example": true` instead runs the example of the workflow.
+    `params_schema` of the workflow, with the ids of uploaded files, for instance
+    `{"workflow": "sequence-search", "params": {"queries": "65f0c0ffee0123456789abce", "database":
+    "65f0c0ffee0123456789abcf", "evalue": 1e-05}}`. `"example": true` instead runs the example of
+    the workflow.
     """
     return services().runs.submit(actor, body, idempotency_key=headers.idempotency_key)
 
 
 @runs.post("/validate")
-@operation(errors=(404,), request=examples.REQUEST, example=examples.VALIDATED)
+@operation(errors=(404,), request=examples.EXAMPLE_RUN, example=examples.VALIDATED)
 def validate_run(actor: Actor, body: RunRequest) -> Validated:
     """Validate a submission without submitting it.
 
@@ -143,7 +146,7 @@ def validate_run(actor: Actor, body: RunRequest) -> Validated:
 @operation(
     limit="submit",
     errors=(404, 409, 507),
-    request=examples.REQUEST,
+    request=examples.EXAMPLE_RUN,
     example=examples.PREVIEW,
 )
 def preview_run(actor: Actor, body: RunRequest) -> Preview:

@@ -57,7 +57,11 @@ WORKFLOW: dict[str, Any] = {
         "unevaluatedProperties": False,
     },
     "readme": "",
-    "example": {"title": "25 proteins", "params": {"queries": "example/queries.fasta.gz"}},
+    "example": {
+        "title": "25 proteins",
+        "params": {"queries": "example/queries.fasta.gz"},
+        "base": "",
+    },
     "highlights": [{"path": "results/report.html", "title": "Report"}],
 }
 
@@ -67,6 +71,8 @@ REQUEST = {
     "name": "March search",
     "tags": ["swissprot"],
 }
+
+EXAMPLE_RUN = {"workflow": "sequence-search", "example": True, "name": "March search"}
 
 VALIDATED = {
     "workflow": "sequence-search",
@@ -115,6 +121,10 @@ RUN: dict[str, Any] = {
         }
     ],
     "sheets": {},
+    "replacements": {},
+    "base": "",
+    "whole": False,
+    "folders": [],
     "cores": 4,
     "priority": 0,
     "retries": 0,

@@ -284,9 +284,12 @@ def _observe(folder: Path, secrets: Mapping[str, str]) -> list[dict[str, Any]]:
     records = [observing.record_of(folder, variables=variables)]
     if not judgement.is_read(records[0]) and not records[0].get("configfiles"):
         # its authors name the configuration on the command line
-        files = [file.path for file in form(folder).configuration.files]
+        files = [
+            file.path for file in form(folder).configuration.files if (folder / file.path).is_file()
+        ]
         if files:
-            records[0] = observing.record_of(folder, "", files, variables)
+            record = observing.record_of(folder, "", files, variables)
+            records[0] = record | {"configfiles": []}  # the Snakefile names none
     for data in sets_of_test_data(folder, records[0].get("configfiles", ())):
         names = [data.configfile] if data.configfile else []
         records.append(observing.record_of(folder, data.base, names, variables))

@@ -208,14 +208,16 @@ def _kind(
     """Return what a text names, and how it is known."""
     if file_words.is_address(text):
         return None
+    written = file_words.is_output(location, text) or file_words.is_own(text)
     for record in workflow.seen.records:
         there = _at(record.get("config", {}), location)
         candidates = [item for item in (there if isinstance(there, list) else [there]) if item]
         for item in candidates:
-            if isinstance(item, str) and (kind := _shown(record, item, workflow)):
+            kind = _shown(record, item, workflow) if isinstance(item, str) else None
+            if kind == "file" or (kind == "folder" and not written):
                 return kind, "planned"
     name, help_text = location[-1], str(field.get("description", ""))
-    if file_words.is_output(location, text) or file_words.is_own(text):
+    if written:
         return None
     path = workflow.existing(text) if text else None
     if path is not None and path.is_file() and file_words.is_path(text):
@@ -231,16 +233,16 @@ def _kind(
 
 def _shown(record: Mapping[str, Any], text: str, workflow: _Workflow) -> Kind | None:
     """Return what a plan has shown about a text of its configuration."""
-    if not file_words.is_path(text) and workflow.existing(text) is None:
-        return None
     plain = os.path.normpath(text)
-    if plain in (".", "/"):
+    if plain in (".", "/") or file_words.is_address(text):
+        return None
+    if plain in record.get("listed", ()):
+        return "folder"
+    if not file_words.is_path(text) and workflow.existing(text) is None:
         return None
     if any(_same(path, text) for path in (*record.get("opened", ()), *record.get("inputs", ()))):
         return "file" if not _is_folder(workflow, text) else "folder"
     below = f"{plain}{os.sep}"
-    if plain in record.get("listed", ()):
-        return "folder"
     if any(path.startswith(below) for path in record.get("inputs", ())):
         return "folder"
     return None

@@ -82,8 +82,7 @@ def stage(
     succeed.
     """
     try:
-        for folder in (rundir.root, rundir.internal):
-            folder.mkdir(parents=True, exist_ok=True)
+        rundir.root.mkdir(parents=True, exist_ok=True)
         for entry in run.inputs:
             _stage_input(entry, blob(entry.sha256), rundir.root / entry.path, copied)
         if run.inputs and not rundir.names.exists():
