@@ -47,6 +47,11 @@ def check(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
+def filled(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `params` with defaults filled in, unchecked."""
+    return _with_all_defaults(schema, params)[1]
+
+
 def check_whole(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return `params`, which are a whole configuration: nothing is filled in or unknown.
 
