@@ -468,8 +468,8 @@ def test_pasted_rows_that_are_not_used_start_nothing(window: Window, services, a
     start(page)
     refused(page, services, actor, "grid-field-samples", "Samples")
     expect(page.get_by_text("The pasted rows are not in the table yet.")).to_be_visible()
-    use_rows(page, "1 row")
-    start(page)
+    field_of(page, "field-samples-use").locator("button").click()
+    start(page)  # at once
     run = started(page, services, actor)
     assert run.params["samples"] == [{"sample": "a1", "depth": 3}]
 
