@@ -24,8 +24,8 @@ from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
 
 from services.bootstrap import Services, build
-from services.engine.confinement import check_wall
 from services.engine.brake import Brake
+from services.engine.confinement import check_wall
 from services.engine.dispatcher import Dispatcher
 from services.engine.end_recorder import EndRecorder
 from services.engine.fork_server import ForkServer
