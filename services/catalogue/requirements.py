@@ -32,8 +32,8 @@ class Needs(BaseModel):
 
     executables: list[str] = []
     modules: list[str] = []
-    variables: list[str] = []
     network: bool = False
+    variables: list[str] = []
 
     def looked_up(self, variables: Container[str] = ()) -> list[Need]:
         """Return each requirement with whether it is met now.

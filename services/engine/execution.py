@@ -183,7 +183,14 @@ def prepare(order: Order, reporting: reporter.Reporting) -> list[str]:
     run, rundir = order.run, order.target.rundir
     if order.attempt > 1:
         snakemake_internals.remove_locks(rundir.root)  # their Snakemake is proven dead
-        own = (rundir.inputs, rundir.home, rundir.scratch, rundir.cache, rundir.profile)
+        own = (
+            rundir.inputs,
+            rundir.home,
+            rundir.scratch,
+            rundir.cache,
+            rundir.profile,
+            rundir.internal,
+        )
         mark_unrecorded_outputs(rundir.root, {path.name for path in own})
     data = order.settings.data
     workflow = snapshot_folder(data, run.digest)

@@ -21,7 +21,7 @@ from services.catalogue.requirements import versions
 from services.database import Database
 from services.database.runs import Outcome
 from services.engine import causes, reporter
-from services.engine.publishing import publish
+from services.engine.publishing import publish, targets_of
 from services.engine.snakemake_metadata import recorded_outputs
 from services.errors import Message, TransitionRefused
 from services.host.atomic import write_atomically
@@ -167,7 +167,13 @@ def publish_results(attempt: AttemptTarget, record: ExitRecord) -> ExitRecord:
         used = _engine_versions() | versions(manifest.needs.modules)
         attempt.rundir.software.write_text(json.dumps(used), encoding="utf-8")
         outputs = sorted(recorded_outputs(attempt.rundir.root))
-        publish(attempt.rundir, outputs, manifest.highlights)
+        publish(
+            attempt.rundir,
+            outputs,
+            manifest.highlights,
+            targets=targets_of(attempt.rundir),
+            cache=attempt.settings.cache,
+        )
     except Exception as error:
         log.exception("the results could not be published")
         return record.model_copy(update={"cause": _publishing_failure(error), "unlisted": True})
