@@ -254,7 +254,9 @@ class _ExampleFiles:
 def _checked(workflow: Workflow, request: RunRequest, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a request with defaults filled in. Raises Invalid."""
     try:
-        if request.complete or _base(workflow, request):
+        if _base(workflow, request):  # the workflow's own configuration, which Snakemake judges
+            return dict(given)
+        if request.complete:
             return validation.check_whole(workflow.params_schema, given)
         return validation.check(workflow.params_schema, given)
     except Invalid as error:
