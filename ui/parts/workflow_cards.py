@@ -16,6 +16,7 @@ NO_WORKFLOWS = (
     "No workflows are installed. Add a workflow to one of the folders in RUNDESK_WORKFLOWS."
 )
 NO_MATCH = "No workflow matches the search. Use fewer words, or another category."
+TYPING_PAUSE = "1s"  # after which the search is applied
 MIN_SEARCHED_WORKFLOWS = 9  # fewer are in view at once
 CARD_WIDTH_PX, CARD_GAP_PX = 400, 28
 MAX_NARROW_CARDS = 2  # a category with more cards takes the whole width
@@ -35,6 +36,7 @@ def choose(workflows: Sequence[Workflow], place: str) -> Sequence[Workflow]:
             key=f"search-{place}",
             icon=":material/search:",
             placeholder="For example: variants",
+            live=TYPING_PAUSE,
             width=CARD_WIDTH_PX,
         )
         categories = sorted({workflow.category for workflow in workflows}, key=_category_key)
@@ -68,13 +70,21 @@ def _category_key(category: str) -> tuple[bool, str]:
 def by_category(workflows: Iterable[Workflow], place: str) -> None:
     """Draw cards under the headings of their categories; small categories are side by side."""
     ordered = sorted(workflows, key=_sort_key)
+    groups = [list(group) for _, group in groupby(ordered, key=lambda one: one.category)]
     with st.container(horizontal=True, gap="medium"):
-        for category, group in groupby(ordered, key=lambda workflow: workflow.category):
-            members = list(group)
-            width = CARD_WIDTH_PX * len(members) + CARD_GAP_PX * (len(members) - 1)
-            with st.container(width=width if len(members) <= MAX_NARROW_CARDS else "stretch"):
-                st.subheader(plain(category), anchor=False)
-                shelf(members, place)
+        for members in groups:
+            if len(members) <= MAX_NARROW_CARDS:
+                width = CARD_WIDTH_PX * len(members) + CARD_GAP_PX * (len(members) - 1)
+                with st.container(width=width):
+                    _category(members, place)
+    for members in groups:
+        if len(members) > MAX_NARROW_CARDS:  # in a row with others it would be squeezed
+            _category(members, place)
+
+
+def _category(members: Sequence[Workflow], place: str) -> None:
+    st.subheader(plain(members[0].category), anchor=False)
+    shelf(members, place)
 
 
 def shelf(workflows: Iterable[Workflow], place: str) -> None:
