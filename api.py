@@ -73,7 +73,7 @@ def create_app(services: Services | None = None) -> Flask:
     for blueprint in (*BLUEPRINTS, wes, blast):
         app.register_blueprint(blueprint)
     streams.install(app)
-    openapi.install(app)
+    openapi.install(app, services.settings.public_api_url)
     return app
 
 

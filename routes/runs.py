@@ -76,6 +76,16 @@ class LogQuery(Model):
     )
 
 
+class ConfigurationQuery(Model):
+    """The query parameters of a configuration."""
+
+    staged: Literal["0", "1", "false", "true"] = Field(
+        "0",
+        description="1: as Snakemake reads it, with the paths of files in the run directory; "
+        "0: with the ids of files",
+    )
+
+
 class EventHeaders(Model):
     """The headers with which a browser resumes a stream."""
 
@@ -105,7 +115,7 @@ class SubmitHeaders(Model):
     limit="submit",
     errors=(404, 409, 507),
     links=OF_RUN,
-    request=examples.REQUEST,
+    request=examples.EXAMPLE_RUN,
     example=examples.RUN,
     location=lambda run: url_for("runs.get_run", run_id=run.id),
 )
@@ -113,13 +123,16 @@ def submit_run(actor: Actor, headers: SubmitHeaders, body: RunRequest) -> Run:
     """Submit a run.
 
     The run is queued and starts as soon as the limits allow. `params` must match the
-    `params_schema` of the workflow; `"example": true` instead runs the example of the workflow.
+    `params_schema` of the workflow, with the ids of uploaded files, for instance
+    `{"workflow": "sequence-search", "params": {"queries": "65f0c0ffee0123456789abce", "database":
+    "65f0c0ffee0123456789abcf", "evalue": 1e-05}}`. `"example": true` instead runs the example of
+    the workflow.
     """
     return services().runs.submit(actor, body, idempotency_key=headers.idempotency_key)
 
 
 @runs.post("/validate")
-@operation(errors=(404,), request=examples.REQUEST, example=examples.VALIDATED)
+@operation(errors=(404,), request=examples.EXAMPLE_RUN, example=examples.VALIDATED)
 def validate_run(actor: Actor, body: RunRequest) -> Validated:
     """Validate a submission without submitting it.
 
@@ -133,7 +146,7 @@ def validate_run(actor: Actor, body: RunRequest) -> Validated:
 @operation(
     limit="submit",
     errors=(404, 409, 507),
-    request=examples.REQUEST,
+    request=examples.EXAMPLE_RUN,
     example=examples.PREVIEW,
 )
 def preview_run(actor: Actor, body: RunRequest) -> Preview:
@@ -218,6 +231,19 @@ def get_log(actor: Actor, run_id: RunId, query: LogQuery) -> Response:
         query.offset,
     )
     return streams.stream(pieces, "text/plain")
+
+
+@runs.get("/<run_id>/configuration")
+@operation(media="text/plain")
+def get_configuration(actor: Actor, run_id: RunId, query: ConfigurationQuery) -> Response:
+    """Get the configuration of a run.
+
+    This is the configuration file of the workflow with the parameters of the run. Registered as a
+    file, it can be sent as `config_file` of another run.
+    """
+    staged = query.staged in ("1", "true")
+    text = services().configurations.of_run(actor, run_id, staged=staged)
+    return responses.text_to_save(text, f"{run_id}.yaml")
 
 
 @runs.get("/<run_id>/events")

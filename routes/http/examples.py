@@ -39,6 +39,7 @@ WORKFLOW: dict[str, Any] = {
     "summary": "Compare protein or nucleotide sequences with a database",
     "category": "Sequences",
     "version": "1.0.0",
+    "license": "",
     "digest": SHA256,
     "takes": "Query sequences and a database (FASTA)",
     "gives": "Table of hits, alignments, HTML report",
@@ -56,8 +57,13 @@ WORKFLOW: dict[str, Any] = {
         "required": ["database", "queries"],
         "unevaluatedProperties": False,
     },
+    "config_files": [],
     "readme": "",
-    "example": {"title": "25 proteins", "params": {"queries": "example/queries.fasta.gz"}},
+    "example": {
+        "title": "25 proteins",
+        "params": {"queries": "example/queries.fasta.gz"},
+        "base": "",
+    },
     "highlights": [{"path": "results/report.html", "title": "Report"}],
 }
 
@@ -67,6 +73,8 @@ REQUEST = {
     "name": "March search",
     "tags": ["swissprot"],
 }
+
+EXAMPLE_RUN = {"workflow": "sequence-search", "example": True, "name": "March search"}
 
 VALIDATED = {
     "workflow": "sequence-search",
@@ -115,6 +123,11 @@ RUN: dict[str, Any] = {
         }
     ],
     "sheets": {},
+    "replacements": {},
+    "base": "",
+    "complete": False,
+    "whole": True,
+    "folders": [],
     "cores": 4,
     "priority": 0,
     "retries": 0,

@@ -30,11 +30,12 @@ from services.catalogue.layout import (
 )
 from services.catalogue.observations import missing_module, observed
 from services.catalogue.requirements import Needs, missing_messages
-from services.catalogue.schemas import first
+from services.catalogue.schemas import Form, first
 from services.errors import Conflict, Message, NotFound, Text
 from services.host.atomic import draft_of
 from services.host.disk import disk_full_as_error
 from services.models import Actor, Need, Workflow
+from services.params import file_values
 from services.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -157,7 +158,7 @@ def _read_files(folder: Path) -> tuple[Workflow, Needs, Text | None]:
     try:
         manifest = manifest_of(folder)
         snakefile(folder)
-        schema = form(folder).schema
+        found = form(folder)
     except Broken as error:
         broken = Workflow(name=name, title=name, digest=digest(folder), available=False)
         return broken, Needs(), error.text
@@ -174,7 +175,8 @@ def _read_files(folder: Path) -> tuple[Workflow, Needs, Text | None]:
         gives=manifest.gives,
         available=True,
         problems=[],
-        params_schema=schema,
+        params_schema=found.schema,
+        config_files=_other_config_files(folder, found),
         readme=_text(first(folder, READMES)),
         example=manifest.example or example_of(folder, observed(folder)),
         highlights=manifest.highlights,
@@ -190,6 +192,18 @@ def _requirements(folder: Path, declared: Needs) -> Needs:
         modules=[*dict.fromkeys([*declared.modules, *missing])],
         variables=[*dict.fromkeys([*declared.variables, *snakefiles.variables(folder)])],
     )
+
+
+def _other_config_files(folder: Path, found: Form) -> Sequence[str]:
+    """The files of the config folder apart from the configuration and its description.
+
+    Files that are values of parameters are replaced there.
+    """
+    values = file_values.file_values(found.schema, found.configuration.params)
+    own = {*found.configuration.paths, *(str(value.value) for value in values)}
+    paths = [path for path in sorted((folder / "config").rglob("*")) if path.is_file()]
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    return [name for name in names if name not in own and not name.endswith("README.md")]
 
 
 def _text(path: Path | None) -> str:

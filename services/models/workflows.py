@@ -64,6 +64,11 @@ class Workflow(Model):
     problems: list[str] = Field([], description="Why it is not available, in sentences")
     needs: list[Need] = Field([], description="Software that it requires")
     params_schema: dict[str, Any] = Field({}, description="JSON Schema of the parameters")
+    config_files: list[str] = Field(
+        [],
+        description="Files of its config folder, apart from the configuration, which "
+        "`replacements` of a run may name",
+    )
     readme: str = Field("", description="Readme in Markdown")
     example: Example | None = None
     highlights: list[Highlight] = []

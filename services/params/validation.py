@@ -47,6 +47,11 @@ def check(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
+def filled(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `params` with defaults filled in, unchecked."""
+    return _with_all_defaults(schema, params)[1]
+
+
 def check_whole(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return `params`, which are a whole configuration: nothing is filled in or unknown.
 
@@ -135,14 +140,15 @@ def _with_defaults(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
         if name not in filled and "default" in field:
             filled[name] = copy.deepcopy(field["default"])
         inner = filled.get(name, {})
-        if not _is_object(field) or not isinstance(inner, dict):
+        if not is_object(field) or not isinstance(inner, dict):
             continue
         if nested := _with_defaults(field, inner):
             filled[name] = nested
     return filled
 
 
-def _is_object(field: Schema) -> bool:
+def is_object(field: Schema) -> bool:
+    """Whether a parameter is an object, in which defaults are filled in."""
     kinds = field.get("type", "object" if "properties" in field else "string")
     return "object" in ([kinds] if isinstance(kinds, str) else kinds)
 

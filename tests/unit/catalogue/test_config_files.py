@@ -47,7 +47,7 @@ def test_written_with_the_same_parameters_is_the_same_text():
 
 def test_written_keeps_comments_order_and_types_of_all_other_values():
     text, values = changed(extra="fast")
-    assert text == TEXT.replace('extra: ""', "extra: fast")
+    assert text == TEXT.replace('extra: ""', 'extra: "fast"')
     assert values == {**parsed(TEXT), "extra": "fast"}
 
 
