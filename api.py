@@ -17,6 +17,7 @@ from routes.http.context import attach
 from routes.http.cors import Cors
 from routes.http.guard import Guard
 from routes.imports import imports
+from routes.links import links
 from routes.provenance import provenance
 from routes.results import results
 from routes.runs import runs
@@ -38,6 +39,7 @@ BLUEPRINTS = (
     drafts,
     runs,
     results,
+    links,
     provenance,
     databases,
     tokens,

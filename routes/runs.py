@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, Response, request, url_for
 from flask.blueprints import BlueprintSetupState
 from pydantic import Field
 from werkzeug.routing import BaseConverter
 
 from routes.http import examples, responses, streams
 from routes.http.context import current_actor, services
-from routes.http.operation import operation
+from routes.http.operation import Encoder, operation
 from services.models import (
     Actor,
     Graph,
@@ -32,6 +32,8 @@ from services.params import json_values
 from services.runs.events import Event, new_events
 
 runs = Blueprint("runs", __name__, url_prefix="/api/v1/runs")
+
+RUN = Encoder(Run, tagged=True)
 
 OF_RUN: dict[str, dict[str, Any]] = {
     name: {"operationId": name, "parameters": {"run_id": "$response.body#/data/id"}}
@@ -83,6 +85,18 @@ class ConfigurationQuery(Model):
         "0",
         description="1: as Snakemake reads it, with the paths of files in the run directory; "
         "0: with the ids of files",
+    )
+
+
+class WaitQuery(Model):
+    """The query parameters of a run."""
+
+    wait: int = Field(
+        0,
+        ge=0,
+        le=60,
+        description="Seconds to wait for a change of the run; 0: respond at once",
+        examples=[30],
     )
 
 
@@ -175,9 +189,16 @@ def list_runs(actor: Actor, query: RunFilter) -> Page[Run]:
 
 @runs.get("/<run:run_id>")
 @operation(links=OF_RUN, example=examples.RUN)
-def get_run(actor: Actor, run_id: RunId) -> Run:
-    """Get a run."""
-    return services().runs.get(actor, run_id)
+def get_run(actor: Actor, run_id: RunId, query: WaitQuery) -> Run:
+    """Get a run.
+
+    With `wait=30` the response is sent as soon as the run changes, at the latest after 30 seconds,
+    and at once if the run has finished or has another ETag than `If-None-Match`.
+    """
+    known, run = services(), services().runs.get(actor, run_id)
+    if query.wait and (not request.if_none_match or RUN.knows(run)):
+        return streams.wait_for_change(run, lambda: known.views.run(actor, run_id).run, query.wait)
+    return run
 
 
 @runs.patch("/<run:run_id>")
@@ -254,8 +275,8 @@ def get_events(actor: Actor, run_id: RunId, headers: EventHeaders) -> Response:
     The events are `state`, `progress` and `jobs` (counters by rule), each with the complete current
     value when it has changed, and `gone` when the run has been deleted. The stream ends with the
     run, or after some time: reconnect with `Last-Event-ID`, as browsers do. 204: the run has
-    finished, and there are no new events. The number of streams is limited (503); polling with
-    `If-None-Match` is not.
+    finished, and there are no new events. Each process serves 250 streams, then 503: poll instead,
+    for instance with `wait=30` at the run.
     """
     views = services().views
 
