@@ -24,6 +24,7 @@ from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
 
 from services.bootstrap import Services, build
+from services.engine.brake import Brake
 from services.engine.confinement import check_wall
 from services.engine.dispatcher import Dispatcher
 from services.engine.end_recorder import EndRecorder
@@ -37,6 +38,7 @@ log = logging.getLogger("rundesk.runner")
 
 DISPATCH_INTERVAL_S = 1.0  # between two checks of the queue without a notification
 RECONCILE_INTERVAL_S = 2.0
+HEARTBEAT_INTERVAL_S = 5.0  # within which a page shows why no run starts
 IMPORT_INTERVAL_S = 1.0
 CLEANUP_INTERVAL_S = 600.0  # of unfinished uploads and of unused files
 SHUTDOWN_RETRY_S = 0.05  # while the scheduler has not started yet
@@ -112,12 +114,22 @@ class JobTrigger:
             self._scheduler.modify_job(self._job, next_run_time=datetime.now(UTC))
 
 
-def run(services: Services, fork_server: ForkServer, host: str) -> None:
+def run(services: Services, fork_server: ForkServer, host: str, brake: Brake) -> None:
     """Execute the periodic jobs until SIGTERM or SIGINT."""
     claiming = threading.Lock()
     dispatcher = Dispatcher(
-        services.settings, services.database, fork_server, host=host, claiming=claiming
+        services.settings,
+        services.database,
+        fork_server,
+        host=host,
+        claiming=claiming,
+        brake=brake,
     )
+
+    def beat(now: datetime) -> int:
+        services.database.hosts.beat(host, now=now, reason=dispatcher.reason)
+        return 1
+
     reconciler = Reconciler(services.settings, services.database, host=host, claiming=claiming)
     importer = Importer(
         services.database, services.files, services.fetcher, services.inbox, host=host
@@ -133,6 +145,7 @@ def run(services: Services, fork_server: ForkServer, host: str) -> None:
         ("dispatch", dispatch, DISPATCH_INTERVAL_S),
         ("clean up uploads", ResilientTick(services.uploads.sweep), CLEANUP_INTERVAL_S),
         ("clean up files", ResilientTick(services.files.sweep), CLEANUP_INTERVAL_S),
+        ("heartbeat", ResilientTick(beat), HEARTBEAT_INTERVAL_S),
         ("import files", ResilientTick(importer.tick), IMPORT_INTERVAL_S),
     ):
         now = datetime.now(UTC)
@@ -162,7 +175,8 @@ def main() -> int:
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: sys.exit(0))
-        end_recorder = EndRecorder(settings, services.database)
+        brake = Brake()
+        end_recorder = EndRecorder(settings, services.database, brake)
         fork_server = ForkServer(settings, end_recorder.runner_socket)
         try:
             fork_server.ensure_ready()  # it starts while the database does
@@ -174,7 +188,7 @@ def main() -> int:
                 settings.max_runs,
                 settings.shared_cores,
             )
-            run(services, fork_server, host_name(settings.data))
+            run(services, fork_server, host_name(settings.data), brake)
         finally:
             fork_server.stop()
             end_recorder.stop()

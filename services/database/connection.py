@@ -16,6 +16,7 @@ from services.database.changes import QueueChanges
 from services.database.drafts import DraftStore
 from services.database.driver_errors import translate_errors
 from services.database.files import FileStore
+from services.database.hosts import HostStore
 from services.database.imports import ImportStore
 from services.database.jobs import JobStore
 from services.database.queue import QueueStore
@@ -57,6 +58,7 @@ class Database:
         self.tokens = TokenStore(self._database)
         self.sessions = SessionStore(self._database)
         self.drafts = DraftStore(self._database)
+        self.hosts = HostStore(self._database)
 
     @translate_errors
     def ping(self) -> None:
@@ -93,6 +95,7 @@ class Database:
             self.tokens,
             self.sessions,
             self.drafts,
+            self.hosts,
         ):
             store.create_indexes()
 

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from services.files.registry import kind_of
-from services.host.atomic import write_atomically
+from services.host.atomic import draft_of, write_atomically
+from services.host.copying import clone_or_link
 from services.models import Highlight, Result
 from services.rundir import RunDir
 
 TIMESTAMP = ".snakemake_timestamp"  # Snakemake marks outputs of directory() with it
 
 
-def publish(rundir: RunDir, outputs: Iterable[str], highlights: Sequence[Highlight]) -> None:
+def publish(
+    rundir: RunDir,
+    outputs: Sequence[str],
+    highlights: Sequence[Highlight],
+    *,
+    targets: Sequence[str] = (),
+    cache: Path | None = None,
+) -> None:
     """Write the manifest of a run atomically.
 
-    Results are the files below `results/`; for a workflow that has none there, the outputs of its
-    jobs that still exist. `outputs` are those, relative to the run directory.
+    Results are the files below `results/` and the targets wherever they are; for a workflow that
+    has none below `results/`, the outputs of its jobs that still exist. `outputs` and `targets` are
+    relative to the run directory. Results that are links into the shared `cache` become files.
     """
+    if cache is not None:
+        below = [path for path in outputs if path.startswith(f"{rundir.results.name}/")]
+        _keep_shared(rundir, [*targets, *(below or outputs)], cache)
     paths = list(_files_below(rundir.root, rundir.results))
     paths = paths or list(_existing_files(rundir.root, outputs))
+    paths += _existing_files(rundir.root, targets)
     results = [_result(rundir.root, path, highlights) for path in dict.fromkeys(paths)]
     ranks = {highlight.path: rank for rank, highlight in enumerate(highlights)}
     results.sort(key=lambda result: (_rank(result.path, ranks), result.path))
@@ -32,6 +47,39 @@ def publish(rundir: RunDir, outputs: Iterable[str], highlights: Sequence[Highlig
     omitted = {"rule", "job"}  # the jobs themselves say that
     with write_atomically(rundir.manifest, durable=True) as file:
         json.dump([result.model_dump(exclude=omitted) for result in results], file)
+
+
+def targets_of(rundir: RunDir) -> list[str]:
+    """Return what the attempts of a run were asked for, in order."""
+    targets: dict[str, None] = {}
+    for path in sorted(rundir.internal.glob("attempt-*/targets.jsonl")):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            with contextlib.suppress(ValueError):  # cut short by a full disk
+                targets |= dict.fromkeys(map(str, json.loads(line)))
+    return list(targets)
+
+
+def _keep_shared(rundir: RunDir, paths: Iterable[str], cache: Path) -> None:
+    """Replace links into the shared cache, whose entries may be removed, by what they lead to."""
+    home, shared = rundir.root.resolve(), cache.resolve()
+    for path in dict.fromkeys(paths):
+        link = rundir.root / path
+        if not (link.is_symlink() and link.parent.resolve().is_relative_to(home)):
+            continue
+        real = link.resolve()
+        if real.is_relative_to(shared) and real != shared and real.exists():
+            with draft_of(link) as draft:
+                if real.is_dir():
+                    shutil.copytree(real, draft, copy_function=_second_name)
+                else:
+                    _second_name(real, draft)
+                link.unlink()
+
+
+def _second_name(source: str | Path, target: str | Path) -> None:
+    with Path(source).open("rb") as file:
+        if not clone_or_link(file.fileno(), Path(target)):
+            shutil.copyfile(source, target)
 
 
 def _rank(path: str, ranks: dict[str, int]) -> int:

@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from services.catalogue.requirements import versions
 from services.database import Database
 from services.database.runs import Outcome
 from services.engine import causes, reporter
-from services.engine.publishing import publish
+from services.engine.publishing import publish, targets_of
 from services.engine.snakemake_metadata import recorded_outputs
 from services.errors import Message, TransitionRefused
 from services.host.atomic import write_atomically
@@ -33,6 +33,7 @@ from services.settings import Settings
 
 log = logging.getLogger("rundesk.settling")
 
+RETRY_DELAYS_S = (1.0, 5.0, 30.0)  # of the next attempt, by failures of the installation
 LOG_TAIL_BYTES = 65_536  # of the end of a log that are read
 
 CAUSE_UNKNOWN = Message(
@@ -167,7 +168,13 @@ def publish_results(attempt: AttemptTarget, record: ExitRecord) -> ExitRecord:
         used = _engine_versions() | versions(manifest.needs.modules)
         attempt.rundir.software.write_text(json.dumps(used), encoding="utf-8")
         outputs = sorted(recorded_outputs(attempt.rundir.root))
-        publish(attempt.rundir, outputs, manifest.highlights)
+        publish(
+            attempt.rundir,
+            outputs,
+            manifest.highlights,
+            targets=targets_of(attempt.rundir),
+            cache=attempt.settings.cache,
+        )
     except Exception as error:
         log.exception("the results could not be published")
         return record.model_copy(update={"cause": _publishing_failure(error), "unlisted": True})
@@ -220,7 +227,13 @@ def _transition_after(
                 database.runs.start(attempt.run_id, attempt.number, now=record.started)
         note = ATTEMPT_FAILED(number=attempt.number, failures=outcome.failures, limit=outcome.limit)
         with contextlib.suppress(TransitionRefused):
-            return end(State.QUEUED, note=str(note), cause=record.cause, outcome=outcome).state
+            return end(
+                State.QUEUED,
+                note=str(note),
+                cause=record.cause,
+                outcome=outcome,
+                not_before=_retry_time(record, outcome),
+            ).state
         # Canceled meanwhile: nothing else keeps a live attempt from the queue.
         outcome = Outcome(State.CANCELED, outcome.exit_code)
         return end(State.CANCELED, cause=causes.canceled_cause(), outcome=outcome).state
@@ -229,6 +242,14 @@ def _transition_after(
         with contextlib.suppress(TransitionRefused):  # recorded already
             return end(started=record.started).state
     return end().state
+
+
+def _retry_time(record: ExitRecord, outcome: Outcome) -> datetime | None:
+    """Return when a run is tried again: later after each failure of the installation."""
+    if outcome.state is not State.SYSTEM_ERROR or not outcome.failures:
+        return None
+    seconds = RETRY_DELAYS_S[min(outcome.failures, len(RETRY_DELAYS_S)) - 1]
+    return record.ended + timedelta(seconds=seconds)
 
 
 def _publishing_failure(error: Exception) -> Cause:

@@ -188,8 +188,9 @@ class Supervisor:
             log.exception("exit.json could not be written")
         with self._lease_renewed():
             record = publish_results(self._attempt, record)
-            # An attempt too short to have connected leaves it to the runner.
-            if self._database is None and record_via_runner(
+            # An attempt too short to have connected leaves it to the runner, and the runner counts
+            # those that could not be prepared.
+            if (self._database is None or record.started is None) and record_via_runner(
                 self._runner_socket, self._attempt, record
             ):
                 log.info("the runner has recorded the end")
