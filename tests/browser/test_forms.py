@@ -450,7 +450,12 @@ def test_upload_that_has_not_finished_starts_nothing(window: Window, services, a
 
 
 def paste_rows(page: Page, text: str) -> None:
-    page.get_by_role("tab", name="Paste from Excel").click()
+    def opened() -> bool:
+        page.get_by_role("tab", name="Paste from Excel").click()
+        page.wait_for_timeout(300)  # until the tab is drawn; a busy page can lose the click
+        return input_of(page, "field-samples-paste").is_visible()
+
+    until(opened)
     pasted("field-samples-paste", text)(page)
 
 
