@@ -12,6 +12,7 @@ HOMES = {  # command → module of this package that adds it to the group
     "cache": "cache",
     "databases": "databases",
     "doctor": "host",
+    "hosts": "hosts",
     "serve": "serving",
     "settings": "host",
     "tokens": "tokens",
