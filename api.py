@@ -17,6 +17,7 @@ from routes.http.context import attach
 from routes.http.cors import Cors
 from routes.http.guard import Guard
 from routes.imports import imports
+from routes.links import links
 from routes.provenance import provenance
 from routes.results import results
 from routes.runs import runs
@@ -38,6 +39,7 @@ BLUEPRINTS = (
     drafts,
     runs,
     results,
+    links,
     provenance,
     databases,
     tokens,
@@ -73,7 +75,7 @@ def create_app(services: Services | None = None) -> Flask:
     for blueprint in (*BLUEPRINTS, wes, blast):
         app.register_blueprint(blueprint)
     streams.install(app)
-    openapi.install(app)
+    openapi.install(app, services.settings.public_api_url)
     return app
 
 

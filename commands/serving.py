@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import click
 
 from commands.group import main
+from services.engine.confinement import check_wall
 from services.host.launcher import program
 from services.host.ports import check_free
 from services.host.tether import tethered
@@ -33,6 +34,7 @@ POLL_INTERVAL_S = 0.2  # between two health checks
 def serve(what: str) -> None:
     """Replace this process by the API or the portal. The Procfile calls this."""
     settings = Settings.load()
+    check_wall(settings)
     if what == "api":
         check_free(settings.host, settings.api_port, "RUNDESK_API_PORT")
         command = api_command(settings)
@@ -80,6 +82,7 @@ def portal_command(settings: Settings) -> list[str]:
 def up() -> None:
     """Start all processes, print the addresses, and stop everything on Ctrl-C."""
     settings = Settings.load()
+    check_wall(settings)
     check_free(settings.host, settings.api_port, "RUNDESK_API_PORT")
     check_free(settings.host, settings.portal_port, "RUNDESK_PORTAL_PORT")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"

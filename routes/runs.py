@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, Response, request, url_for
 from flask.blueprints import BlueprintSetupState
 from pydantic import Field
 from werkzeug.routing import BaseConverter
 
 from routes.http import examples, responses, streams
 from routes.http.context import current_actor, services
-from routes.http.operation import operation
+from routes.http.operation import Encoder, operation
 from services.models import (
     Actor,
     Graph,
@@ -32,6 +32,8 @@ from services.params import json_values
 from services.runs.events import Event, new_events
 
 runs = Blueprint("runs", __name__, url_prefix="/api/v1/runs")
+
+RUN = Encoder(Run, tagged=True)
 
 OF_RUN: dict[str, dict[str, Any]] = {
     name: {"operationId": name, "parameters": {"run_id": "$response.body#/data/id"}}
@@ -76,6 +78,28 @@ class LogQuery(Model):
     )
 
 
+class ConfigurationQuery(Model):
+    """The query parameters of a configuration."""
+
+    staged: Literal["0", "1", "false", "true"] = Field(
+        "0",
+        description="1: as Snakemake reads it, with the paths of files in the run directory; "
+        "0: with the ids of files",
+    )
+
+
+class WaitQuery(Model):
+    """The query parameters of a run."""
+
+    wait: int = Field(
+        0,
+        ge=0,
+        le=60,
+        description="Seconds to wait for a change of the run; 0: respond at once",
+        examples=[30],
+    )
+
+
 class EventHeaders(Model):
     """The headers with which a browser resumes a stream."""
 
@@ -105,7 +129,7 @@ class SubmitHeaders(Model):
     limit="submit",
     errors=(404, 409, 507),
     links=OF_RUN,
-    request=examples.REQUEST,
+    request=examples.EXAMPLE_RUN,
     example=examples.RUN,
     location=lambda run: url_for("runs.get_run", run_id=run.id),
 )
@@ -113,13 +137,16 @@ def submit_run(actor: Actor, headers: SubmitHeaders, body: RunRequest) -> Run:
     """Submit a run.
 
     The run is queued and starts as soon as the limits allow. `params` must match the
-    `params_schema` of the workflow; `"example": true` instead runs the example of the workflow.
+    `params_schema` of the workflow, with the ids of uploaded files, for instance
+    `{"workflow": "sequence-search", "params": {"queries": "65f0c0ffee0123456789abce", "database":
+    "65f0c0ffee0123456789abcf", "evalue": 1e-05}}`. `"example": true` instead runs the example of
+    the workflow.
     """
     return services().runs.submit(actor, body, idempotency_key=headers.idempotency_key)
 
 
 @runs.post("/validate")
-@operation(errors=(404,), request=examples.REQUEST, example=examples.VALIDATED)
+@operation(errors=(404,), request=examples.EXAMPLE_RUN, example=examples.VALIDATED)
 def validate_run(actor: Actor, body: RunRequest) -> Validated:
     """Validate a submission without submitting it.
 
@@ -133,7 +160,7 @@ def validate_run(actor: Actor, body: RunRequest) -> Validated:
 @operation(
     limit="submit",
     errors=(404, 409, 507),
-    request=examples.REQUEST,
+    request=examples.EXAMPLE_RUN,
     example=examples.PREVIEW,
 )
 def preview_run(actor: Actor, body: RunRequest) -> Preview:
@@ -162,9 +189,16 @@ def list_runs(actor: Actor, query: RunFilter) -> Page[Run]:
 
 @runs.get("/<run:run_id>")
 @operation(links=OF_RUN, example=examples.RUN)
-def get_run(actor: Actor, run_id: RunId) -> Run:
-    """Get a run."""
-    return services().runs.get(actor, run_id)
+def get_run(actor: Actor, run_id: RunId, query: WaitQuery) -> Run:
+    """Get a run.
+
+    With `wait=30` the response is sent as soon as the run changes, at the latest after 30 seconds,
+    and at once if the run has finished or has another ETag than `If-None-Match`.
+    """
+    known, run = services(), services().runs.get(actor, run_id)
+    if query.wait and (not request.if_none_match or RUN.knows(run)):
+        return streams.wait_for_change(run, lambda: known.views.run(actor, run_id).run, query.wait)
+    return run
 
 
 @runs.patch("/<run:run_id>")
@@ -220,6 +254,19 @@ def get_log(actor: Actor, run_id: RunId, query: LogQuery) -> Response:
     return streams.stream(pieces, "text/plain")
 
 
+@runs.get("/<run_id>/configuration")
+@operation(media="text/plain")
+def get_configuration(actor: Actor, run_id: RunId, query: ConfigurationQuery) -> Response:
+    """Get the configuration of a run.
+
+    This is the configuration file of the workflow with the parameters of the run. Registered as a
+    file, it can be sent as `config_file` of another run.
+    """
+    staged = query.staged in ("1", "true")
+    text = services().configurations.of_run(actor, run_id, staged=staged)
+    return responses.text_to_save(text, f"{run_id}.yaml")
+
+
 @runs.get("/<run_id>/events")
 @operation(media="text/event-stream", nothing="The run has finished, and there are no new events")
 def get_events(actor: Actor, run_id: RunId, headers: EventHeaders) -> Response:
@@ -228,8 +275,8 @@ def get_events(actor: Actor, run_id: RunId, headers: EventHeaders) -> Response:
     The events are `state`, `progress` and `jobs` (counters by rule), each with the complete current
     value when it has changed, and `gone` when the run has been deleted. The stream ends with the
     run, or after some time: reconnect with `Last-Event-ID`, as browsers do. 204: the run has
-    finished, and there are no new events. The number of streams is limited (503); polling with
-    `If-None-Match` is not.
+    finished, and there are no new events. Each process serves 250 streams, then 503: poll instead,
+    for instance with `wait=30` at the run.
     """
     views = services().views
 

@@ -34,6 +34,10 @@ PARAMETER_HELP = "Parameter of the workflow whose `x-rows` in `params_schema` po
 URL: dict[str, Any] = {"min_length": 1, "max_length": 4000}
 
 
+SHEET: dict[str, Any] = {"min_length": 1, "max_length": 200, "examples": ["Sheet1"]}
+SHEET_HELP = "Name of the sheet of a workbook; default: the one that has the columns"
+
+
 class ParseQuery(Model):
     """The query parameters of a table. With a JSON body there are none."""
 
@@ -47,6 +51,7 @@ class ParseQuery(Model):
     url: str | None = Field(
         None, description="URL of a table at an allowed host, instead of a body", **URL
     )
+    sheet: str | None = Field(None, description=SHEET_HELP, **SHEET)
 
 
 class ParseRequest(Model):
@@ -58,6 +63,7 @@ class ParseRequest(Model):
     parameter: str = Field(description=PARAMETER_HELP, **PARAMETER)
     file: FileId | None = Field(None, description="Id of a registered file")
     url: str | None = Field(None, description="URL of a table at an allowed host", **URL)
+    sheet: str | None = Field(None, description=SHEET_HELP, **SHEET)
 
 
 class PairRequest(Model):
@@ -106,8 +112,8 @@ def parse_sheet(actor: Actor, query: ParseQuery) -> Sheet:
     if source.file and source.url:
         raise Invalid(FILE_AND_URL(), field="url")
     if source.url:
-        return sheets.parse_link(*target, source.url)
-    return sheets.parse(*target, source.file or _table())
+        return sheets.parse_link(*target, source.url, source.sheet or "")
+    return sheets.parse(*target, source.file or _table(), source.sheet or "")
 
 
 def _json_request(query: ParseQuery) -> ParseRequest | None:

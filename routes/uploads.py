@@ -34,7 +34,9 @@ uploads = Blueprint("uploads", __name__, url_prefix="/uploads")
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,checksum,expiration"
 CHUNK = "application/offset+octet-stream"
-BODY = {CHUNK: {"schema": {"type": "string", "format": "binary"}}}
+#: The media type of tus, and the one by which most generated clients send bytes.
+CHUNKS = (CHUNK, "application/octet-stream")
+BODY = {media: {"schema": {"type": "string", "format": "binary"}} for media in CHUNKS}
 STATE = (
     Header("Upload-Offset", "Number of bytes received", lambda upload: str(upload.offset)),
     Header("Upload-Length", "Size of the whole file in bytes", lambda upload: str(upload.size)),
@@ -161,7 +163,7 @@ def append_to_upload(actor: Actor, upload_id: UploadId, headers: AppendHeaders) 
     Bytes received before a connection was lost are kept: get the offset and continue there. A chunk
     with a checksum is accepted as a whole or not at all. The last chunk registers the file.
     """
-    if request.mimetype != CHUNK:
+    if request.mimetype not in CHUNKS:
         raise _wrong_type()
     return _append(actor, upload_id, headers.offset, headers.checksum)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import tempfile
@@ -15,7 +16,9 @@ from services.catalogue.deployment import missing_methods
 from services.database import suitability
 from services.database.embedded.binary import find
 from services.database.embedded.keeper import folder_of
+from services.engine.confinement import check_wall, missing_parts
 from services.errors import Message, Misconfigured, RundeskError, Text
+from services.host import wall
 from services.models import Workflow
 
 GIB = 1024**3
@@ -37,6 +40,16 @@ METHOD_MISSING = Message(
 )
 PACKAGE_MISSING = Message("unmet_requirement", "The package {package} is not installed.")
 CHECK_FAILED = Message("system_error", "The check failed: {reason}.")
+WALL_COMPLETE = Message("ok", "Runs are kept apart by restrictions of: {parts}.")
+WALL_AS_ROOT = Message(
+    "ok",
+    "Runs are kept apart by restrictions of: {parts}. Rundesk runs as root, which an account of its"
+    " own would make safer.",
+)
+WALL_INCOMPLETE = Message(
+    "misconfigured", "Runs are not kept apart: this kernel does not restrict {parts}."
+)
+WALL_OFF = Message("misconfigured", "Runs are not kept apart, because RUNDESK_WALL is off.")
 WORKFLOW_READY = Message("ok", "{title} is ready to run.")
 WORKFLOW_PROBLEMS = Message("invalid_workflow", "{problems}")
 
@@ -61,6 +74,7 @@ def examine(services: Services) -> list[Finding]:
         "Data folder": _data,
         "Database": _database,
         "Software": _software,
+        "Wall": _wall,
     }
     findings = [_finding(subject, check, services) for subject, check in checks.items()]
     return [*findings, *(_workflow(flow) for flow in services.workflows.list(local_actor()))]
@@ -111,6 +125,19 @@ def _software(services: Services) -> Text:
     if missing := missing_methods(methods):
         raise Misconfigured(METHOD_MISSING(methods=", ".join(missing)))
     return MANAGED_SOFTWARE(methods=", ".join(methods)) if methods else HOST_SOFTWARE()
+
+
+def _wall(services: Services) -> Text:
+    settings, found = services.settings, wall.support()
+    if settings.wall == "off":
+        raise Misconfigured(WALL_OFF())
+    check_wall(settings)
+    if missing := missing_parts(found):
+        raise Misconfigured(WALL_INCOMPLETE(parts=missing))
+    parts = ["files", "signals", "the network" if found.network else "TCP"]
+    parts += ["mounts"] if found.mounts else []
+    text = WALL_AS_ROOT if os.geteuid() == 0 else WALL_COMPLETE
+    return text(parts=", ".join(parts))
 
 
 def _workflow(workflow: Workflow) -> Finding:

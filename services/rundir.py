@@ -46,6 +46,11 @@ class AttemptDir:
         return self.root / "errors.jsonl"
 
     @property
+    def targets(self) -> Path:
+        """Inputs of the jobs without outputs: what was asked for; one JSON list per line."""
+        return self.root / "targets.jsonl"
+
+    @property
     def console(self) -> Path:
         """Output of Snakemake, both streams."""
         return self.root / "console.log"
@@ -88,7 +93,7 @@ class RunDir:
     @property
     def profile(self) -> Path:
         """The settings of the workflow's profile that apply here, as a profile of Snakemake."""
-        return self.internal / "profile"
+        return self.root / ".profile"
 
     @property
     def results(self) -> Path:

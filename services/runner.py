@@ -28,6 +28,7 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from services.bootstrap import Services, build
 from services.database import suitability
 from services.engine.brake import Brake
+from services.engine.confinement import check_wall
 from services.engine.dispatcher import Dispatcher
 from services.engine.end_recorder import EndRecorder
 from services.engine.fork_server import ForkServer
@@ -176,6 +177,7 @@ def run(services: Services, fork_server: ForkServer, host: str, brake: Brake) ->
 def main() -> int:
     try:
         settings = Settings.load()
+        check_wall(settings)
     except Misconfigured as error:
         print(error.message, file=sys.stderr)
         return 2

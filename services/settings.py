@@ -286,6 +286,12 @@ class Settings:
         "",
         "Folder on the server whose files users may register without uploading them; empty: none",
     )
+    readable: Folders = setting(
+        "RUNDESK_READABLE",
+        (),
+        "Folders, separated by colons, that parameters of runs may name by path although sign-in"
+        " is on, such as reference data",
+    )
     attempts: Positive = setting(
         "RUNDESK_ATTEMPTS",
         3,

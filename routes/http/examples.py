@@ -57,7 +57,11 @@ WORKFLOW: dict[str, Any] = {
         "unevaluatedProperties": False,
     },
     "readme": "",
-    "example": {"title": "25 proteins", "params": {"queries": "example/queries.fasta.gz"}},
+    "example": {
+        "title": "25 proteins",
+        "params": {"queries": "example/queries.fasta.gz"},
+        "base": "",
+    },
     "highlights": [{"path": "results/report.html", "title": "Report"}],
 }
 
@@ -67,6 +71,8 @@ REQUEST = {
     "name": "March search",
     "tags": ["swissprot"],
 }
+
+EXAMPLE_RUN = {"workflow": "sequence-search", "example": True, "name": "March search"}
 
 VALIDATED = {
     "workflow": "sequence-search",
@@ -115,6 +121,10 @@ RUN: dict[str, Any] = {
         }
     ],
     "sheets": {},
+    "replacements": {},
+    "base": "",
+    "whole": False,
+    "folders": [],
     "cores": 4,
     "priority": 0,
     "retries": 0,
@@ -216,6 +226,14 @@ RESULT = {
     "title": "Report",
     "rule": "report",
     "job": "1-7",
+    "link": f"http://127.0.0.1:8000/api/v1/runs/65f0c0ffee0123456789abcd/results/results/report.html"
+    f"?inline=1&actor=local&expires=1772445552&signature={SHA256}",
+}
+
+LINK_PATH = f"/api/v1/runs/65f0c0ffee0123456789abcd/results/{RESULT['path']}?inline=1"
+LINK = {
+    "url": f"http://127.0.0.1:8000{LINK_PATH}&actor=local&expires=1772445552&signature={SHA256}",
+    "expires": "2026-03-02T09:59:12.001000Z",
 }
 
 DATABASE: dict[str, Any] = {

@@ -13,6 +13,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import flasgger.utils
 import flask_swagger_ui
@@ -65,11 +66,14 @@ CODE_TABLE = """
 """
 
 
-def install(app: Flask) -> None:
-    """Add `/apidocs/` and the document of every view with the decorator `operation`."""
+def install(app: Flask, public_url: str = "") -> None:
+    """Add `/apidocs/` and the document of every view with the decorator `operation`.
+
+    `public_url` is the configured address of the API.
+    """
     for part in missing_parts():
         log.warning("flasgger %s: %s", metadata.version("flasgger"), part)
-    Document(app, merge=True, config=_config())
+    Document(app, merge=True, config=_config()).public_url = public_url
     app.context_processor(lambda: {"nonce": request_id()})
     app.after_request(_allow_own_scripts)
 
@@ -102,6 +106,7 @@ def missing_parts() -> list[str]:
 class Document(Swagger):  # type: ignore[misc]  # flasgger ships no types
     """Flasgger that describes the views when the document is first requested, not at startup."""
 
+    public_url = ""
     _described = False
 
     def get_apispecs(self, endpoint: str = "openapi") -> dict[str, Any]:
@@ -110,7 +115,16 @@ class Document(Swagger):  # type: ignore[misc]  # flasgger ships no types
             self.template = _template(*_described(_views(current_app)))
             self._described = True
         specs: dict[str, Any] = super().get_apispecs(endpoint)
-        return specs
+        return {**specs, "servers": [{"url": self._server_url(), "description": "This server"}]}
+
+    def _server_url(self) -> str:
+        """Return the absolute URL of the API under the name that this request uses.
+
+        Generators of clients cannot resolve a relative one. The public URL is preferred, because
+        only it has the scheme in front of a proxy.
+        """
+        same = urlsplit(self.public_url).netloc.lower() == request.host.lower()
+        return self.public_url if same else request.url_root.rstrip("/")
 
 
 def _views(app: Flask) -> tuple[tuple[Any, bool], ...]:
@@ -178,8 +192,6 @@ def _template(describer: Describer, tags: dict[str, str | None]) -> dict[str, An
             "version": version(),
             "description": introduction(),
         },
-        # relative to the document, so that it is also correct behind a proxy
-        "servers": [{"url": "..", "description": "This server"}],
         "tags": [
             {"name": module.rpartition(".")[2], "description": (text or "").splitlines()[0]}
             for module, text in tags.items()

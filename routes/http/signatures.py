@@ -15,6 +15,8 @@ from services.models import Actor, Model
 
 T = TypeVar("T")
 Spec = dict[str, Any]
+BYTES = "application/octet-stream"
+SCHEMAS = "#/components/schemas/"
 RESERVED = ("actor", "query", "headers", "body", "return")
 
 
@@ -109,6 +111,7 @@ class Describer:
         }
         if signature.body:
             content = self._json(signature.body, "validation", extras.request)
+            content["application/json"]["schema"] = self.named(signature.body)
             spec["requestBody"] = {"required": True, "content": content}
         if extras.upload:
             spec["requestBody"] = {
@@ -119,13 +122,21 @@ class Describer:
 
     def schema(self, kind: Any, mode: Literal["validation", "serialization"]) -> Spec:
         """Return the JSON Schema of `kind`; the models nested in it move to `schemas`."""
-        schema = TypeAdapter(kind).json_schema(
-            mode=mode, ref_template="#/components/schemas/{model}"
+        schema: Spec = _for_generators(
+            TypeAdapter(kind).json_schema(mode=mode, ref_template=f"{SCHEMAS}{{model}}")
         )
         for name, nested in schema.pop("$defs", {}).items():
-            if self.schemas.setdefault(name, nested) != nested:
-                raise TypeError(f"two schemas have the name {name}")
+            self._add(name, nested)
         return schema
+
+    def named(self, body: type[BaseModel]) -> Spec:
+        """Return a reference to the schema of a request body; generators name a class after it."""
+        self._add(body.__name__, self.schema(body, "validation"))
+        return {"$ref": f"{SCHEMAS}{body.__name__}"}
+
+    def _add(self, name: str, schema: Spec) -> None:
+        if self.schemas.setdefault(name, schema) != schema:
+            raise TypeError(f"two schemas have the name {name}")
 
     def _parameters(self, signature: Signature) -> list[Spec]:
         parameters = [
@@ -133,7 +144,7 @@ class Describer:
                 "name": name,
                 "in": "path",
                 "required": True,
-                **_described(kind.json_schema(ref_template="#/components/schemas/{model}")),
+                **_described(kind.json_schema(ref_template=f"{SCHEMAS}{{model}}")),
             }
             for name, kind in signature.path.items()
         ]
@@ -177,7 +188,7 @@ class Describer:
         if extras.status == 204:
             return {"204": done, **replies}
         if signature.raw:
-            content: Spec = {extras.media: {"schema": {"type": "string"}}}
+            content = _raw_content(extras.media)
             replies["206"] = {"description": "The requested range", "content": content}
             replies["304"] = {"description": "Not modified"}
         else:
@@ -192,6 +203,38 @@ class Describer:
         return {"application/json": {"schema": self.schema(kind, mode), **shown}}
 
 
+def _raw_content(media: str) -> Spec:
+    """Return the content of a raw response: text, or bytes.
+
+    Some generators know bytes only as application/octet-stream, so it is named as well.
+    """
+    if media.startswith("text/"):
+        return {media: {"schema": {"type": "string"}}}
+    return {name: {"schema": {"type": "string", "format": "binary"}} for name in (media, BYTES)}
+
+
+def _for_generators(node: Any) -> Any:
+    """Return a schema without what generators of clients cannot read.
+
+    Those are a type that is only null, and tuples without `items`.
+    """
+    if isinstance(node, list):
+        return [_for_generators(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    changed = {key: _for_generators(value) for key, value in node.items()}
+    if changed.get("properties", {}).get("data", {}).get("type") == "null":
+        changed["properties"]["data"]["type"] = ["object", "null"]
+    if "prefixItems" in changed and "items" not in changed:
+        kinds = [
+            part
+            for n, part in enumerate(node["prefixItems"])
+            if part not in node["prefixItems"][:n]
+        ]
+        changed["items"] = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+    return changed
+
+
 def _described(schema: Spec) -> Spec:
     """Return the schema and description of a parameter. Without null: it is omitted instead."""
     kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
@@ -199,4 +242,6 @@ def _described(schema: Spec) -> Spec:
         kept = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
         schema = {**kinds[0], **kept}
     described = {key: value for key, value in schema.items() if key not in ("title", "description")}
+    if "const" in described:  # generators do not read it in parameters
+        described["enum"] = [described.pop("const")]
     return {"description": schema.get("description", ""), "schema": described}

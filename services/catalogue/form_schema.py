@@ -277,6 +277,8 @@ def _apply(form: Schema, fact: Fact) -> None:
         described |= {"type": "array", "items": {"type": "string", "format": "file-path"}}
     elif fact.kind == "file":
         described |= {"type": "string", "format": "file-path"}
+        if fact.pattern:
+            described["pattern"] = fact.pattern
     elif fact.kind == "folder":
         items = {"type": "string", "format": "file-path"}
         described |= {"type": "array", "format": "directory-path", "items": items}

@@ -40,7 +40,6 @@ from services.models import (
     sources,
 )
 
-
 KNOWN_STATES = frozenset(state.value for state in State)
 
 

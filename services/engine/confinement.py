@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
 import os
 import re
 import resource
@@ -21,18 +20,50 @@ from pathlib import Path
 from services.catalogue.configuration import Broken
 from services.catalogue.deployment import declared_methods
 from services.catalogue.layout import manifest_of
-from services.host import processes, wall
-from services.host.wall import Wall
+from services.errors import Message, Misconfigured
+from services.host import wall
+from services.host.wall import Support, Wall
 from services.rundir import RunDir
 from services.settings import ENV_FILE, HERE, MIB, Settings
-
-log = logging.getLogger("rundesk.wall")
 
 PACKAGES = ("services", "snakemake_logger_plugin_rundesk")  # that jobs import
 CACHE = "SNAKEMAKE_OUTPUT_CACHE"  # the environment variable that Snakemake reads
 CACHE_DIRECTIVE = re.compile(r"^[ \t]*cache[ \t]*:", re.MULTILINE)
 #: Where programs keep what belongs to the account of the server.
 ACCOUNT_VARIABLES = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR")
+
+RUN_BY_ROOT = Message(
+    "misconfigured",
+    "Rundesk runs as root with sign-in: start it under an account of its own, or set"
+    " RUNDESK_WALL=available.",
+    hint="docs/guide/operators.md describes what keeps runs apart.",
+)
+INCOMPLETE_WALL = Message(
+    "misconfigured",
+    "This host cannot keep the runs of users apart, because its kernel does not restrict: {parts}."
+    " To start nevertheless, set RUNDESK_WALL=available.",
+    hint="docs/guide/operators.md names the version of Linux that each part needs.",
+)
+
+
+def check_wall(settings: Settings) -> None:
+    """Raise Misconfigured where several users would share runs without a complete wall."""
+    if not settings.sign_in or settings.wall != "required":
+        return
+    if os.geteuid() == 0:
+        raise Misconfigured(RUN_BY_ROOT())
+    if not (found := wall.support()).complete:
+        raise Misconfigured(INCOMPLETE_WALL(parts=missing_parts(found)))
+
+
+def missing_parts(found: Support) -> str:
+    """Return what runs of other users, and the network, are not kept apart from; "" for nothing."""
+    parts = {
+        "files": found.files,
+        "the network": found.network or found.tcp,
+        "signals to other processes": found.signals,
+    }
+    return ", ".join(name for name, stands in parts.items() if not stands)
 
 
 def methods_of(settings: Settings, workflow: Path) -> list[str]:
@@ -59,7 +90,14 @@ def wall_of(
     software = [settings.data / "software" / method for method in methods]
     shared = [settings.cache] if shares_outputs(workflow) else []
     return Wall(
-        reads=[*programs(settings), workflow, *contents, *shared, *settings.run_reads],
+        reads=[
+            *programs(settings),
+            workflow,
+            *contents,
+            *shared,
+            *settings.run_reads,
+            *settings.readable,
+        ],
         writes=[rundir.root, *software, *settings.run_writes],
         scratch=rundir.scratch,
         network=bool(methods) or _may_use_network(settings, workflow),
@@ -174,8 +212,3 @@ def _set_environment(settings: Settings, rundir: RunDir) -> None:
         CACHE: str(rundir.cache),
     }
     tempfile.tempdir = None  # the one that was found before
-
-
-def tagged_environment(settings: Settings, name: str) -> dict[str, str]:
-    """Return the environment of a process outside of a run, tagged with a name of its own."""
-    return {**processes.environment(settings.run_variables), processes.TAG: f"{name}:1"}

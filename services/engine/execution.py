@@ -21,6 +21,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
+from services.catalogue import secrets
 from services.catalogue.layout import snapshot_folder
 from services.engine import causes, confinement, reporter, shared_outputs, snakemake_internals
 from services.engine.arguments import workflow_arguments
@@ -151,6 +152,7 @@ def _set_up_process(order: Order, parent: int, console: Console) -> None:
     os.dup2(null, 0)
     os.close(null)
     console.redirect(1, 2)
+    os.environ.update(secrets.variables(order.settings.data, order.run.workflow))
     os.environ[processes.TAG] = f"{order.run.id}:{order.attempt}"
     random.seed()
 
@@ -182,7 +184,14 @@ def prepare(order: Order, reporting: reporter.Reporting) -> list[str]:
     run, rundir = order.run, order.target.rundir
     if order.attempt > 1:
         snakemake_internals.remove_locks(rundir.root)  # their Snakemake is proven dead
-        own = (rundir.inputs, rundir.home, rundir.scratch, rundir.cache, rundir.internal)
+        own = (
+            rundir.inputs,
+            rundir.home,
+            rundir.scratch,
+            rundir.cache,
+            rundir.profile,
+            rundir.internal,
+        )
         mark_unrecorded_outputs(rundir.root, {path.name for path in own})
     data = order.settings.data
     workflow = snapshot_folder(data, run.digest)

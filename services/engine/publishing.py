@@ -6,11 +6,13 @@ Files that cannot be published are left out, and the history says why.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fnmatch
 import hashlib
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +20,8 @@ from pathlib import Path
 
 from services.errors import Message
 from services.files.registry import kind_of
-from services.host.atomic import write_atomically
+from services.host.atomic import draft_of, write_atomically
+from services.host.copying import clone_or_link
 from services.models import Highlight, Publishing, Result
 from services.rundir import RunDir
 
@@ -120,27 +123,34 @@ def _shown(path: str) -> str:
 
 def publish(
     rundir: RunDir,
-    outputs: Iterable[str],
+    outputs: Sequence[str],
     highlights: Sequence[Highlight],
     *,
     limits: Limits,
+    targets: Sequence[str] = (),
+    cache: Path | None = None,
     progress: Publishing | None = None,
 ) -> str:
     """Write the manifest of a run atomically; return which files are left out.
 
-    Results are the files below `results/`; for a workflow that has none there, the outputs of its
-    jobs that still exist. `outputs` are those, relative to the run directory. Memory grows with the
-    number of paths only. Raises OSError and PublishingStopped.
+    Results are the files below `results/` and the targets wherever they are; for a workflow that
+    has none below `results/`, the outputs of its jobs that still exist. `outputs` and `targets` are
+    relative to the run directory. Results that are links into the shared `cache` become files.
+    Memory grows with the number of paths only. Raises OSError and PublishingStopped.
     """
+    if cache is not None:
+        below = [path for path in outputs if path.startswith(f"{rundir.results.name}/")]
+        _keep_shared(rundir, [*targets, *(below or outputs)], cache)
     omitted, progress = Omitted(), progress or Publishing()
-    files = dict(_Finder(rundir.root, limits, omitted).below(rundir.results))
-    files = files or dict(_Finder(rundir.root, limits, omitted).existing(outputs))
+    find = _Finder(rundir.root, limits, omitted)
+    files = dict(find.below(rundir.results)) or dict(find.existing(outputs))
+    files |= find.existing([path for path in targets if path not in files])
     ranks = {highlight.path: rank for rank, highlight in enumerate(highlights)}
     paths = sorted(files, key=lambda path: (_rank(path, ranks), path))
     paths = _within_limits(paths, files, limits, omitted)
     progress.total_files, progress.total_bytes = len(paths), sum(files[path] for path in paths)
     rundir.manifest.parent.mkdir(parents=True, exist_ok=True)
-    excluded = {"rule", "job"}  # the jobs themselves say that
+    excluded = {"rule", "job", "link"}  # the jobs say that, and a link is made for each reply
     with write_atomically(rundir.manifest, durable=True) as file:
         file.write("[")
         separator = "\n"
@@ -154,6 +164,40 @@ def publish(
             progress.files += 1
         file.write("\n]\n")
     return omitted.note()
+
+
+def targets_of(rundir: RunDir) -> list[str]:
+    """Return what the attempts of a run were asked for, in order."""
+    targets: dict[str, None] = {}
+    for path in sorted(rundir.internal.glob("attempt-*/targets.jsonl")):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            with contextlib.suppress(ValueError):  # cut short by a full disk
+                targets |= dict.fromkeys(map(str, json.loads(line)))
+    return list(targets)
+
+
+def _keep_shared(rundir: RunDir, paths: Iterable[str], cache: Path) -> None:
+    """Replace links into the shared cache, whose entries may be removed, by what they lead to."""
+    home, shared = (Path(os.path.realpath(path)) for path in (rundir.root, cache))
+    for path in dict.fromkeys(paths):
+        link = rundir.root / path
+        parent = Path(os.path.realpath(link.parent))
+        if not (link.is_symlink() and parent.is_relative_to(home)):
+            continue
+        real = Path(os.path.realpath(link))  # which raises nothing for a loop
+        if real.is_relative_to(shared) and real != shared and real.exists():
+            with draft_of(link) as draft:
+                if real.is_dir():
+                    shutil.copytree(real, draft, copy_function=_second_name)
+                else:
+                    _second_name(real, draft)
+                link.unlink()
+
+
+def _second_name(source: str | Path, target: str | Path) -> None:
+    with Path(source).open("rb") as file:
+        if not clone_or_link(file.fileno(), Path(target)):
+            shutil.copyfile(source, target)
 
 
 def _within_limits(

@@ -22,7 +22,7 @@ from services.catalogue.requirements import versions
 from services.database import Database
 from services.database.runs import Outcome
 from services.engine import causes, reporter
-from services.engine.publishing import Limits, PublishingStopped, publish
+from services.engine.publishing import Limits, PublishingStopped, publish, targets_of
 from services.engine.snakemake_metadata import recorded_outputs
 from services.errors import Message, TransitionRefused
 from services.host.atomic import write_atomically
@@ -193,7 +193,13 @@ def _publish(
         attempt.rundir.software.write_text(json.dumps(used), encoding="utf-8")
         outputs = sorted(recorded_outputs(attempt.rundir.root))
         note = publish(
-            attempt.rundir, outputs, manifest.highlights, limits=limits, progress=progress
+            attempt.rundir,
+            outputs,
+            manifest.highlights,
+            limits=limits,
+            targets=targets_of(attempt.rundir),
+            cache=attempt.settings.cache,
+            progress=progress,
         )
     except PublishingStopped:
         raise

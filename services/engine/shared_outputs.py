@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import re
 import stat
 from pathlib import Path
@@ -53,5 +52,5 @@ def _plain(path: Path) -> bool:
     """Return whether a path is a file, or a folder with nothing but files and such folders."""
     mode = path.lstat().st_mode
     if stat.S_ISDIR(mode):
-        return all(_plain(Path(entry.path)) for entry in os.scandir(path))
+        return all(map(_plain, path.iterdir()))
     return stat.S_ISREG(mode)

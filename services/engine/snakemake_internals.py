@@ -28,6 +28,10 @@ from pathlib import Path
 from typing import Any
 
 DOCUMENT = "docs/design/private-parts.md"
+#: The words of the error about an output outside of the run directory.
+OUTSIDE_OUTPUT = (
+    "The output {output} of rule {rule} is outside of the run directory. Use a relative path."
+)
 
 # ---- modules and functions -----------------------------------------------------------------------
 
@@ -150,6 +154,40 @@ def fail_jobs_that_exit() -> None:
             raise WorkflowError(words).with_traceback(end.__traceback__) from None
 
     local.run_wrapper = run_wrapper
+
+
+def refuse_outputs_outside() -> None:
+    """Have Snakemake refuse a plan whose jobs would write outputs outside of the run directory.
+
+    Nothing would be found there, and runs would overwrite each other's outputs. Snakemake counts
+    the planned jobs before it starts the first one. Raises SnakemakeChanged.
+    """
+    from snakemake.dag import DAG
+    from snakemake.exceptions import WorkflowError
+
+    count = getattr(DAG, "stats", None)
+    if count is None or [*inspect.signature(count).parameters] != ["self"]:
+        raise SnakemakeChanged("dag.DAG.stats(self)", "the logger plugin")
+
+    @functools.wraps(count)
+    def stats(dag: Any) -> Any:
+        root = os.path.realpath(getattr(dag.workflow, "overwrite_workdir", None) or os.curdir)
+        for job in dag.needrun_jobs():
+            for output in map(str, job.output):
+                if not _is_within(output, root):
+                    text = OUTSIDE_OUTPUT.format(output=output, rule=job.rule.name)
+                    raise WorkflowError(text)
+        return count(dag)
+
+    DAG.stats = stats
+
+
+def _is_within(output: str, root: str) -> bool:
+    """Whether the path of an output, relative to the present folder, is in the folder `root`."""
+    path = os.path.normpath(f"{os.path.realpath(os.curdir)}/{output}")
+    if output.startswith("/"):
+        path = os.path.normpath(output)
+    return path.startswith(f"{root}/") or os.path.realpath(path).startswith(f"{root}/")
 
 
 # ---- the logger ----------------------------------------------------------------------------------

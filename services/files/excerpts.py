@@ -25,6 +25,7 @@ from typing import Any, BinaryIO, cast
 
 from services.errors import Invalid, Message, NotFound
 from services.settings import MIB
+from services.sheets.encodings import utf16
 
 MAX_LINE_LENGTH = 1_000_000  # characters; a longer line is not shown as a row of a table
 MAX_VERIFIED_BYTES = 32 * MIB  # unpacked; damage within these is noticed before anything is shown
@@ -281,7 +282,8 @@ def _encoding(head: bytes) -> str:
     """Return the encoding of a text that starts with `head`. Raises Invalid for other content."""
     if not head:
         raise Invalid(EMPTY())
-    encoding = next((SIGNATURES[start] for start in SIGNATURES if head.startswith(start)), "utf-8")
+    signed = next((SIGNATURES[start] for start in SIGNATURES if head.startswith(start)), "")
+    encoding = signed or utf16(head) or "utf-8"
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
     if "\0" in text or len(CONTROL.findall(text)) > MAX_CONTROL_SHARE * len(text):
         raise Invalid(BINARY())

@@ -129,7 +129,7 @@ class _Publisher:
                         published[key] = self._fields(value, filled, tests=tests)
                 case _:
                     published |= self._keyword(key, value, node)
-        return _with_filled(published, node, filled)
+        return _with_filled(published, node, filled, tests=tests)
 
     def _field(self, name: str, field: Any, required: bool) -> Any:
         """Return the schema of a parameter, or of a property of one."""
@@ -139,11 +139,17 @@ class _Publisher:
             return self._table(name, field, required)
         if is_file(field):
             return self._file(field, required)
-        if field.get("type") == "object" and "properties" in field:
-            return self._fields(field, validation.defaults({"properties": field["properties"]}))
-        published = self._schema(field)
-        if isinstance(field.get("items"), dict):
-            published["items"] = self._item(field["items"])
+        if validation.is_object(field) and "properties" in field:
+            own = validation.defaults({"properties": field["properties"]})
+            published = _without_union(self._fields(field, own))
+        else:
+            published = self._schema(field)
+            if isinstance(field.get("items"), dict) and "items" in published:
+                published["items"] = self._item(field["items"])
+        if "default" in field and not _fits(field, field["default"]):
+            notes = {key: value for key, value in published.items() if _is_note(key)}
+            rest = {key: value for key, value in published.items() if key not in notes}
+            return notes | {"anyOf": [rest, {"const": field["default"]}]}
         return published
 
     def _item(self, item: Schema) -> Schema:
@@ -166,8 +172,8 @@ class _Publisher:
         if "null" in _types(field):
             value["type"] = ["string", "null"]
         published |= {key: field[key] for key in ("enum", "const") if key in field}
-        if isinstance(default := field.get("default"), str):
-            return published | {"anyOf": [value, {"const": default}]}
+        if "default" in field:
+            return published | {"anyOf": [value, {"const": field["default"]}]}
         return published | value
 
     def _table(self, name: str, field: Schema, required: bool) -> Schema:
@@ -254,14 +260,16 @@ class _Publisher:
         return found
 
 
-def _with_filled(published: Schema, node: Schema, filled: Mapping[str, Any]) -> Schema:
+def _with_filled(
+    published: Schema, node: Schema, filled: Mapping[str, Any], *, tests: bool
+) -> Schema:
     """Return a schema that decides about an object as `node` does about the filled object.
 
-    A missing parameter with a default has its value there: where the value fits, the parameter need
-    not be present, and where it does not, it must be.
+    A missing parameter with a default has its value there, and need not be present. In a condition
+    it must be where that value does not fit; elsewhere defaults are always accepted.
     """
     required = {name for name in node.get("required", []) if name not in filled}
-    for name, field in node.get("properties", {}).items():
+    for name, field in node.get("properties", {}).items() if tests else ():
         if name in filled and not _fits(field, filled[name]):
             required.add(name)
     changed = {key: value for key, value in published.items() if key != "required"}

@@ -73,29 +73,36 @@ class SampleSheets:
         self._workflows = workflows
         self._fetcher = fetcher
 
-    def parse(self, actor: Actor, workflow: str, parameter: str, source: BinaryIO | str) -> Sheet:
+    def parse(
+        self, actor: Actor, workflow: str, parameter: str, source: BinaryIO | str, sheet: str = ""
+    ) -> Sheet:
         """Read a table by the schema of a parameter of a workflow; see `read`.
 
         Also raises NotFound for the workflow and the parameter.
         """
-        return self.read(actor, self._rows(actor, workflow, parameter), source)
+        return self.read(actor, self._rows(actor, workflow, parameter), source, sheet)
 
-    def parse_link(self, actor: Actor, workflow: str, parameter: str, url: str) -> Sheet:
+    def parse_link(
+        self, actor: Actor, workflow: str, parameter: str, url: str, sheet: str = ""
+    ) -> Sheet:
         """Do the same for a table at an allowed host, with a short timeout. Raises Invalid."""
         rows = self._rows(actor, workflow, parameter)
         with self._fetcher.open(url, seconds=DOWNLOAD_TIMEOUT_S) as download:
-            return self.read(actor, rows, cast(BinaryIO, download))
+            return self.read(actor, rows, cast(BinaryIO, download), sheet)
 
-    def read(self, actor: Actor, rows: Schema, source: BinaryIO | str) -> Sheet:
+    def read(
+        self, actor: Actor, rows: Schema, source: BinaryIO | str, sheet_name: str = ""
+    ) -> Sheet:
         """Read the table in a stream, or in the registered file of that id, by a row schema.
 
+        `sheet_name` is that of the sheet of a workbook; without it, the sheet is found.
         Files that do not exist are issues as well. Raises Invalid or TooLarge for what cannot be
         read as a table, NotFound for the file.
         """
         if isinstance(source, str):
-            sheet = sheets.read(self._files.path(actor, source), rows)
+            sheet = sheets.read(self._files.path(actor, source), rows, sheet_name)
         else:
-            sheet = sheets.read(_whole(source), rows)
+            sheet = sheets.read(_whole(source), rows, sheet_name)
         library = Registered(self._files, actor)
         _, missing = _find_files(library, sheet.records, RowSchema(rows), sheet)
         return sheet.model_copy(update={"issues": [*sheet.issues, *missing]})

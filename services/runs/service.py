@@ -145,7 +145,10 @@ class Runs:
         run = self.get(actor, run_id)
         request = RunRequest(
             workflow=run.workflow,
-            params=run.params,
+            params=None if run.base else run.params,
+            example=bool(run.base),
+            complete=run.complete,
+            replacements=run.replacements,
             name=run.name,
             tags=run.tags,
             priority=min(run.priority, 0),

@@ -24,7 +24,7 @@ def commands(settings: Settings, run: Run) -> str:
         words = workflow_arguments(workflow, rundir)
     except Broken:
         return ""
-    own = [rundir.inputs, rundir.root / "config", rundir.config]
+    own = [rundir.inputs, rundir.root / "config", rundir.config, rundir.profile]
     others = sorted({path.partition("/")[0] for path in files(workflow)} - {"config", OWN})
     copied = [path for path in own if path.exists()] + [workflow / name for name in others]
     listed = " ".join(shlex.quote(str(path)) for path in copied)
@@ -36,6 +36,6 @@ def commands(settings: Settings, run: Run) -> str:
 def _moved(word: str, rundir: RunDir) -> str:
     """Return an argument with the new folder in place of the run directory."""
     path = Path(word)
-    if not path.is_relative_to(rundir.root) or path.is_relative_to(rundir.internal):
+    if not path.is_relative_to(rundir.root):
         return word
     return str(FOLDER / path.relative_to(rundir.root))

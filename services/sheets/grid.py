@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from services.errors import Invalid, Message, Text, TooLarge
+from services.params.names import best_matches
 from services.settings import MIB
 from services.sheets import encodings, workbook
 from services.sheets.cells import (
@@ -58,6 +59,16 @@ ONE_SHEET_READ = Message(
     "The table was read from the sheet “{sheet}” of the workbook, and not from {others}.",
     hint="If this is the wrong sheet, make the other one the active sheet and save the workbook.",
 )
+UNKNOWN_SHEET = Message(
+    "not_found",
+    "The workbook has no visible sheet named “{sheet}”.",
+    hint="Its sheets are {names}.",
+)
+NOT_A_WORKBOOK = Message(
+    "not_allowed",
+    "Only a workbook has sheets; this file is a text table.",
+    hint="Leave out the name of the sheet.",
+)
 TOO_MANY_ROWS = Message("wrong_length", "The sheet has more than {limit} rows.")
 
 
@@ -69,16 +80,18 @@ def content(source: Path | bytes) -> bytes:
     return source if isinstance(source, bytes) else source.read_bytes()
 
 
-def tables(data: bytes) -> Iterator[Grid | Invalid]:
+def tables(data: bytes, sheet: str = "") -> Iterator[Grid | Invalid]:
     """Yield the tables that a file may contain, the most likely first.
 
-    These are the visible sheets of a workbook, or a text in each encoding and with each delimiter
-    that it may have. An Invalid takes the place of rows that exceed the limits. Raises Invalid when
-    the data are not a table at all.
+    These are the visible sheets of a workbook, or only the one named `sheet`, or a text in each
+    encoding and with each delimiter that it may have. An Invalid takes the place of rows that
+    exceed the limits. Raises Invalid when the data are not a table at all, or have no such sheet.
     """
     if workbook.is_workbook(data):
-        yield from _sheets(list(workbook.sheets(data)))
+        yield from _sheets(_named(list(workbook.sheets(data)), sheet))
         return
+    if sheet:
+        raise unreadable(NOT_A_WORKBOOK())
     for decoded in encodings.decoded(data):
         text, separator = _without_separator_line(decoded.text)
         delimiters = [separator] if separator else [mark for mark in DELIMITERS if mark in text]
@@ -89,6 +102,18 @@ def tables(data: bytes) -> Iterator[Grid | Invalid]:
                 yield error
                 continue
             yield Grid(rows, notes=decoded.notes, decimal_comma=delimiter == ";")
+
+
+def _named(sheets: list[WorkbookSheet], name: str) -> list[WorkbookSheet]:
+    """Return the sheets with a name; all sheets if it is empty. Raises Invalid."""
+    if not name:
+        return sheets
+    names = [sheet.name for sheet in sheets]
+    matches = best_matches(name, names)
+    if not matches:
+        listed = ", ".join(f"“{known}”" for known in names[:MAX_SHEETS_NAMED])
+        raise unreadable(UNKNOWN_SHEET(sheet=name, names=listed))
+    return [sheet for sheet in sheets if sheet.name == matches[0]]
 
 
 def _sheets(sheets: Sequence[WorkbookSheet]) -> Iterator[Grid | Invalid]:

@@ -123,15 +123,16 @@ class _Table:
         return self.grid.rows
 
 
-def read(source: Path | bytes, row_schema: Mapping[str, Any]) -> Sheet:
+def read(source: Path | bytes, row_schema: Mapping[str, Any], name: str = "") -> Sheet:
     """Read the table in a text file (csv, tsv) or workbook (xlsx, xls, ods).
 
-    The format is recognized by the content. Problems of rows and columns are issues of the sheet.
+    The format is recognized by the content. `name` is that of the sheet of a workbook; without it,
+    the sheet is found. Problems of rows and columns are issues of the sheet.
     Raises Invalid (field "sheet") or TooLarge when the file cannot be read as a table or has no
     header.
     """
     schema = RowSchema(row_schema)
-    table = _table(grid.content(source), schema)
+    table = _table(grid.content(source), schema, name)
     header = table.rows[table.header]
     columns, issues = _columns(header, schema)
     issues += [Issue.of(note, severity="warning") for note in table.grid.notes]
@@ -166,14 +167,14 @@ def read(source: Path | bytes, row_schema: Mapping[str, Any]) -> Sheet:
     )
 
 
-def _table(data: bytes, schema: RowSchema) -> _Table:
+def _table(data: bytes, schema: RowSchema, name: str) -> _Table:
     """Return the first table that has every required column, or the one with the most columns.
 
     Raises Invalid.
     """
     tables: list[_Table] = []
     refused: list[Invalid] = []
-    for candidate in grid.tables(data):
+    for candidate in grid.tables(data, name):
         if isinstance(candidate, Invalid):
             refused.append(candidate)
             continue

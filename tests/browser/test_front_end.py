@@ -49,6 +49,7 @@ def desk(mongod, tmp_path_factory, site):
         api_port=free_port(),
         portal_port=free_port(),
         sign_in_by="tokens",
+        wall="available",
         cors_origins=(site,),
     )
     with serving(settings, folder, "api", "runner") as servers:

@@ -100,6 +100,7 @@ def proxy(mongod, tmp_path_factory):
             api_url=address,
             portal_url=address,
             remote_user_header="X-Remote-User",
+            wall="available",
             remote_user_secret=SECRET,
             workflows=(folder / "more",),
         ) as servers:

@@ -22,7 +22,7 @@ from tests.helpers.shared_desk import shared
 def desk(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """An installation with tokens and without a runner, so submitted runs stay queued."""
     folder = tmp_path_factory.mktemp("desk")
-    with shared(mongod, folder, "api", "portal", sign_in_by="tokens") as servers:
+    with shared(mongod, folder, "api", "portal", sign_in_by="tokens", wall="available") as servers:
         yield servers
 
 

@@ -29,12 +29,14 @@ def without_texts(node: Any, *, names: bool = False) -> Any:
     }
 
 
-def without_new_properties(document: Json, before: Json, *names: str) -> Json:
-    """A copy of `document` whose schemas lack the properties `names` that `before` lacks too."""
+def without_new_properties(document: Json, before: Json) -> Json:
+    """A copy of `document` whose schemas lack the properties that `before` lacks."""
     document = copy.deepcopy(document)
     for name, schema in document["components"]["schemas"].items():
-        known = before["components"]["schemas"].get(name, {}).get("properties", {})
-        for added in set(names) & set(schema.get("properties", {})) - set(known):
+        if name not in before["components"]["schemas"]:
+            continue
+        known = before["components"]["schemas"][name].get("properties", {})
+        for added in set(schema.get("properties", {})) - set(known):
             del schema["properties"][added]
             schema["required"] = [one for one in schema.get("required", []) if one != added]
             if not schema["required"]:
@@ -45,7 +47,8 @@ def without_new_properties(document: Json, before: Json, *names: str) -> Json:
 def without_relaxations(document: Json, before: Json) -> Json:
     """A copy of `document` as strict as `before`: what only accepts more requests is undone.
 
-    These are parameters that `before` requires, and further media types of bodies.
+    These are parameters that `before` requires, further optional parameters, and further media
+    types of bodies.
     """
     document = copy.deepcopy(document)
     for path, method, old in _operations(before):
@@ -53,6 +56,13 @@ def without_relaxations(document: Json, before: Json) -> Json:
         required = {
             (one["in"], one["name"]) for one in old.get("parameters", ()) if one["required"]
         }
+        names = {(one["in"], one["name"]) for one in old.get("parameters", ())}
+        if "parameters" in new:
+            new["parameters"] = [
+                one
+                for one in new["parameters"]
+                if one["required"] or (one["in"], one["name"]) in names
+            ]
         for parameter in new.get("parameters", ()):
             if (parameter["in"], parameter["name"]) in required:
                 parameter["required"] = True
@@ -61,6 +71,45 @@ def without_relaxations(document: Json, before: Json) -> Json:
         for media in set(content) - set(known):
             del content[media]
     return document
+
+
+def without_repairs(document: Json) -> Json:
+    """A copy of `document` without what generators of clients need, which changes no request.
+
+    Bodies are referred to by name, bytes have a format and
+    are application/octet-stream as well, tuples have `items`, `data` that is always
+    null may be an object as well, and parameters with one value have an `enum`.
+    """
+    document = copy.deepcopy(document)
+    schemas = document["components"]["schemas"]
+    for _, _, spec in _operations(document):
+        for parameter in spec.get("parameters", ()):
+            if len(allowed := parameter["schema"].get("enum", ())) == 1:
+                parameter["schema"]["const"] = allowed[0]
+                del parameter["schema"]["enum"]
+        for media in spec.get("requestBody", {}).get("content", {}).values():
+            name = media["schema"].get("$ref", "").rpartition("/")[2]
+            media["schema"] = schemas.get(name, media["schema"])
+        for reply in spec["responses"].values():
+            content = reply.get("content", {})
+            if len(content) > 1:
+                content.pop("application/octet-stream", None)
+            for media in content.values():
+                if media["schema"] == {"type": "string", "format": "binary"}:
+                    del media["schema"]["format"]
+    repaired: Json = _without_repairs(document)
+    return repaired
+
+
+def _without_repairs(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_without_repairs(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("type") == ["object", "null"]:
+        return {**node, "type": "null"}
+    dropped = {"items"} if "prefixItems" in node else set()
+    return {key: _without_repairs(value) for key, value in node.items() if key not in dropped}
 
 
 def _operations(document: Json) -> list[tuple[str, str, Json]]:

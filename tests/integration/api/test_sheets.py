@@ -12,6 +12,7 @@ import sys
 from dataclasses import replace
 from urllib.parse import quote
 
+import openpyxl
 import pytest
 
 from services import sheets
@@ -242,6 +243,29 @@ def test_parse_with_a_json_body_and_a_query_is_refused(client):
     refused(reply, 400)
     expected = {"query.parameter": "conflicting_fields", "query.workflow": "conflicting_fields"}
     assert codes(reply) == expected
+
+
+def test_parse_reads_the_sheet_that_is_named(client, host):
+    book, buffer = openpyxl.Workbook(), io.BytesIO()
+    for sheet, sample in ((book.active, "first"), (book.create_sheet("样品 2"), "second")):
+        sheet.append(["sample", "fastq_1"])
+        sheet.append([sample, "a.fastq"])
+    book.save(buffer)
+    url = host.file("/book", buffer.getvalue())
+
+    def samples(**named):
+        found = data(parse(client, **WANTED, url=url, **named))
+        return [record["sample"] for record in found["records"]]
+
+    assert samples() == ["first"]
+    assert samples(sheet="样品 2") == samples(sheet="样品  2") == ["second"]
+    by_query = client.post(f"{PARSE}&sheet=%E6%A0%B7%E5%93%81%202", data=buffer.getvalue())
+    assert data(by_query)["records"][0]["sample"] == "second"
+    reply = parse(client, **WANTED, url=url, sheet="Notes")
+    assert refused(reply, 400)["sheet"][1] == "Its sheets are “Sheet”, “样品 2”."
+    assert codes(reply) == {"sheet": "not_found"}
+    reply = parse(client, **WANTED, url=host.file("/sheet", TABLE), sheet="Notes")
+    assert codes(reply) == {"sheet": "not_allowed"}
 
 
 def test_parse_with_a_json_type_and_no_body_uses_the_query(client, host):

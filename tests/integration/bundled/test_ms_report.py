@@ -12,14 +12,18 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import sync_playwright
 
+from services import bootstrap
 from services.access.actors import local_actor
 from services.models import RunFilter, State
 from services.settings import HERE
+from tests.helpers import web_host
 from tests.helpers.api import client_of
 from tests.helpers.chromium import launch_chromium
 from tests.helpers.crate_validator import assert_valid_crate
@@ -269,10 +273,19 @@ def test_chinese_table_in_csv_is_matched_by_original_names_and_stays_text(desk, 
     assert "&lt;img src=x onerror=alert(1)&gt;" in read("report.html")
 
 
-def test_rows_of_a_parsed_table_become_a_report(desk, client):
-    address = "/api/v1/sheets/parse?workflow=ms-report&parameter=information"
-    table = TABLE.replace("=1+1", "second").encode()
-    sheet = data(client.post(address, data={"file": (io.BytesIO(table), "信息表.csv")}))
+def test_table_of_a_private_server_becomes_a_report_of_its_corrected_rows(desk):
+    with web_host.serving() as host:
+        services = bootstrap.build(replace(desk.settings, **host.settings))
+        client = client_of(services)
+        name, table = "信息表.csv", TABLE.replace("=1+1", "second").encode("gb18030")
+        host.file(f"/download?type=1&fileName={quote(name)}", table)
+        url = host.url(f"/download?type=1&fileName={name}")
+        wanted = {"workflow": "ms-report", "parameter": "information", "url": url}
+        sheet = data(client.post("/api/v1/sheets/parse", json=wanted))
+        services.close()
+    client = client_of(desk.services)
+    errors = [issue["cell"] for issue in sheet["issues"] if issue["severity"] == "error"]
+    assert errors == ["D4"]
     rows = sheet["records"]
     rows[1]["injection_volume"] = 2.5  # the corrected cell
     mzml = [upload(client, "样品 甲.mzML.gz", (EXAMPLE / "LCMS-centroided.mzML.gz").read_bytes())]

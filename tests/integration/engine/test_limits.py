@@ -156,7 +156,8 @@ def test_attempt_that_cannot_open_its_log_is_a_system_error_and_retried(desk):
 def test_run_that_cannot_be_prepared_fails_with_a_sentence(desk):
     desk.runner.stop()
     run_id = desk.submit("pair")
-    (desk.folder(run_id) / "config/config.yaml").mkdir(parents=True)
+    desk.folder(run_id).mkdir(parents=True)
+    (desk.folder(run_id) / "workflow").touch()
     desk.runner.start()
     run = desk.finished(run_id)
     assert run.state is State.SYSTEM_ERROR

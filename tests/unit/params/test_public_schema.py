@@ -70,9 +70,9 @@ CASES = {
         {"a": [1], "b": [1], "c": [2], "d": [1, 3], "e": [1, "x"]},
     ),
     "required with a default": (
-        "{properties: {a: {type: integer, default: 1}, b: {default: x, type: integer}},"
-        " required: [a, b]}",
-        {"a": [1, "x"], "b": [1, "x"]},
+        "{properties: {a: {type: integer, default: 1}, b: {default: x, type: integer},"
+        " c: {type: string, default: null}}, required: [a, b]}",
+        {"a": [1, "x"], "b": [1, "x", "y"], "c": ["x", None, 1]},
     ),
     "nested defaults": (
         """
