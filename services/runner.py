@@ -159,6 +159,7 @@ def run(services: Services, fork_server: ForkServer, host: str, brake: Brake) ->
         ("dispatch", dispatch, DISPATCH_INTERVAL_S),
         ("clean up uploads", ResilientTick(services.uploads.sweep), CLEANUP_INTERVAL_S),
         ("clean up files", ResilientTick(services.files.sweep), CLEANUP_INTERVAL_S),
+        ("clean up runs", ResilientTick(services.runs.sweep), CLEANUP_INTERVAL_S),
         ("heartbeat", ResilientTick(beat), HEARTBEAT_INTERVAL_S),
         ("import files", ResilientTick(importer.tick), IMPORT_INTERVAL_S),
     ):
