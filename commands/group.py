@@ -14,6 +14,7 @@ HOMES = {  # command → module of this package that adds it to the group
     "doctor": "host",
     "hosts": "hosts",
     "serve": "serving",
+    "service": "service",
     "settings": "host",
     "tokens": "tokens",
     "up": "serving",

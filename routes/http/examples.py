@@ -107,6 +107,7 @@ RUN: dict[str, Any] = {
     "state": "RUNNING",
     "queue": None,
     "unreachable": None,
+    "publishing": None,
     "owner": "local",
     "tags": ["swissprot"],
     "params": REQUEST["params"],
