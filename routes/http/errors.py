@@ -23,6 +23,7 @@ from services.errors import (
     Locked,
     Message,
     NotFound,
+    NotReady,
     NotSignedIn,
     Problem,
     RundeskError,
@@ -168,6 +169,7 @@ CODES = (
     Code(50100, "The transfer coding is not supported."),
     Code(50300, "The database does not respond; try again soon.", DatabaseUnavailable),
     Code(50301, "All streams of the server are in use; poll, or try again.", StreamsBusy),
+    Code(50302, "No run can start at the moment; `problems` says why.", NotReady),
     Code(50700, "The disk of the server is full.", DiskFull),
 )
 BY_ERROR = {code.error: code for code in CODES if code.error}

@@ -82,7 +82,7 @@ def update_for(
     if target is State.RUNNING:
         update["$min"] = {"started": now}
     if target.final or target is State.QUEUED:
-        drop |= {"lease": "", "unreachable": "", "not_before": ""}
+        drop |= {"lease": "", "unreachable": "", "not_before": "", "publishing": ""}
     if target is State.QUEUED:
         drop |= {"ended": "", "error": "", "cause": ""}
     if target.final:

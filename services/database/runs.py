@@ -40,6 +40,8 @@ from services.models import (
     sources,
 )
 
+KNOWN_STATES = frozenset(state.value for state in State)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -145,6 +147,8 @@ class RunStore:
         by_both = {"_id": {"workflow": "$workflow", "state": "$state"}, "n": {"$sum": 1}}
         workflows: dict[str, dict[State, int]] = {}
         for group in self._runs.aggregate([{"$match": match}, {"$group": by_both}]):
+            if group["_id"].get("state") not in KNOWN_STATES or "workflow" not in group["_id"]:
+                continue  # of a newer version, or damaged
             states = workflows.setdefault(group["_id"]["workflow"], dict.fromkeys(State, 0))
             states[State(group["_id"]["state"])] = group["n"]
         return dict(sorted(workflows.items()))
