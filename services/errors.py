@@ -290,6 +290,30 @@ class Locked(RundeskError):
     default = Message("locked", "Locked: another request is using this resource.")
 
 
+class KeyReused(Conflict):
+    """An idempotency key was used for another request."""
+
+
+class InUse(Conflict):
+    """Something cannot be deleted while something else uses it."""
+
+
+class NotYet(Conflict):
+    """The run has not finished; the same request may succeed later."""
+
+
+class Never(Conflict):
+    """The run has finished in a way that makes this impossible."""
+
+
+class NoResultYet(NotFound):
+    """The run has not finished; the result may exist later."""
+
+
+class NoResult(NotFound):
+    """The run has finished without this result."""
+
+
 class TransitionRefused(Conflict):
     """The run is not in a state that allows this, or another process holds it."""
 

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 NEWEST_FIRST = [("created", -1), ("_id", -1)]
+MAX_COUNTED = 1000  # counting more takes too long
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 INVALID_PAGE_TOKEN = Message(
     "wrong_format",
@@ -45,10 +46,13 @@ def page(
     after: str | None,
     limit: int,
     read: Callable[[dict[str, Any]], T],
+    *,
+    oldest_first: bool = False,
 ) -> Page[T]:
     """Return one page of `query`. Raises Invalid for a token that is not from an earlier page."""
-    clauses = [query] + ([_older(after)] if after else [])
-    cursor = collection.find({"$and": clauses}).sort(NEWEST_FIRST).limit(limit + 1)
+    clauses = [query] + ([_beyond(after, "$gt" if oldest_first else "$lt")] if after else [])
+    order = [(key, -way if oldest_first else way) for key, way in NEWEST_FIRST]
+    cursor = collection.find({"$and": clauses}).sort(order).limit(limit + 1)
     documents = list(cursor)
     shown = documents[:limit]
     token = _token(shown[-1]) if len(documents) > limit else None
@@ -66,12 +70,27 @@ def _readable(
             log.exception("the document %s cannot be read", document.get("_id"))
 
 
+def counted(
+    page: Page[T], collection: Collection[dict[str, Any]], query: dict[str, Any], *, first: bool
+) -> Page[T]:
+    """Return a page with the total of `query`, of which at most MAX_COUNTED are counted.
+
+    `first`: it is the first page, which has the total if it is the only one.
+    """
+    total = len(page.items)
+    if page.next is not None or not first:
+        total = collection.count_documents(query, limit=MAX_COUNTED + 1)
+    capped = total > MAX_COUNTED
+    update = {"total": min(total, MAX_COUNTED), "total_capped": capped}
+    return page.model_copy(update=update)
+
+
 def _token(document: dict[str, Any]) -> str:
     age = (document["created"] - EPOCH) // timedelta(milliseconds=1)
     return base64.urlsafe_b64encode(f"{age}:{document['_id']}".encode()).decode()
 
 
-def _older(token: str) -> dict[str, Any]:
+def _beyond(token: str, way: str) -> dict[str, Any]:
     try:
         text = base64.urlsafe_b64decode(token.encode()).decode("ascii")
         age, _, last = text.partition(":")
@@ -79,4 +98,4 @@ def _older(token: str) -> dict[str, Any]:
         last_id = ObjectId(last)
     except (binascii.Error, ValueError, OverflowError, InvalidId) as error:
         raise Invalid(INVALID_PAGE_TOKEN(), field="after") from error
-    return {"$or": [{"created": {"$lt": created}}, {"created": created, "_id": {"$lt": last_id}}]}
+    return {"$or": [{"created": {way: created}}, {"created": created, "_id": {way: last_id}}]}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.models.base import MAX_PAGE_SIZE, Model
 from services.models.files import FileId
@@ -136,5 +137,25 @@ class RunFilter(Model):
     text: str | None = Field(
         None, max_length=200, description="Text in the name, a tag, the workflow or the id"
     )
+    tag: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(
+        [], max_length=20, description="Runs with all of these tags"
+    )
+    since: AwareDatetime | None = Field(
+        None, description="Runs submitted at this time or later", examples=["2026-03-01T00:00:00Z"]
+    )
+    until: AwareDatetime | None = Field(
+        None, description="Runs submitted before this time", examples=["2026-04-01T00:00:00Z"]
+    )
+    sort: Literal["-created", "created"] = Field(
+        "-created", description="Order by submission: -created: newest first; created: oldest first"
+    )
+    view: Literal["full", "summary"] = Field(
+        "full",
+        description="summary: without params, inputs, attempts, history and cause, which are empty",
+    )
     after: str | None = Field(None, max_length=200, description="Token `next` of the previous page")
     limit: int = Field(50, ge=1, le=MAX_PAGE_SIZE, description="Maximum number of runs")
+
+    @property
+    def oldest_first(self) -> bool:
+        return self.sort == "created"

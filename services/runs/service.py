@@ -20,7 +20,13 @@ from services.access.actors import check_may_change, scope
 from services.catalogue import Catalogue
 from services.database import Database
 from services.engine.causes import canceled_cause
-from services.errors import Conflict, Invalid, Message, NotFound, TransitionRefused
+from services.errors import (
+    Invalid,
+    KeyReused,
+    Message,
+    NotFound,
+    TransitionRefused,
+)
 from services.files import Files
 from services.models import (
     Actor,
@@ -92,6 +98,16 @@ def job_not_found(job_id: str) -> NotFound:
     return NotFound(JOB_NOT_FOUND() if JOB_ID.fullmatch(job_id) else MALFORMED_JOB_ID())
 
 
+#: What a run lacks in a summary.
+SUMMARY: dict[str, Any] = {
+    "params": {},
+    "inputs": [],
+    "attempts": [],
+    "history": [],
+    "cause": None,
+}
+
+
 class Runs:
     """The runs of all owners."""
 
@@ -140,9 +156,16 @@ class Runs:
         return self._queue.with_positions([run])[0] if run else None
 
     def list(self, actor: Actor, selection: RunFilter) -> Page[Run]:
-        """Return a page of the runs that a filter selects, newest first."""
+        """Return a page of the runs that a filter selects."""
         page = self._store.page(selection, scope(actor))
-        return Page(items=self._queue.with_positions(page.items), next=page.next)
+        items = self._queue.with_positions(page.items)
+        if selection.view == "summary":
+            items = [run.model_copy(update=SUMMARY) for run in items]
+        return page.model_copy(update={"items": items})
+
+    def list_with_total(self, actor: Actor, selection: RunFilter) -> Page[Run]:
+        """Return the same page with the number of runs that the filter selects."""
+        return self._store.counted(self.list(actor, selection), selection, scope(actor))
 
     def counts(self, actor: Actor) -> dict[State, int]:
         """Return the number of runs in each state."""
@@ -223,7 +246,7 @@ class Runs:
                 return self._store.move(
                     run_id, target, now=datetime.now(UTC), only_from=[run.state], cause=cause
                 )
-        raise Conflict(RUN_FINISHED(state=run.state))
+        raise TransitionRefused(RUN_FINISHED(state=run.state))
 
     def resume(self, actor: Actor, run_id: str) -> Run:
         """Queue a run for its next attempt; finished jobs are kept.
@@ -236,7 +259,7 @@ class Runs:
             return self._store.requeue(run, now=datetime.now(UTC), note="Resumed.")
         except TransitionRefused:
             state = self.get(actor, run_id).state
-        raise Conflict(NOT_RESUMABLE(state=state))
+        raise TransitionRefused(NOT_RESUMABLE(state=state))
 
     def delete(self, actor: Actor, run_id: str) -> None:
         """Delete a run and its run directory. Raises Conflict unless it has finished.
@@ -247,13 +270,13 @@ class Runs:
         check_may_change(actor)
         run = self.get(actor, run_id)
         if not run.state.final:
-            raise Conflict(NOT_DELETABLE(state=run.state))
+            raise TransitionRefused(NOT_DELETABLE(state=run.state))
         rundir = RunDir.of(self._settings.data, run_id)
         moved = _moved_away(rundir.root, rundir.internal)
         if not self._store.delete(run_id):  # resumed meanwhile
             for folder, place in moved.items():
                 place.rename(folder)
-            raise Conflict(NOT_DELETABLE(state=self.get(actor, run_id).state))
+            raise TransitionRefused(NOT_DELETABLE(state=self.get(actor, run_id).state))
         self._jobs.delete(run_id)
         for place in moved.values():
             _remove(place)
@@ -310,7 +333,7 @@ def _checked_key(key: str | None) -> str | None:
 
 def _same(run: Run, stored: str, body: str) -> Run:
     if stored != body:
-        raise Conflict(REUSED_KEY(), field=IDEMPOTENCY_FIELD)
+        raise KeyReused(REUSED_KEY(), field=IDEMPOTENCY_FIELD)
     return run
 
 
