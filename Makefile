@@ -1,5 +1,5 @@
 # make run    start Rundesk: database, API, portal, runner
-# make test   every check and every short test; make test-long and test-extended run the others
+# make test   every check and every short test; make test-long runs the others
 # make chaos  runs under injected faults: RUNS, FAULTS, SEED
 # make bench  measurements, each next to a named peer or limit: BENCHES
 # make lock   write requirements/ after a change of dependencies
@@ -30,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PIP_NO_INPUT := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-long test-extended check format lock texts chaos bench bench-latency screenshots clean
+.PHONY: run test test-long check format lock texts chaos bench bench-latency screenshots clean
 .PHONY: $(CHECKS)
 .DEFAULT_GOAL := run
 
@@ -45,10 +45,6 @@ test:
 # Only tests marked `long`. `make chaos` is separate.
 test-long: check $(VENV)/.clients
 	@$(call tests,.ci/chromium whole) -m long $(TESTS)
-
-# Slow courses through the portal in Chromium, and 1,000 random fillings of its forms. Not in CI.
-test-extended: check
-	@$(call tests,.ci/chromium) -m extended $(TESTS)
 
 check: $(VENV)/.test
 	@$(MAKE) --no-print-directory --jobs $(WORKERS) $(CHECKS)

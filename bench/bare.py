@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from services.database.shutdown import skip_monitor_shutdown
+
 from services.engine.warmup import import_snakemake, warm_up
 
 

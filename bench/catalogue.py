@@ -29,12 +29,15 @@ from services import bootstrap
 from services.admin import judgement
 from services.bootstrap import Services
 from services.catalogue.observations import observed
+from services.catalogue.requirements import VARIABLE
 from services.engine import observing
 from services.errors import Invalid, RundeskError
 from services.models import RunRequest
-from services.params.schema import flatten, is_file, is_folder, is_sheet
+from services.params.schema import flatten, is_file, is_folder, is_sheet, part_of
+from services.runs.previews import Previews
 from services.settings import Settings
 
+PLAN_TIMEOUT_S = 180.0  # of an example; the figures do not depend on the load of the machine
 Location = tuple[str, ...]
 SUFFIX = re.compile(r"[^/.][.][A-Za-z][A-Za-z0-9_]{0,19}([.](gz|bz2|xz|zip|zst))?$")
 TABLE = re.compile(r"[.](tsv|csv|xlsx|xls|ods)$")
@@ -92,6 +95,9 @@ def measure(services: Services, path: Path) -> Row:
     try:
         added, remarks = services.additions.add(ME, str(path), name=row.name)
         row.added = "yes" if added.workflow.available else "unavailable"
+        for need in added.workflow.needs:
+            if need.kind == VARIABLE and not need.met:  # to measure the rest
+                services.additions.set_secret(ME, row.name, need.name, "x")
         row.notes += [f"{text.code}: {text}" for text in remarks]
     except Invalid as error:
         texts = [problem.message for problem in error.problems] or [error.message]
@@ -116,7 +122,7 @@ def measure(services: Services, path: Path) -> Row:
 
 def compare(services: Services, path: Path, records: Sequence[Mapping[str, Any]], row: Row) -> None:
     """Compare the form and the example of an added workflow with the records of its plans."""
-    config = records[0].get("config") or {}
+    config = with_defaults(records[0].get("config") or {}, records[0].get("filled") or {})
     workflow = services.workflows.get(ME, row.name)
     row.round_trip = round_trip(services, row.name, config)
     for location, value in leaves(config):
@@ -135,6 +141,17 @@ def compare(services: Services, path: Path, records: Sequence[Mapping[str, Any]]
     planned = next(filter(judgement.is_planned, records[1:]), None)
     if planned is not None:
         row.example = example(services, row.name, planned["jobs"])
+
+
+def with_defaults(config: Mapping[str, Any], filled: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration with the values that `validate` filled in from its schema."""
+    result = dict(config)
+    for name, value in filled.items():
+        if name not in result:
+            result[name] = value
+        elif isinstance(value, Mapping) and isinstance(result[name], Mapping):
+            result[name] = with_defaults(result[name], value)
+    return result
 
 
 def round_trip(services: Services, name: str, config: Mapping[str, Any]) -> str:
@@ -156,7 +173,10 @@ def round_trip(services: Services, name: str, config: Mapping[str, Any]) -> str:
 def example(services: Services, name: str, jobs: Mapping[str, int]) -> str:
     """Return "same" when the example of a workflow plans exactly these jobs."""
     try:
-        preview = services.previews.preview(ME, RunRequest(workflow=name, example=True))
+        previews = Previews(
+            services.settings, services.files, services.workflows, patience=PLAN_TIMEOUT_S
+        )
+        preview = previews.preview(ME, RunRequest(workflow=name, example=True))
     except RundeskError as error:
         problems = [one.message for one in error.problems] if isinstance(error, Invalid) else []
         return f"no: {(problems or [error.message])[0]}"[:90]
@@ -204,9 +224,7 @@ def field_at(schema: dict[str, Any], location: Location) -> dict[str, Any]:
     """Return the field at a location of a form; {} where there is none."""
     node: Any = flatten(schema)
     for name in location:
-        inner = (node.get("properties") or {}).get(name)
-        node = inner if isinstance(inner, dict) else node.get("additionalProperties")
-        if not isinstance(node, dict):
+        if (node := part_of(node, name)) is None:
             return {}
     return dict(node)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import TextIO
+
 import click
 
 from commands.group import main
@@ -22,7 +25,13 @@ def workflows_group() -> None:
 @click.option(
     "--replace", "replacing", is_flag=True, help="Replace an added workflow of the same name."
 )
-def add_workflow(source: str, name: str, replacing: bool) -> None:
+@click.option(
+    "--with",
+    "overlay",
+    type=click.File(encoding="utf-8"),
+    help="Overlay: a file in the form of rundesk.yaml that corrects what was recognized.",
+)
+def add_workflow(source: str, name: str, replacing: bool, overlay: TextIO | None) -> None:
     """Check a workflow and add it.
 
     SOURCE is a folder, or a git repository as https://host/repository@ref, in Snakemake's standard
@@ -32,7 +41,11 @@ def add_workflow(source: str, name: str, replacing: bool) -> None:
     with opened() as services:
         try:
             added, remarks = services.additions.add(
-                local_actor(), source, name=name, replacing=replacing
+                local_actor(),
+                source,
+                name=name,
+                replacing=replacing,
+                overlay=overlay.read() if overlay else "",
             )
         except Invalid as error:
             for problem in error.problems:
@@ -54,6 +67,35 @@ def list_workflows() -> None:
             click.echo(f"{workflow.name:24}  {workflow.title}  {where}".rstrip())
             for problem in workflow.problems:
                 click.echo(f"    {problem}")
+
+
+@workflows_group.command("export")
+@click.argument("name")
+def export_workflow(name: str) -> None:
+    """Print what is known of a workflow as a rundesk.yaml, to correct it or for its authors."""
+    with opened() as services:
+        click.echo(services.additions.manifest(local_actor(), name), nl=False)
+
+
+@workflows_group.command("secret")
+@click.argument("name")
+@click.argument("variable")
+@click.option("--remove", "removing", is_flag=True, help="Remove the variable.")
+def set_secret(name: str, variable: str, removing: bool) -> None:
+    """Set an environment variable that only the runs of one workflow have.
+
+    The value is read from standard input, or typed without being shown. It is never printed.
+    """
+    value = None
+    if not removing:
+        value = (
+            str(click.prompt(variable, hide_input=True))
+            if sys.stdin.isatty()
+            else sys.stdin.read().rstrip("\n")
+        )
+    with opened() as services:
+        services.additions.set_secret(local_actor(), name, variable, value)
+    click.echo(f"{'Removed' if removing else 'Set'} {variable} for {name}.")
 
 
 @workflows_group.command("remove")

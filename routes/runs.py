@@ -78,6 +78,16 @@ class LogQuery(Model):
     )
 
 
+class ConfigurationQuery(Model):
+    """The query parameters of a configuration."""
+
+    staged: Literal["0", "1", "false", "true"] = Field(
+        "0",
+        description="1: as Snakemake reads it, with the paths of files in the run directory; "
+        "0: with the ids of files",
+    )
+
+
 class WaitQuery(Model):
     """The query parameters of a run."""
 
@@ -245,6 +255,19 @@ def get_log(actor: Actor, run_id: RunId, query: LogQuery) -> Response:
         known.settings.stream_time,
     )
     return streams.stream(pieces, "text/plain")
+
+
+@runs.get("/<run_id>/configuration")
+@operation(media="text/plain")
+def get_configuration(actor: Actor, run_id: RunId, query: ConfigurationQuery) -> Response:
+    """Get the configuration of a run.
+
+    This is the configuration file of the workflow with the parameters of the run. Registered as a
+    file, it can be sent as `config_file` of another run.
+    """
+    staged = query.staged in ("1", "true")
+    text = services().configurations.of_run(actor, run_id, staged=staged)
+    return responses.text_to_save(text, f"{run_id}.yaml")
 
 
 @runs.get("/<run_id>/events")

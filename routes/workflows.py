@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
-from flask import Blueprint
+from flask import Blueprint, Response
+from pydantic import Field
 
-from routes.http import examples
+from routes.http import examples, responses
 from routes.http.context import services
 from routes.http.operation import operation
-from services.models import Actor, Preview, Workflow, WorkflowName
+from services.models import Actor, Model, Preview, Workflow, WorkflowName
 from services.params.public_schema import public_schema
 
 workflows = Blueprint("workflows", __name__, url_prefix="/api/v1/workflows")
+
+
+class ConfigurationQuery(Model):
+    """The query parameters of a configuration file."""
+
+    path: str = Field(
+        "",
+        max_length=4096,
+        description="File of the config folder; default: the configuration of the workflow",
+        examples=["config/scenario.yaml"],
+    )
+
 
 FIRST = {"name": "$response.body#/data/0/name"}
 
@@ -45,6 +59,20 @@ def get_workflow(actor: Actor, name: WorkflowName) -> Workflow:
     `x-rows` points to the schema of the rows of a table.
     """
     return _public(services().workflows.get(actor, name))
+
+
+@workflows.get("/<name>/configuration")
+@operation(media="text/plain")
+def get_workflow_configuration(
+    actor: Actor, name: WorkflowName, query: ConfigurationQuery
+) -> Response:
+    """Get the configuration file of a workflow.
+
+    With `path` another file of its config folder: one of `config_files` of the workflow. An edited
+    copy, registered as a file, can be sent as `config_file` or in `replacements` of a run.
+    """
+    text = services().configurations.file(actor, name, query.path)
+    return responses.text_to_save(text, PurePosixPath(query.path or "config.yaml").name)
 
 
 @workflows.get("/<name>/graph")

@@ -23,6 +23,7 @@ from services.results.crates import Crates
 from services.results.reports import Reports
 from services.results.service import Results
 from services.runs import Runs
+from services.runs.configurations import Configurations
 from services.runs.drafts import Drafts
 from services.runs.installation import Installation
 from services.runs.previews import Previews
@@ -50,6 +51,7 @@ class Services:
     sheets: SampleSheets
     runs: Runs
     drafts: Drafts
+    configurations: Configurations
     installation: Installation
     previews: Previews
     views: Views
@@ -106,6 +108,7 @@ def build(settings: Settings, *, patience: float = OPERATION_TIMEOUT_S) -> Servi
         sheets=SampleSheets(files, workflows, fetcher),
         runs=runs,
         drafts=Drafts(database, workflows),
+        configurations=Configurations(settings, workflows, runs),
         installation=installation,
         previews=Previews(settings, files, workflows),
         views=Views(database, runs, installation),

@@ -266,6 +266,12 @@ class DatabaseUnavailable(RundeskError):
     default = Message("database_unavailable", "The database is not responding.")
 
 
+class NotReady(RundeskError):
+    """No run can start at the moment."""
+
+    default = Message("system_error", "No run can start at the moment.")
+
+
 class WrongOffset(Conflict):
     """An upload does not continue where it ended."""
 

@@ -46,6 +46,11 @@ class AttemptDir:
         return self.root / "errors.jsonl"
 
     @property
+    def targets(self) -> Path:
+        """Inputs of the jobs without outputs: what was asked for; one JSON list per line."""
+        return self.root / "targets.jsonl"
+
+    @property
     def console(self) -> Path:
         """Output of Snakemake, both streams."""
         return self.root / "console.log"

@@ -31,6 +31,8 @@ TYPES_FOR_DATABASE = (str, int, float, bool, type(None))
 # A job of a `run:` rule is a Snakemake of its own, which only imports this module.
 with contextlib.suppress(snakemake_internals.SnakemakeChanged):
     snakemake_internals.fail_jobs_that_exit()
+with contextlib.suppress(snakemake_internals.SnakemakeChanged, ImportError):
+    snakemake_internals.refuse_outputs_outside()
 
 
 @dataclass

@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +108,10 @@ def settings(
 
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
-    """The database of `settings`, with its indexes."""
+    """The database of `settings`, with its indexes and a runner that is alive."""
     opened = Database(settings.uri, settings.database, patience=20)
     opened.create_indexes()
+    opened.hosts.beat("host", now=datetime.now(UTC) + timedelta(hours=1))
     yield opened
     opened.close()
 

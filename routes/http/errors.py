@@ -28,6 +28,7 @@ from services.errors import (
     NoResult,
     NoResultYet,
     NotFound,
+    NotReady,
     NotSignedIn,
     NotYet,
     Problem,
@@ -180,6 +181,7 @@ CODES = (
     Code(50100, "The transfer coding is not supported."),
     Code(50300, "The database does not respond; try again soon.", DatabaseUnavailable),
     Code(50301, "All streams of the server are in use; poll, or try again.", StreamsBusy),
+    Code(50302, "No run can start at the moment; `problems` says why.", NotReady),
     Code(50700, "The disk of the server is full.", DiskFull),
 )
 BY_ERROR = {code.error: code for code in CODES if code.error}

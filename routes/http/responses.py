@@ -54,6 +54,13 @@ def text(path: Path) -> Response:
     return _send(path, path.name, None, "text/plain", attachment=False)
 
 
+def text_to_save(content: str, name: str) -> Response:
+    """Return a text to save under a name of ASCII characters."""
+    reply = Response(content, mimetype="text/plain")
+    reply.headers.set("Content-Disposition", "attachment", filename=name)
+    return reply
+
+
 def media_type(name: str) -> str:
     """Return the media type for a file name; for compressed files that of the compression."""
     kind, coding = mimetypes.guess_type(PurePosixPath(name).name)

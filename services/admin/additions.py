@@ -12,20 +12,23 @@ import re
 import secrets
 import shutil
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from services.access.actors import check_admin
-from services.admin import judgement
+from services.admin import judgement, manifests
 from services.admin.sources import Source
-from services.catalogue import Catalogue, observations
+from services.catalogue import Catalogue, observations, snakefiles
+from services.catalogue import secrets as secrets_of
 from services.catalogue.catalogue import NAME
 from services.catalogue.deployment import unmet_requirements
 from services.catalogue.example import sets_of_test_data
-from services.catalogue.layout import files, snakefile
+from services.catalogue.layout import files, form, snakefile
+from services.catalogue.overlays import OVERLAY
+from services.catalogue.requirements import VARIABLE
 from services.engine import observing, oneshot
 from services.errors import Conflict, Invalid, Message, NotFound, Problem, Text
 from services.files import Files
@@ -37,6 +40,7 @@ from services.settings import Settings
 ORIGIN = ".rundesk/source.json"  # in an added workflow: its source, ref and commit
 LINTED, LINT = re.compile(r"Lints for (.+?)(?: \(line| /|:)"), re.compile(r" {4}\* (.+)")
 MAX_LINTER_REMARKS = 5
+PLACEHOLDER = "unset"  # of an environment variable, in a plan
 MISSING_INPUT = "MissingInputException"  # Snakemake's error for files that users would provide
 
 WORKFLOWS_FOR_ADMINS = Message(
@@ -81,6 +85,20 @@ INPUT_REQUIRED = Message(
 NOT_PLANNED = Message(
     "workflow_remark", "The workflow could not be planned because its requirements are not met."
 )
+WRAPPERS = Message(
+    "workflow_remark",
+    "Snakemake fetches {count} wrappers from the Snakemake wrapper repository on github.com when"
+    " their jobs start: {names}.",
+    one="Snakemake fetches the wrapper {names} from the Snakemake wrapper repository on github.com"
+    " when its job starts.",
+    hint="Runs fail on a server without access to this host.",
+)
+REMOTE_MODULES = Message(
+    "workflow_remark",
+    "Snakemake fetches modules of the workflow from other repositories for each plan and run:"
+    " {names}.",
+    hint="Runs fail on a server without access to these hosts.",
+)
 LINTER_REMARK = Message("workflow_remark", "Snakemake's linter: {remark} ({files}).")
 
 
@@ -103,9 +121,18 @@ class Additions:
         self._root = settings.catalogue
 
     def add(
-        self, actor: Actor, source: str, *, name: str = "", replacing: bool = False
+        self,
+        actor: Actor,
+        source: str,
+        *,
+        name: str = "",
+        replacing: bool = False,
+        overlay: str = "",
     ) -> tuple[AddedWorkflow, Sequence[Text]]:
         """Check a workflow and add it; return it with the remarks about it.
+
+        `overlay` is YAML in the form of a `rundesk.yaml`, which says more about the workflow. When
+        a workflow is replaced and no overlay is given, it keeps the one that it has.
 
         Raises Forbidden, Invalid with every reason why it cannot be added, Conflict for a name that
         is in use, DiskFull.
@@ -118,6 +145,10 @@ class Additions:
             folder = draft / name
             with disk_full_as_error():
                 commit = origin.fetch(folder)
+                overlay = overlay or self.overlay(actor, name)
+                if overlay:
+                    (folder / OVERLAY).parent.mkdir(exist_ok=True)
+                    (folder / OVERLAY).write_text(overlay, encoding="utf-8")
             examined = self._examine(actor, folder)
             if examined.failures:
                 problems = [Problem("source", text) for text in examined.failures]
@@ -129,6 +160,30 @@ class Additions:
             )
             self._move(folder, draft / "old", replacing=replacing)
         return self._read(actor, name), examined.remarks
+
+    def overlay(self, actor: Actor, name: str) -> str:
+        """Return the overlay of an added workflow as YAML, "" without one. Raises Forbidden."""
+        check_admin(actor, WORKFLOWS_FOR_ADMINS())
+        path = self._root / name / OVERLAY
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+    def manifest(self, actor: Actor, name: str) -> str:
+        """Return a `rundesk.yaml` with what is known of a workflow, for its authors to correct.
+
+        Raises Forbidden, NotFound.
+        """
+        check_admin(actor, WORKFLOWS_FOR_ADMINS())
+        workflow, folder = self._workflows.get(actor, name), self._workflows.folder(name)
+        return manifests.exported(folder, workflow)
+
+    def set_secret(self, actor: Actor, name: str, variable: str, value: str | None) -> None:
+        """Set an environment variable of the runs of a workflow; None removes it.
+
+        Raises Forbidden, NotFound for the workflow, Invalid for the variable.
+        """
+        check_admin(actor, WORKFLOWS_FOR_ADMINS())
+        self._workflows.folder(name)
+        secrets_of.set_variable(self._settings.data, name, variable, value)
 
     def list(self, actor: Actor) -> Sequence[AddedWorkflow]:
         """Return the added workflows by name. Raises Forbidden."""
@@ -143,6 +198,7 @@ class Additions:
             raise NotFound(WORKFLOW_NOT_ADDED(name=name))
         with self._draft() as draft:
             (self._root / name).rename(draft / name)
+        secrets_of.forget(self._settings.data, name)
 
     def _check_name(self, name: str, *, replacing: bool) -> None:
         if not NAME.fullmatch(name):
@@ -188,38 +244,55 @@ class Additions:
         if not failures:
             unmet = unmet_requirements(folder, self._settings.software)
             remarks += [text for text in unmet if text not in remarks]
-            if workflow.available:
+            unmet_needs = [need for need in workflow.needs if not need.met]
+            if workflow.available or (
+                unmet_needs and all(need.kind == VARIABLE for need in unmet_needs)
+            ):
                 workflow, found = self._plan(actor, alone, folder)
                 for text in found:
                     (failures if text.code == "invalid_workflow" else remarks).append(text)
             else:
                 remarks.append(NOT_PLANNED())
         if not failures:
-            remarks += _linter_remarks(folder)
+            remarks += [*_remote_sources(folder), *_linter_remarks(folder)]
         return Examined(workflow, failures, remarks)
 
     def _plan(self, actor: Actor, alone: Settings, folder: Path) -> tuple[Workflow, Sequence[Text]]:
         """Plan a workflow as its authors do, and then as a run of it would be planned."""
-        records = _observe(folder)
+        records = _observe(folder, secrets_of.variables(self._settings.data, folder.name))
         observations.keep(folder, records)
         found = list(judgement.verdict(folder, records))
         workflow, _ = _looked_up(alone, actor, folder.name)
         refused = any(text.code == "invalid_workflow" for text in found)
-        if not refused and (workflow.example is not None or judgement.is_planned(records[0])):
+        if (
+            not refused
+            and workflow.available
+            and (workflow.example is not None or judgement.is_planned(records[0]))
+        ):
             previews = Previews(alone, self._files, Catalogue(alone))
             found += _plan_problems(previews, actor, workflow)
         return workflow, found
 
 
-def _observe(folder: Path) -> list[dict[str, Any]]:
+def _observe(folder: Path, secrets: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the records of plans of a workflow: with its own configuration, then its test data.
 
-    Further sets of test data are planned only until one of them can be.
+    Environment variables that are not set yet have a placeholder in these plans. Further sets of
+    test data are planned only until one of them can be.
     """
-    records = [observing.record_of(folder)]
+    variables = dict.fromkeys(snakefiles.variables(folder), PLACEHOLDER) | dict(secrets)
+    records = [observing.record_of(folder, variables=variables)]
+    if not judgement.is_read(records[0]) and not records[0].get("configfiles"):
+        # its authors name the configuration on the command line
+        files = [
+            file.path for file in form(folder).configuration.files if (folder / file.path).is_file()
+        ]
+        if files:
+            record = observing.record_of(folder, "", files, variables)
+            records[0] = record | {"configfiles": []}  # the Snakefile names none
     for data in sets_of_test_data(folder, records[0].get("configfiles", ())):
         names = [data.configfile] if data.configfile else []
-        records.append(observing.record_of(folder, data.base, names))
+        records.append(observing.record_of(folder, data.base, names, variables))
         if judgement.is_planned(records[-1]):
             break
     return records
@@ -253,6 +326,14 @@ def _plan_problems(previews: Previews, actor: Actor, workflow: Workflow) -> Iter
             yield INPUT_REQUIRED(problem=words)
         else:
             yield (PLAN_FAILED if declared else PREVIEW_FAILED)(problem=words)
+
+
+def _remote_sources(folder: Path) -> Iterator[Text]:
+    """Yield a remark for the code that Snakemake fetches from other hosts during runs."""
+    if wrappers := snakefiles.wrappers(folder):
+        yield WRAPPERS(count=len(wrappers), names=judgement.named(wrappers))
+    if modules := snakefiles.remote_modules(folder):
+        yield REMOTE_MODULES(names=judgement.named(modules))
 
 
 def _syntax_errors(folder: Path) -> list[Text]:

@@ -12,10 +12,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from services.catalogue import snakefiles
+from services.catalogue.file_words import is_path
+from services.catalogue.recognition import leaves
 from services.engine.snakemake_internals import LOCATION, SYNTAX_ERROR
 from services.errors import Message, Text
 
 Record = Mapping[str, Any]
+#: Errors that Snakemake raises only after it has read the whole Snakefile.
+PLANNING_ERRORS = frozenset(
+    {
+        "MissingInputException",
+        "InputFunctionException",
+        "MissingRuleException",
+        "WildcardError",
+        "AmbiguousRuleException",
+        "CyclicGraphException",
+        "PeriodicWildcardError",
+        "ChildIOException",
+    }
+)
 MAX_WORDS = 400  # characters of an error in a sentence
 
 NEWER_PYTHON = Message(
@@ -41,7 +57,10 @@ VARIABLES_MISSING = Message(
 )
 REMOTE_SOURCE = Message(
     "invalid_workflow",
-    "The workflow uses code from another host, which could not be fetched: {place}: {error}",
+    "The workflow uses code of other repositories, which could not be fetched"
+    " ({names}): {place}: {error}",
+    hint="Give this server access to these hosts, or use a copy of the workflow that contains the"
+    " code.",
 )
 NO_CONFIGURATION = Message(
     "invalid_workflow",
@@ -68,6 +87,10 @@ INPUTS_OF_USER = Message(
     "workflow_remark",
     "The workflow cannot run with its own configuration, because users provide its input files,"
     " such as {paths}.",
+)
+OWN_NOT_PLANNED = Message(
+    "workflow_remark",
+    "Snakemake read the workflow and could not plan it with its own configuration: {error}",
 )
 EXAMPLE_PLANNED = Message(
     "workflow_remark",
@@ -111,19 +134,27 @@ def is_planned(record: Record) -> bool:
 def is_read(record: Record) -> bool:
     """Return whether Snakemake read the whole Snakefile."""
     error = record.get("error")
-    return error is None or error.get("type") == "MissingInputException"
+    return error is None or error.get("type") in PLANNING_ERRORS
 
 
 def verdict(folder: Path, records: Sequence[Record]) -> Iterator[Text]:
     """Yield the texts about a workflow by its plans, the first of which is of its own folder."""
     own, tests = records[0], records[1:]
+    error = own.get("error") or {}
     if is_read(own):
         if missing := [*own.get("created", ()), *_unavailable(own)]:
             yield INPUTS_OF_USER(paths=named(missing))
+        elif error:
+            yield OWN_NOT_PLANNED(error=_first_line(error))
     elif missing := users_files(folder, own):
-        yield INPUT_OF_USER(paths=named(missing), place=place(own) or "the first line")
+        where = place(own)
+        yield (
+            INPUT_OF_USER(paths=named(missing), place=where)
+            if where
+            else INPUTS_OF_USER(paths=named(missing))
+        )
     elif not any(map(is_read, tests)):
-        yield reason(own)
+        yield reason(own, snakefiles.remote_modules(folder))
     example = next(filter(is_planned, tests), None)
     if example is not None:
         yield EXAMPLE_PLANNED(base=example["base"], count=sum(example["jobs"].values()))
@@ -139,13 +170,22 @@ def users_files(folder: Path, record: Record) -> list[str]:
     Only those that the configuration names are of the user; others belong to the workflow.
     """
     base = folder / record.get("base", "")
-    wanted = [*record.get("opened", ()), *record.get("listed", ())]
+    words = str((record.get("error") or {}).get("text", ""))
+    named_in_error = [
+        value
+        for _, value in leaves(record.get("config", {}))
+        if isinstance(value, str) and "/" in value and value in words and is_path(value)
+    ]
+    wanted = [*record.get("opened", ()), *record.get("listed", ()), *named_in_error]
     tables = {os.path.normpath(table["path"]) for table in record.get("tables", ())}
     return [path for path in wanted if path not in tables and not (base / path).exists()]
 
 
-def reason(record: Record) -> Text:
-    """Return why Snakemake could not read a workflow, by the type of the error."""
+def reason(record: Record, modules: Sequence[str] = ()) -> Text:
+    """Return why Snakemake could not read a workflow, by the type of the error.
+
+    `modules` are the repositories that it takes modules from.
+    """
     error = record.get("error") or {}
     kind, words = str(error.get("type", "")), str(error.get("text", ""))
     where, line = place(record), _first_line(error)
@@ -161,11 +201,12 @@ def reason(record: Record) -> Text:
     if match := VARIABLES.search(words):
         return VARIABLES_MISSING(names=", ".join(re.findall(r"\w+", match[1])))
     if REMOTE.search(words):
-        return REMOTE_SOURCE(place=where, error=line)
+        return REMOTE_SOURCE(names=named(modules) or "on other hosts", place=where, error=line)
     if match := CONFIG_ABSENT.search(words):
         return FILE_OF_WORKFLOW_MISSING(path=match[1], place=where)
     if match := INVALID_CONFIG.search(words):
-        return INVALID_CONFIGURATION(error=" ".join(match[1].split())[:MAX_WORDS] or line)
+        problem = " ".join(match[1].partition("Failed validating")[0].split())
+        return INVALID_CONFIGURATION(error=problem[:MAX_WORDS] or line)
     if kind == "KeyError" and (match := KEY_ERROR.search(words)) and not record.get("tables"):
         return NO_CONFIGURATION(key=match[1], place=where)
     if match := NO_FILE.search(words):
@@ -203,7 +244,7 @@ def _first_line(error: Mapping[str, Any]) -> str:
         return lines[-1][:MAX_WORDS]
     if len(lines) > 1 and LOCATION.search(lines[0]):
         kind = str(error.get("type", ""))
-        words = lines[1]
+        words = lines[2] if lines[1] == "Error:" and len(lines) > 2 else lines[1]
         return f"{kind}: {words}"[:MAX_WORDS] if kind and kind not in words else words[:MAX_WORDS]
     return " ".join(lines)[:MAX_WORDS]
 

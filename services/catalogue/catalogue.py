@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from services.catalogue import secrets, snakefiles
+from services.catalogue.card import card_of
 from services.catalogue.configuration import Broken
 from services.catalogue.deployment import declared_methods, missing_installers
 from services.catalogue.example import example_of
@@ -26,13 +28,14 @@ from services.catalogue.layout import (
     snakefile,
     snapshot_folder,
 )
-from services.catalogue.observations import observed
+from services.catalogue.observations import missing_module, observed
 from services.catalogue.requirements import Needs, missing_messages
-from services.catalogue.schemas import first
+from services.catalogue.schemas import Form, first
 from services.errors import Conflict, Message, NotFound, Text
 from services.host.atomic import draft_of
 from services.host.disk import disk_full_as_error
 from services.models import Actor, Need, Workflow
+from services.params import file_values
 from services.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -83,7 +86,7 @@ class Catalogue:
     def problems(self, name: str) -> Sequence[Text]:
         """Return why a workflow is not available; empty if it is. Raises NotFound."""
         parsed = self._parse(self.folder(name))
-        return self._problems(parsed, parsed.needs.looked_up())
+        return self._problems(parsed, self._needs(parsed))
 
     def folder(self, name: str) -> Path:
         """Return the present folder of a workflow. Raises NotFound."""
@@ -122,11 +125,14 @@ class Catalogue:
 
     def _read(self, folder: Path) -> Workflow:
         parsed = self._parse(folder)
-        needs = parsed.needs.looked_up()
+        needs = self._needs(parsed)
         update: dict[str, Any] = {"needs": needs}
         if problems := self._problems(parsed, needs):
             update |= {"available": False, "problems": [str(text) for text in problems]}
         return parsed.workflow.model_copy(update=update)
+
+    def _needs(self, parsed: _Parsed) -> Sequence[Need]:
+        return parsed.needs.looked_up(secrets.variables(self._data, parsed.workflow.name))
 
     def _problems(self, parsed: _Parsed, needs: Sequence[Need]) -> Sequence[Text]:
         if parsed.broken is not None:
@@ -152,27 +158,52 @@ def _read_files(folder: Path) -> tuple[Workflow, Needs, Text | None]:
     try:
         manifest = manifest_of(folder)
         snakefile(folder)
-        schema = form(folder).schema
+        found = form(folder)
     except Broken as error:
         broken = Workflow(name=name, title=name, digest=digest(folder), available=False)
         return broken, Needs(), error.text
+    card = card_of(folder)
     workflow = Workflow(
         name=name,
-        title=manifest.title or name.replace("-", " ").replace("_", " ").capitalize(),
-        summary=manifest.summary,
+        title=manifest.title or card.title or name.replace("-", " ").replace("_", " ").capitalize(),
+        summary=manifest.summary or card.summary,
         category=manifest.category,
-        version=manifest.version,
+        version=manifest.version or card.version,
+        license=manifest.license or card.license,
         digest=digest(folder),
         takes=manifest.takes,
         gives=manifest.gives,
         available=True,
         problems=[],
-        params_schema=schema,
+        params_schema=found.schema,
+        config_files=_other_config_files(folder, found),
         readme=_text(first(folder, READMES)),
         example=manifest.example or example_of(folder, observed(folder)),
         highlights=manifest.highlights,
     )
-    return workflow, manifest.needs, None
+    return workflow, _requirements(folder, manifest.needs), None
+
+
+def _requirements(folder: Path, declared: Needs) -> Needs:
+    """Return what a workflow needs: as declared, as its Snakefiles say, and as a plan has shown."""
+    missing = missing_module(observed(folder))
+    return Needs(
+        executables=declared.executables,
+        modules=[*dict.fromkeys([*declared.modules, *missing])],
+        variables=[*dict.fromkeys([*declared.variables, *snakefiles.variables(folder)])],
+    )
+
+
+def _other_config_files(folder: Path, found: Form) -> Sequence[str]:
+    """The files of the config folder apart from the configuration and its description.
+
+    Files that are values of parameters are replaced there.
+    """
+    values = file_values.file_values(found.schema, found.configuration.params)
+    own = {*found.configuration.paths, *(str(value.value) for value in values)}
+    paths = [path for path in sorted((folder / "config").rglob("*")) if path.is_file()]
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    return [name for name in names if name not in own and not name.endswith("README.md")]
 
 
 def _text(path: Path | None) -> str:

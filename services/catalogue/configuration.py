@@ -77,6 +77,11 @@ class Configuration:
     beside_snakefile: bool = False  # whether it finds them by the path of the Snakefile
 
     @property
+    def paths(self) -> dict[str, ConfigFile]:
+        """The files by path."""
+        return {file.path: file for file in self.files}
+
+    @property
     def exists(self) -> bool:
         """Whether the workflow has a configuration at all."""
         return any(file.text for file in self.files)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from services.catalogue.configuration import SNAKEFILES, Broken, mapping
+from services.catalogue.overlays import OVERLAY, SheetWords
 from services.catalogue.requirements import Needs
 from services.catalogue.schemas import Form, first, form_of
 from services.errors import Message
@@ -46,9 +47,11 @@ class Manifest(BaseModel):
     takes: str = ""
     gives: str = ""
     files: dict[str, str] = Field({}, description="Parameters that are files: name pattern, or ''")
-    sheets: dict[str, str] = Field(
+    sheets: dict[str, str | SheetWords] = Field(
         {}, description="Parameters that are sample sheets: file with the schema of a row"
     )
+    folders: list[str] = Field([], description="Parameters that are folders of files")
+    texts: list[str] = Field([], description="Parameters that are neither files nor folders")
     highlights: list[Highlight] = []
     license: str = Field("", description="SPDX identifier, or an address")
     needs: Annotated[Needs, BeforeValidator(_needs)] = Needs()
@@ -100,7 +103,8 @@ def inner_link(folder: Path, path: str) -> str | None:
 def form(folder: Path, replaced: Mapping[str, str] | None = None) -> Form:
     """Return the form of the workflow in a folder; see `form_of`. Raises Broken."""
     manifest = manifest_of(folder)
-    return form_of(folder, manifest.files, manifest.sheets, replaced=replaced)
+    sheets = {name: rows for name, rows in manifest.sheets.items() if isinstance(rows, str)}
+    return form_of(folder, manifest.files, sheets, replaced=replaced)
 
 
 def params_schema(folder: Path) -> dict[str, Any]:
@@ -149,8 +153,18 @@ def _stats(folder: Path, *, examples: bool = False) -> Iterator[tuple[str, os.st
 
 
 def manifest_of(folder: Path) -> Manifest:
-    """Return the manifest in a folder, or the defaults if there is none. Raises Broken."""
-    path = folder / MANIFEST
+    """Return the manifest in a folder, or the defaults if there is none. Raises Broken.
+
+    What the operator's overlay says takes its place, except for files and sample sheets: these are
+    facts about the configuration (`recognition`).
+    """
+    manifest = _manifest(folder / MANIFEST)
+    overlay = _manifest(folder / OVERLAY)
+    given = overlay.model_fields_set - {"files", "sheets", "folders", "texts"}
+    return manifest.model_copy(update={name: getattr(overlay, name) for name in given})
+
+
+def _manifest(path: Path) -> Manifest:
     if not path.exists():
         return Manifest()
     try:
@@ -158,5 +172,5 @@ def manifest_of(folder: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        text = INVALID_MANIFEST(file=MANIFEST, path=where, error=first["msg"])
+        text = INVALID_MANIFEST(file=path.name, path=where, error=first["msg"])
         raise Broken(text) from error

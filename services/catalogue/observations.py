@@ -7,6 +7,7 @@ workflow is added, and stores their records in `.rundesk/observed.json` of the a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from services.host.atomic import write_atomically
 
 OBSERVED = ".rundesk/observed.json"
+MODULE = re.compile(r"No module named '([\w.]+)'")
 MAX_RECORD_BYTES = 8 * 1024 * 1024
 
 
@@ -60,6 +62,14 @@ def observed(folder: Path) -> Observed | None:
     except (OSError, ValueError):
         return None
     return Observed([record for record in records if isinstance(record, dict)])
+
+
+def missing_module(seen: Observed | None) -> list[str]:
+    """Return the Python package that was missing when Snakemake read the workflow."""
+    error = (seen.records[0].get("error") or {}) if seen and seen.records else {}
+    match = MODULE.search(str(error.get("text", "")))
+    own = match is None or match[1].startswith("snakemake")
+    return [] if own or match is None else [match[1].partition(".")[0]]
 
 
 def keep(folder: Path, records: Sequence[Mapping[str, Any]]) -> None:

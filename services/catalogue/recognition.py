@@ -42,6 +42,7 @@ class Fact:
     rows: Schema | None  # of a sheet: the schema of a row
     how: Literal["planned", "read", "name", "cells", "overlay"]
     suffix: str = ""  # of a sheet: ".tsv" or ".csv", as the workflow reads it
+    pattern: str = ""  # of a file: regular expression that its name must match
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ def recognise(folder: Path, config: Mapping[str, Any], schema: Mapping[str, Any]
     workflow = _Workflow(folder, config, observed(folder) or Observed([]), tables_read(folder))
     overlay = overlay_of(folder)
     facts = []
-    for location, value in leaves(config):
+    known = dict(leaves(config))
+    known |= {location: None for location in overlay.locations if location not in known}
+    for location, value in known.items():
         fact = _corrected(workflow, overlay, location, value)
         if fact is None and location not in overlay.texts:
             field = field_at(schema, location)
@@ -105,11 +108,12 @@ def _corrected(
     """Return what the operator says about a value."""
     if location in overlay.sheets:
         table = _shipped(workflow, value)
-        rows = row_schema(workflow.folder, overlay.sheets[location].schema_path, table)
+        rows = row_schema(workflow.folder, overlay.sheets[location].rows, table)
         rows = overlay.sheets[location].applied(rows)
         return Fact(location, "sheet", rows, "overlay", _suffix(str(value), ""))
     if location in overlay.files:
-        return Fact(location, "files" if isinstance(value, list) else "file", None, "overlay")
+        kind: Kind = "files" if isinstance(value, list) else "file"
+        return Fact(location, kind, None, "overlay", pattern=overlay.files[location])
     if location in overlay.folders:
         return Fact(location, "folder", None, "overlay")
     return None
@@ -204,14 +208,16 @@ def _kind(
     """Return what a text names, and how it is known."""
     if file_words.is_address(text):
         return None
+    written = file_words.is_output(location, text) or file_words.is_own(text)
     for record in workflow.seen.records:
         there = _at(record.get("config", {}), location)
         candidates = [item for item in (there if isinstance(there, list) else [there]) if item]
         for item in candidates:
-            if isinstance(item, str) and (kind := _shown(record, item, workflow)):
+            kind = _shown(record, item, workflow) if isinstance(item, str) else None
+            if kind == "file" or (kind == "folder" and not written):
                 return kind, "planned"
     name, help_text = location[-1], str(field.get("description", ""))
-    if file_words.is_output(location, text) or file_words.is_own(text):
+    if written:
         return None
     path = workflow.existing(text) if text else None
     if path is not None and path.is_file() and file_words.is_path(text):
@@ -227,16 +233,16 @@ def _kind(
 
 def _shown(record: Mapping[str, Any], text: str, workflow: _Workflow) -> Kind | None:
     """Return what a plan has shown about a text of its configuration."""
-    if not file_words.is_path(text) and workflow.existing(text) is None:
-        return None
     plain = os.path.normpath(text)
-    if plain in (".", "/"):
+    if plain in (".", "/") or file_words.is_address(text):
+        return None
+    if plain in record.get("listed", ()):
+        return "folder"
+    if not file_words.is_path(text) and workflow.existing(text) is None:
         return None
     if any(_same(path, text) for path in (*record.get("opened", ()), *record.get("inputs", ()))):
         return "file" if not _is_folder(workflow, text) else "folder"
     below = f"{plain}{os.sep}"
-    if plain in record.get("listed", ()):
-        return "folder"
     if any(path.startswith(below) for path in record.get("inputs", ())):
         return "folder"
     return None

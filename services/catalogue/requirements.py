@@ -7,7 +7,7 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -16,6 +16,12 @@ from pydantic import BaseModel, ConfigDict
 from services.errors import Message, Text
 from services.models import Need
 
+VARIABLE = "environment variable"  # a kind of requirement
+NOT_SET = Message(
+    "unmet_requirement",
+    "The workflow needs the environment variable {name}, which is not set for it.",
+    hint="An operator sets it with: rundesk workflows secret WORKFLOW {name}",
+)
 NOT_INSTALLED = Message("unmet_requirement", "The {kind} {name} is not installed on this server.")
 
 
@@ -27,19 +33,30 @@ class Needs(BaseModel):
     executables: list[str] = []
     modules: list[str] = []
     network: bool = False
+    variables: list[str] = []
 
-    def looked_up(self) -> list[Need]:
-        """Return each requirement with whether it is installed now."""
+    def looked_up(self, variables: Container[str] = ()) -> list[Need]:
+        """Return each requirement with whether it is met now.
+
+        `variables` are the environment variables that are set for the workflow.
+        """
         programs = [Need(name=name, kind="program", met=program(name)) for name in self.executables]
         packages = [
             Need(name=name, kind="Python package", met=importable(name)) for name in self.modules
         ]
-        return programs + packages
+        names = [Need(name=name, kind=VARIABLE, met=name in variables) for name in self.variables]
+        return programs + packages + names
 
 
 def missing_messages(needs: Iterable[Need]) -> list[Text]:
     """Return a text for each requirement that is not installed."""
-    return [NOT_INSTALLED(kind=need.kind, name=need.name) for need in needs if not need.met]
+    return [
+        NOT_SET(name=need.name)
+        if need.kind == VARIABLE
+        else NOT_INSTALLED(kind=need.kind, name=need.name)
+        for need in needs
+        if not need.met
+    ]
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

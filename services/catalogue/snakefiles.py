@@ -17,6 +17,11 @@ READ = re.compile(
 BARE_READ = re.compile(r"(?:pd|pandas)\.read_(?:csv|table|excel)\(\s*" + KEYS)
 KEY = re.compile(r"[\"']([^\"']+)[\"']")
 SEPARATOR = re.compile(r"\b(?:sep|delimiter)\s*=\s*[\"'](\\t|,|;)[\"']")
+ENVVARS = re.compile(
+    r"^[ \t]*envvars[ \t]*:((?:\s*(?:#[^\n]*\n\s*)?[\"'][A-Za-z_]\w*[\"']\s*,?)+)", re.MULTILINE
+)
+WRAPPER = re.compile(r"^[ \t]*wrapper[ \t]*:\s*f?[\"']([^\"'\n]+)[\"']", re.MULTILINE)
+REMOTE_MODULE = re.compile(r"\b(github|gitlab)\(\s*(?:repo\s*=\s*)?[\"']([^\"'\n]+)[\"']")
 VALIDATE = re.compile(
     r"\bvalidate\(\s*(?P<name>\w+(?:\[[^\]\n]+\])*)\s*,\s*(?:schema\s*=\s*)?"
     r"(?:os\.path\.join\((?P<parts>[^)]*)\)|[\"'](?P<path>[^\"']+)[\"'])"
@@ -62,6 +67,33 @@ def tables_read(folder: Path) -> dict[tuple[str, ...], TableRead]:
     for name, (location, symbol) in names.items():
         found[location] = TableRead(schemas.get(name, ""), symbol)
     return found
+
+
+def variables(folder: Path) -> list[str]:
+    """Return the environment variables that the Snakefiles of a workflow require."""
+    found: dict[str, None] = {}
+    for _, text in snakefile_texts(folder):
+        for match in ENVVARS.finditer(text):
+            found |= dict.fromkeys(KEY.findall(match[1]))
+    return list(found)
+
+
+def wrappers(folder: Path) -> list[str]:
+    """Return the wrappers that rules use, each once: their scripts come from another host."""
+    found: dict[str, None] = {}
+    for _, text in snakefile_texts(folder):
+        found |= dict.fromkeys(
+            name for name in WRAPPER.findall(text) if not name.startswith("file:")
+        )
+    return list(found)
+
+
+def remote_modules(folder: Path) -> list[str]:
+    """Return the repositories from which Snakefiles take modules: "github: owner/name"."""
+    found: dict[str, None] = {}
+    for _, text in snakefile_texts(folder):
+        found |= dict.fromkeys(f"{host}: {name}" for host, name in REMOTE_MODULE.findall(text))
+    return list(found)
 
 
 def _location(match: re.Match[str]) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -14,6 +15,8 @@ from pymongo.collection import Collection
 
 from services.errors import Invalid, Message
 from services.models import Page
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -53,7 +56,18 @@ def page(
     documents = list(cursor)
     shown = documents[:limit]
     token = _token(shown[-1]) if len(documents) > limit else None
-    return Page(items=[read(document) for document in shown], next=token)
+    return Page(items=list(_readable(shown, read)), next=token)
+
+
+def _readable(
+    documents: Iterable[dict[str, Any]], read: Callable[[dict[str, Any]], T]
+) -> Iterator[T]:
+    """Yield what the documents hold. One that cannot be read is logged, and hides no other."""
+    for document in documents:
+        try:
+            yield read(document)
+        except (KeyError, TypeError, ValueError):
+            log.exception("the document %s cannot be read", document.get("_id"))
 
 
 def counted(

@@ -66,6 +66,7 @@ class QueueEntry:
     owner: str
     cores: int
     since: datetime | None = None  # start of the attempt; None: it waits
+    not_before: datetime | None = None  # time of the next attempt after a failure
 
 
 @translate_method_errors
@@ -91,12 +92,13 @@ class QueueStore:
     ) -> Claim | None:
         """Claim the next queued run: QUEUED → INITIALIZING. None when no run qualifies.
 
-        Runs that need more than `cores` are skipped, and so are runs of the owners in `passing`.
+        Runs that need more than `cores` are skipped, and so are runs of the owners in `passing`
+        and those that are not yet tried again after a failure.
         """
         now = milliseconds(now)
         number = {"$add": ["$attempt", 1]}
         attempt = {"number": number, "host": {"$literal": host}, "started": now}
-        query: Document = dict(WAITING)
+        query: Document = {**WAITING, "not_before": {"$not": {"$gt": now}}}
         if cores is not None:
             query["cores"] = {"$lte": cores}
         if passing:
@@ -116,7 +118,7 @@ class QueueStore:
                         "progress": Progress().model_dump(),
                     }
                 },
-                {"$unset": ["plan", "links"]},
+                {"$unset": ["plan", "links", "not_before"]},
             ],
             sort=ORDER,
             return_document=ReturnDocument.AFTER,
@@ -187,7 +189,8 @@ class QueueStore:
 
     def line(self, limit: int) -> list[QueueEntry]:
         """Return the first `limit` waiting runs, in the order in which they are claimed."""
-        cursor = self._runs.find(WAITING, {"workflow": 1, "owner": 1, "cores": 1})
+        fields = {"workflow": 1, "owner": 1, "cores": 1, "not_before": 1}
+        cursor = self._runs.find(WAITING, fields)
         return [_entry(document) for document in cursor.sort(ORDER).limit(limit)]
 
     def working(self) -> list[QueueEntry]:
@@ -226,5 +229,10 @@ def _entry(document: Document) -> QueueEntry:
     attempts = document.get("attempts")
     since = attempts[0]["started"] if attempts else None
     return QueueEntry(
-        str(document["_id"]), document["workflow"], document["owner"], document["cores"], since
+        str(document["_id"]),
+        document["workflow"],
+        document["owner"],
+        document["cores"],
+        since,
+        document.get("not_before"),
     )

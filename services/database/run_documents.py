@@ -13,7 +13,11 @@ from services.models import LIVE, Cause, Run, RunFilter, State
 Document = dict[str, Any]
 
 #: Fields that `Run` does not have. `resumed`: number of the last attempt before a resume.
-HIDDEN = ("_id", "attempt", "idempotency", "lease", "links", "plan", "rank", "resumed")
+#: `not_before`: time before which a failed run is not tried again.
+HIDDEN = (
+    *("_id", "attempt", "idempotency", "lease", "links"),
+    *("not_before", "plan", "rank", "resumed"),
+)
 
 
 def read(document: Document) -> Run:
@@ -83,7 +87,7 @@ def update_for(
     if target is State.RUNNING:
         update["$min"] = {"started": now}
     if target.final or target is State.QUEUED:
-        drop |= {"lease": "", "unreachable": ""}
+        drop |= {"lease": "", "unreachable": "", "not_before": "", "publishing": ""}
     if target is State.QUEUED:
         drop |= {"ended": "", "error": "", "cause": ""}
     if target.final:

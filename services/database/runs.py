@@ -40,6 +40,8 @@ from services.models import (
     sources,
 )
 
+KNOWN_STATES = frozenset(state.value for state in State)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -158,6 +160,8 @@ class RunStore:
         by_both = {"_id": {"workflow": "$workflow", "state": "$state"}, "n": {"$sum": 1}}
         workflows: dict[str, dict[State, int]] = {}
         for group in self._runs.aggregate([{"$match": match}, {"$group": by_both}]):
+            if group["_id"].get("state") not in KNOWN_STATES or "workflow" not in group["_id"]:
+                continue  # of a newer version, or damaged
             states = workflows.setdefault(group["_id"]["workflow"], dict.fromkeys(State, 0))
             states[State(group["_id"]["state"])] = group["n"]
         return dict(sorted(workflows.items()))
@@ -213,12 +217,14 @@ class RunStore:
         cause: Cause | None = None,
         outcome: Outcome | None = None,
         started: datetime | None = None,
+        not_before: datetime | None = None,
     ) -> Run:
         """End an attempt: move its run to a final state, or back to QUEUED for another attempt.
 
         In one write with the history and the entry of the attempt, which gets `outcome`; without
         one, `target` alone. `started` is when Snakemake started, for a run that is still
-        INITIALIZING: its history then passes through RUNNING. Raises TransitionRefused when
+        INITIALIZING: its history then passes through RUNNING. A run that returns to the queue is
+        not claimed again until `not_before`. Raises TransitionRefused when
         `attempt` has ended or is not the present one, and when the state does not allow `target`.
         """
         now = milliseconds(now)
@@ -232,6 +238,9 @@ class RunStore:
         if cause is not None:
             entry["cause"] = cause.model_dump(mode="json")
         update["$set"] |= {f"attempts.$[own].{name}": entry[name] for name in entry}
+        if not_before is not None:
+            update["$set"]["not_before"] = milliseconds(not_before)
+            del update["$unset"]["not_before"]
         query, filters = by_id(run_id) | {"attempt": attempt}, [{"own.number": attempt}]
         return self._apply(query, target, update, only_from, filters)
 

@@ -90,7 +90,14 @@ def wall_of(
     software = [settings.data / "software" / method for method in methods]
     shared = [settings.cache] if shares_outputs(workflow) else []
     return Wall(
-        reads=[*programs(settings), workflow, *contents, *shared, *settings.run_reads],
+        reads=[
+            *programs(settings),
+            workflow,
+            *contents,
+            *shared,
+            *settings.run_reads,
+            *settings.readable,
+        ],
         writes=[rundir.root, *software, *settings.run_writes],
         scratch=rundir.scratch,
         network=bool(methods) or _may_use_network(settings, workflow),

@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from services.database import Database
 from services.database.queue import Claim, Usage
 from services.engine import causes
+from services.engine.brake import Brake
 from services.engine.execution import Order
 from services.engine.fork_server import ForkServer, ForkServerFailed
-from services.engine.settling import AttemptTarget, ExitRecord, settle
+from services.engine.settling import AttemptTarget, ExitRecord, record_end
 from services.engine.supervisor import LEASE_DURATION
 from services.errors import Text, TransitionRefused
 from services.host import disk
@@ -44,6 +45,7 @@ class Dispatcher:
         *,
         host: str,
         claiming: threading.Lock,
+        brake: Brake | None = None,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -51,27 +53,34 @@ class Dispatcher:
         self._host = host
         self._claiming = claiming
         self._idle = False  # no run was live at the last query; only this process starts runs
-        self._full = False  # the disk, at the last check
+        self._brake = brake or Brake()
+        self._obstacle: Text | None = None  # why no run starts, at the last check
 
     def tick(self, now: datetime) -> int:
         """Start queued runs until none is left or a limit is reached; return how many."""
         started, clock = 0, _clock(now)
-        while self._fork_server.ensure_ready() and self._has_disk() and self._start_next(clock):
+        while self._fork_server.ensure_ready() and self._may_start() and self._start_next(clock):
             started += 1
         if failure := self._fork_server.take_failure():
             self._fail_next(failure, clock)
         return started
 
-    def _has_disk(self) -> bool:
-        full = disk.too_full(self._settings)
-        if full != self._full:
-            self._full = full
-            floor = self._settings.disk_floor
-            if full:
-                log.warning("less than %d MiB of disk space are free: no run starts", floor)
-            else:
-                log.warning("%d MiB of disk space are free again: runs start", floor)
-        return not full
+    @property
+    def reason(self) -> str:
+        """Why no run starts on this host, as of the last check; empty: runs start."""
+        return str(self._obstacle or "")
+
+    def _may_start(self) -> bool:
+        """Return whether storage and recent preparations allow a start; log changes of that."""
+        obstacle = disk.obstacle(self._settings) or self._brake.reason
+        if obstacle is not None and (
+            self._obstacle is None or obstacle.code != self._obstacle.code
+        ):
+            log.warning("no run starts: %s", obstacle)
+        elif obstacle is None and self._obstacle is not None:
+            log.warning("runs start again")
+        self._obstacle = obstacle
+        return obstacle is None
 
     def _start_next(self, clock: Clock) -> bool:
         """Start the next run that the limits allow; return whether there was one."""
@@ -145,12 +154,13 @@ class Dispatcher:
     def _fail(self, claim: Claim, cause: Cause, now: datetime) -> None:
         """Settle an attempt that never started."""
         log.warning("run %s could not be started: %s", claim.run.id, cause.message)
+        self._brake.failed(claim.run.id, cause.message)
         record = ExitRecord(ended=now, cause=cause)
         with contextlib.suppress(OSError):  # for the reconciler, if the database fails now
             record.write(self._attempt_dir(claim).exit)
         target = AttemptTarget(self._settings, claim.run.id, claim.attempt)
         try:
-            settle(target, self._database, record)
+            record_end(target, self._database, record)
         except TransitionRefused:  # canceled meanwhile: the reconciler settles it, its lock is free
             log.info("run %s changed its state meanwhile", claim.run.id)
 

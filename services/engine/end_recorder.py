@@ -14,6 +14,7 @@ import socket
 import threading
 
 from services.database import Database
+from services.engine.brake import Brake
 from services.engine.settling import AttemptTarget, ExitRecord, record_end
 from services.errors import DatabaseUnavailable, TransitionRefused
 from services.settings import Settings
@@ -28,9 +29,10 @@ RECORDED = b"done"
 class EndRecorder:
     """The runner's end: one thread that records ends, one after the other."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, database: Database, brake: Brake | None = None) -> None:
         self._settings = settings
         self._database = database
+        self._brake = brake or Brake()
         self._socket, self.runner_socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._thread = threading.Thread(target=self._serve, name="end-recorder", daemon=True)
 
@@ -63,7 +65,9 @@ class EndRecorder:
         try:
             fields = json.loads(request)
             attempt = AttemptTarget(self._settings, fields["run"], fields["attempt"])
-            record_end(attempt, self._database, ExitRecord.model_validate(fields["ended"]))
+            record = ExitRecord.model_validate(fields["ended"])
+            self._note_preparation(attempt, record)
+            record_end(attempt, self._database, record)
         except TransitionRefused:
             log.warning("run %s was already settled by another process", fields["run"])
         except DatabaseUnavailable:
@@ -72,6 +76,12 @@ class EndRecorder:
             log.exception("the end of an attempt could not be recorded")
             return False
         return True
+
+    def _note_preparation(self, attempt: AttemptTarget, record: ExitRecord) -> None:
+        if record.started is not None:
+            self._brake.succeeded()
+        elif record.cause is not None and not (record.canceled or record.hopeless):
+            self._brake.failed(attempt.run_id, record.cause.message)
 
 
 def record_via_runner(

@@ -21,6 +21,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
+from services.catalogue import secrets
 from services.catalogue.layout import snapshot_folder
 from services.engine import causes, confinement, reporter, shared_outputs, snakemake_internals
 from services.engine.arguments import workflow_arguments
@@ -50,6 +51,7 @@ class Order:
     run: Run
     attempt: int
     cores: int
+    publishes_only: bool = False  # Snakemake has ended well; only its results are not published
 
     @property
     def target(self) -> AttemptTarget:
@@ -121,6 +123,7 @@ def execute(
             preparation.send(_preparation_failure(error).model_dump_json().encode())
         else:
             preparation.send(READY)
+            _share_environments(order)
             snakemake_internals.run_command(command)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -130,6 +133,19 @@ def execute(
         traceback.print_exc()
     finally:
         _exit(code)
+
+
+def _share_environments(order: Order) -> None:
+    """Have Snakemake create the conda environments that runs share one by one."""
+    settings = order.settings
+    workflow = snapshot_folder(settings.data, order.run.digest)
+    if "conda" in confinement.methods_of(settings, workflow):
+        try:
+            snakemake_internals.create_environments_one_by_one(
+                settings.data / "software" / "conda" / ".locks"
+            )
+        except snakemake_internals.SnakemakeChanged:  # two first runs may disturb each other
+            traceback.print_exc()
 
 
 def _report_exit(reporting: reporter.Reporting, words: str) -> None:
@@ -150,6 +166,7 @@ def _set_up_process(order: Order, parent: int, console: Console) -> None:
     os.dup2(null, 0)
     os.close(null)
     console.redirect(1, 2)
+    os.environ.update(secrets.variables(order.settings.data, order.run.workflow))
     os.environ[processes.TAG] = f"{order.run.id}:{order.attempt}"
     random.seed()
 
@@ -181,7 +198,14 @@ def prepare(order: Order, reporting: reporter.Reporting) -> list[str]:
     run, rundir = order.run, order.target.rundir
     if order.attempt > 1:
         snakemake_internals.remove_locks(rundir.root)  # their Snakemake is proven dead
-        own = (rundir.inputs, rundir.home, rundir.scratch, rundir.cache, rundir.profile)
+        own = (
+            rundir.inputs,
+            rundir.home,
+            rundir.scratch,
+            rundir.cache,
+            rundir.profile,
+            rundir.internal,
+        )
         mark_unrecorded_outputs(rundir.root, {path.name for path in own})
     data = order.settings.data
     workflow = snapshot_folder(data, run.digest)

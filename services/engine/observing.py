@@ -17,11 +17,17 @@ PLANS_TIMEOUT_S = 120.0  # of all plans of one configuration
 RECORDER = "services.engine.recorder"
 
 
-def record_of(folder: Path, base: str = "", configfiles: Sequence[str] = ()) -> dict[str, Any]:
+def record_of(
+    folder: Path,
+    base: str = "",
+    configfiles: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Plan a copy of the workflow in `folder` and return the record of the plan.
 
     `base` is the working directory, relative to the folder; `configfiles` are relative to it and
-    take the place of those that the Snakefile names. Paths in the record are relative to the
+    take the place of those that the Snakefile names; `variables` are environment variables that it
+    requires. Paths in the record are relative to the
     working directory, and those of schemas to the folder.
     """
     with tempfile.TemporaryDirectory(prefix="rundesk-observe-") as temporary:
@@ -39,7 +45,9 @@ def record_of(folder: Path, base: str = "", configfiles: Sequence[str] = ()) -> 
         ]
         if configfiles:
             words += ["--configfile", *(str(copy / base / path) for path in configfiles)]
-        result = oneshot.snakemake(words, patience=PLANS_TIMEOUT_S, module=RECORDER)
+        result = oneshot.snakemake(
+            words, patience=PLANS_TIMEOUT_S, module=RECORDER, variables=variables
+        )
         try:
             record: dict[str, Any] = json.loads(target.read_bytes())
         except (OSError, ValueError):

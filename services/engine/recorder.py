@@ -38,6 +38,7 @@ class Recorder:
         self.record: dict[str, Any] = {
             "configfiles": [],  # read by `configfile:` or `--configfile`
             "config": {},  # as the files say, before the Snakefile changed it
+            "filled": {},  # the configuration with the defaults of its schema
             "config_schema": [],  # given to `validate` with the configuration
             "tables": [],  # read by pandas: {path, columns, separator, schema}
             "pep": [],  # given to `pepfile:`
@@ -56,7 +57,7 @@ class Recorder:
         sys.addaudithook(self._audit)
         self._observer.observe_configuration(self._configured, self._given_pep)
         self._observer.observe_missing_inputs(self._missing)
-        self._observer.observe_validation(self._validated)
+        self._observer.observe_validation(self._validated, self._filled)
         self._observer.observe_errors(self.failed)
         import pandas as pd
 
@@ -67,9 +68,10 @@ class Recorder:
         """Take over the plan, and keep of the paths those that the configuration names."""
         self._recording = False
         plan = [] if self.record["error"] else list(self._observer.jobs())
-        outputs = {path for _, _, made in plan for path in made}
-        for rule, inputs, _ in plan:
-            self.record["jobs"][rule] = self.record["jobs"].get(rule, 0) + 1
+        outputs = {path for _, _, made, _ in plan for path in made}
+        for rule, inputs, _, needed in plan:
+            if needed:
+                self.record["jobs"][rule] = self.record["jobs"].get(rule, 0) + 1
             for path in inputs:
                 if path not in outputs:
                     self._add("inputs", path)
@@ -103,6 +105,10 @@ class Recorder:
     def _configured(self, path: str, config: Mapping[str, Any]) -> None:
         self._add("configfiles", path)
         self.record["config"] = plain(config)
+
+    def _filled(self, config: Mapping[str, Any]) -> None:
+        if not self.record["filled"]:
+            self.record["filled"] = plain(config)
 
     def _given_pep(self, path: str) -> None:
         self._add("pep", path)

@@ -9,6 +9,7 @@ twice changes nothing, so in doubt records are applied again.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -111,6 +112,9 @@ class Reporter:
 
     def put(self, record: Record) -> None:
         """Accept a record. A failed job is held back briefly, as Snakemake may start it again."""
+        if record["type"] == "started" and record["input"] and not record["output"]:
+            with contextlib.suppress(OSError):  # the disk is full
+                append(self._attempt.targets, [record["input"]])
         with self._changed:
             if record["type"] == "failed":
                 self._hold(record)

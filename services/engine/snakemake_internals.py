@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import functools
 import inspect
 import json
@@ -28,6 +29,10 @@ from pathlib import Path
 from typing import Any
 
 DOCUMENT = "docs/design/private-parts.md"
+#: The words of the error about an output outside of the run directory.
+OUTSIDE_OUTPUT = (
+    "The output {output} of rule {rule} is outside of the run directory. Use a relative path."
+)
 
 # ---- modules and functions -----------------------------------------------------------------------
 
@@ -46,6 +51,9 @@ LAZY_MODULES = (
     "snakemake.script",
     "snakemake.linting.rules",
 )
+
+
+WAITING_FOR_ENVIRONMENT = "Another run is creating the conda environment {file}. Waiting for it."
 
 
 class SnakemakeChanged(Exception):
@@ -150,6 +158,69 @@ def fail_jobs_that_exit() -> None:
             raise WorkflowError(words).with_traceback(end.__traceback__) from None
 
     local.run_wrapper = run_wrapper
+
+
+def refuse_outputs_outside() -> None:
+    """Have Snakemake refuse a plan whose jobs would write outputs outside of the run directory.
+
+    Nothing would be found there, and runs would overwrite each other's outputs. Snakemake counts
+    the planned jobs before it starts the first one. Raises SnakemakeChanged.
+    """
+    from snakemake.dag import DAG
+    from snakemake.exceptions import WorkflowError
+
+    count = getattr(DAG, "stats", None)
+    if count is None or [*inspect.signature(count).parameters] != ["self"]:
+        raise SnakemakeChanged("dag.DAG.stats(self)", "the logger plugin")
+
+    @functools.wraps(count)
+    def stats(dag: Any) -> Any:
+        root = os.path.realpath(getattr(dag.workflow, "overwrite_workdir", None) or os.curdir)
+        for job in dag.needrun_jobs():
+            for output in map(str, job.output):
+                if not _is_within(output, root):
+                    text = OUTSIDE_OUTPUT.format(output=output, rule=job.rule.name)
+                    raise WorkflowError(text)
+        return count(dag)
+
+    DAG.stats = stats
+
+
+def _is_within(output: str, root: str) -> bool:
+    """Whether the path of an output, relative to the present folder, is in the folder `root`."""
+    path = os.path.normpath(f"{os.path.realpath(os.curdir)}/{output}")
+    if output.startswith("/"):
+        path = os.path.normpath(output)
+    return path.startswith(f"{root}/") or os.path.realpath(path).startswith(f"{root}/")
+
+
+def create_environments_one_by_one(locks: Path) -> None:
+    """Have one process at a time create a conda environment; the others wait and then use it.
+
+    Snakemake has no lock for an environment that several runs share: each would remove what the
+    other has installed. `locks` is a folder for the locks. Raises SnakemakeChanged.
+    """
+    from snakemake.deployment.conda import Env
+    from snakemake.logging import logger
+
+    create = getattr(Env, "create", None)
+    if create is None or [*inspect.signature(create).parameters] != ["self", "dryrun"]:
+        raise SnakemakeChanged("Env.create(dryrun) of snakemake.deployment.conda", "execution.py")
+
+    def creating(env: Any, dryrun: bool = False) -> Any:
+        if dryrun or env.name or env.dir:
+            return create(env, dryrun)
+        locks.mkdir(parents=True, exist_ok=True)
+        with (locks / f"{env.hash}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                name = Path(str(env.file.simplify_path())).name
+                logger.info(WAITING_FOR_ENVIRONMENT.format(file=name))
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            return create(env, dryrun)
+
+    Env.create = creating
 
 
 # ---- the logger ----------------------------------------------------------------------------------

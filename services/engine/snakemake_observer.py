@@ -14,7 +14,7 @@ from typing import Any
 
 from services.engine.snakemake_internals import LAZY_MODULES
 
-Planned = tuple[str, list[str], list[str]]  # rule, inputs, outputs
+Planned = tuple[str, list[str], list[str], bool]  # rule, inputs, outputs, whether it would run
 
 
 def import_for_planning() -> None:
@@ -66,8 +66,13 @@ class Observer:
         Workflow.configfile = reading
         Workflow.set_pepfile = taking
 
-    def observe_validation(self, validated: Callable[..., None]) -> None:
-        """Report each call of `validate` with its data and the path of its schema."""
+    def observe_validation(
+        self, validated: Callable[..., None], filled: Callable[[Mapping[str, Any]], None]
+    ) -> None:
+        """Report each call of `validate` with its data and the path of its schema.
+
+        Report the configuration again when its defaults were filled in.
+        """
         from snakemake import utils
 
         validate = utils.validate
@@ -79,10 +84,11 @@ class Observer:
             if workflow is not None and not Path(path).is_absolute():
                 path = str(workflow.current_basedir.join(path).get_path_or_uri(secret_free=True))
             config = getattr(workflow, "config", None)
-            validated(
-                data, path, is_config=data is config or (isinstance(data, dict) and data == config)
-            )
+            same = data is config or (isinstance(data, dict) and data == config)
+            validated(data, path, is_config=same)
             validate(data, path, set_default=set_default)
+            if same:
+                filled(data)
 
         utils.validate = validating
 
@@ -123,9 +129,10 @@ class Observer:
 
     def jobs(self) -> Iterator[Planned]:
         """Yield the jobs of the plan; none without a plan."""
-        dag = getattr(self._workflow, "_dag", None)
-        for job in getattr(dag, "jobs", ()):
-            yield job.rule.name, list(map(str, job.input)), list(map(str, job.output))
+        dag: Any = getattr(self._workflow, "_dag", None)
+        for job in () if dag is None else dag.jobs:
+            inputs, outputs = list(map(str, job.input)), list(map(str, job.output))
+            yield job.rule.name, inputs, outputs, bool(dag.needrun(job))
 
 
 def _located(error: BaseException) -> str:

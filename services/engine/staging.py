@@ -96,7 +96,7 @@ def stage(
         sources = [workflow / run.base, workflow] if run.base else [workflow]
         for source in sources:
             _copy_config(source, rundir.root)
-        configuration = run_configuration(run, rundir, workflow)
+        configuration = run_configuration(run, workflow)
         if content := values(run, workflow, configuration):
             for path, text in configuration.texts(content).items():
                 _write(rundir.root / path, text)
@@ -110,19 +110,16 @@ def stage(
         raise StagingFailed(SHEET_UNREADABLE(error=error)) from error
 
 
-def run_configuration(run: Submission, rundir: RunDir, workflow: Path) -> Configuration:
+def run_configuration(run: Submission, workflow: Path) -> Configuration:
     """Return the configuration that the parameters of a run were filled in for.
 
-    It is that of the workflow, of its test data (`run.base`), or the files that the run replaces.
-    Raises Broken.
+    It is that of the workflow, or of its test data (`run.base`). Raises Broken.
     """
     plain = own_configuration(workflow)
     replaced = {}
     for path in (file.path for file in plain.files):
-        if (workflow / run.base / path).is_file() and run.base:
+        if run.base and (workflow / run.base / path).is_file():
             replaced[path] = file_text(workflow / run.base / path)
-        if path in run.replacements:
-            replaced[path] = file_text(rundir.root / staged_replacement(path))
     return own_configuration(workflow, replaced) if replaced else plain
 
 
@@ -140,6 +137,8 @@ def values(run: Submission, workflow: Path, configuration: Configuration) -> dic
     given, own = _staged_values(run), configuration.params
     if not run.whole:
         return _merge(own, given)
+    if run.complete:
+        return given
     if left := own.keys() - given.keys():
         known = validation.defaults(params_schema(workflow))
         given |= {name: own[name] for name in own if name in left and name not in known}

@@ -42,12 +42,12 @@ WRONG_CONTENT = Message("wrong_kind_of_file", "{name} is {actual}, but {required
 GZIP_SUFFIX_MISSING = Message(
     "wrong_kind_of_file",
     "{name} is compressed with gzip, but its name does not end in .gz.",
-    hint="Rename the file.",
+    hint="Rename the file on your computer, then upload it again.",
 )
 GZIP_SUFFIX_WRONG = Message(
     "wrong_kind_of_file",
     "{name} is not compressed with gzip, but its name says so.",
-    hint="Rename the file.",
+    hint="Rename the file on your computer, then upload it again.",
 )
 MULTILINE_READS = Message(
     "wrong_kind_of_file",

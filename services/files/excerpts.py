@@ -25,11 +25,13 @@ from typing import Any, BinaryIO, cast
 
 from services.errors import Invalid, Message, NotFound
 from services.settings import MIB
+from services.sheets.encodings import utf16
 
 MAX_LINE_LENGTH = 1_000_000  # characters; a longer line is not shown as a row of a table
 MAX_VERIFIED_BYTES = 32 * MIB  # unpacked; damage within these is noticed before anything is shown
 READ_CHUNK_BYTES = MIB
 SNIFFED_BYTES = 65536  # that decide about the encoding
+MIN_UTF16_BYTES = 32  # without a byte order mark; fewer bytes may as well be binary data
 MAX_CONTROL_SHARE = 0.05  # of the characters; a file with more is binary
 MAX_REPLACED_SHARE = 0.3  # of the characters; a file with more has another encoding
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -281,7 +283,9 @@ def _encoding(head: bytes) -> str:
     """Return the encoding of a text that starts with `head`. Raises Invalid for other content."""
     if not head:
         raise Invalid(EMPTY())
-    encoding = next((SIGNATURES[start] for start in SIGNATURES if head.startswith(start)), "utf-8")
+    signed = next((SIGNATURES[start] for start in SIGNATURES if head.startswith(start)), "")
+    unsigned = utf16(head) if len(head) >= MIN_UTF16_BYTES else ""
+    encoding = signed or unsigned or "utf-8"
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
     if "\0" in text or len(CONTROL.findall(text)) > MAX_CONTROL_SHARE * len(text):
         raise Invalid(BINARY())

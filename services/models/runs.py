@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.models.base import MAX_PAGE_SIZE, Model
 from services.models.files import FileId
@@ -91,6 +91,15 @@ class Waiting(Model):
     reason: str = Field("", description="Why it does not start; empty: it waits for its turn")
 
 
+class Publishing(BaseModel):
+    """How far the results of a run are listed."""
+
+    files: int = Field(0, description="Files that are listed")
+    total_files: int = Field(0, description="Files to list; 0: not yet known")
+    bytes: int = Field(0, description="Bytes of these files that were read")
+    total_bytes: int = Field(0, description="Bytes to read; 0: not yet known")
+
+
 class Run(Submission):
     """A run with its state, attempts and history."""
 
@@ -101,6 +110,9 @@ class Run(Submission):
         None, description="Time since which its host does not respond; null: it responds"
     )
     progress: Progress
+    publishing: Publishing | None = Field(
+        None, description="How far the results are listed, after the last job; null: not under way"
+    )
     created: datetime
     started: datetime | None
     ended: datetime | None

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from services.models.base import Model
+from services.models.files import FileId
 from services.models.workflows import WorkflowName
 
 MAX_RETRIES = 5
@@ -23,7 +24,10 @@ RunId = Annotated[
 
 
 class RunRequest(Model):
-    """A request to run a workflow. Either `params` or `example: true` is required."""
+    """A request to run a workflow.
+
+    One of `params`, `config_file` and `example: true` is required.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -32,6 +36,21 @@ class RunRequest(Model):
         None,
         description="Parameters by the workflow's schema; the value of a file is a file id, "
         "that of a sample sheet a file id or a list of rows",
+    )
+    config_file: FileId | None = Field(
+        None,
+        description="Id of a registered YAML or JSON file with parameters; those in `params` take "
+        "precedence",
+    )
+    complete: bool = Field(
+        False,
+        description="Whether the parameters are the whole configuration: no defaults are filled "
+        "in, and keys that the schema lacks are accepted",
+    )
+    replacements: dict[str, FileId] = Field(
+        {},
+        description="Files of the workflow's config folder to replace for this run: path to id of "
+        "a registered file, for instance config/scenario.yaml",
     )
     example: bool = Field(False, description="Run the example of the workflow")
     name: str = Field(
@@ -127,6 +146,9 @@ class Submission(Model):
     )
     replacements: dict[str, str] = Field(
         {}, description="Files of the workflow that the run replaces: path to id of the file"
+    )
+    complete: bool = Field(
+        False, description="Whether the request had the whole configuration as parameters"
     )
     base: str = Field("", description="Folder of the workflow whose test data the run uses")
     whole: bool = Field(

@@ -39,11 +39,11 @@ class Highlight(Model):
 
 
 class Need(Model):
-    """Software that a workflow requires on the host."""
+    """What a workflow requires on the host."""
 
     name: str
-    kind: str = Field(description="program, or Python package")
-    met: bool = Field(description="Whether it is installed")
+    kind: str = Field(description="program, Python package, or environment variable")
+    met: bool = Field(description="Whether it is installed, or set")
 
 
 class Workflow(Model):
@@ -54,6 +54,7 @@ class Workflow(Model):
     summary: str = ""
     category: str = "Other"
     version: str = ""
+    license: str = Field("", description="SPDX identifier of the license, or an address")
     digest: str = Field(description="SHA-256 digest of the files of the workflow")
     takes: str = Field("", description="Short description of the inputs")
     gives: str = Field("", description="Short description of the results")
@@ -63,6 +64,11 @@ class Workflow(Model):
     problems: list[str] = Field([], description="Why it is not available, in sentences")
     needs: list[Need] = Field([], description="Software that it requires")
     params_schema: dict[str, Any] = Field({}, description="JSON Schema of the parameters")
+    config_files: list[str] = Field(
+        [],
+        description="Files of its config folder, apart from the configuration, which "
+        "`replacements` of a run may name",
+    )
     readme: str = Field("", description="Readme in Markdown")
     example: Example | None = None
     highlights: list[Highlight] = []

@@ -60,17 +60,24 @@ INVALID_VALUE = Message("invalid", "Invalid value: {reason}.")
 def error_text(error: ValidationError, description: str = "") -> Text:
     """Return the sentence about a validator's error.
 
-    An `errorMessage` of the schema takes the place of the sentence. The hint is the description of
-    the value, or else that of the field it belongs to (`description`), or else an example.
+    An `errorMessage` of the schema takes the place of the sentence, unless a number or another
+    value was sent where text is required: such messages are about the text. The hint is the
+    description of the value, or else that of the field it belongs to (`description`), or else an
+    example.
     """
     text = _text(error)
     schema: Mapping[str, Any] = error.schema if isinstance(error.schema, Mapping) else {}
-    if own := schema.get("errorMessage"):
+    if (own := schema.get("errorMessage")) and not is_not_text(error):
         return in_own_words(text, str(own))
     examples = schema.get("examples")
     if not (description := str(schema.get("description") or description)) and examples:
         return with_example(text, _shown(examples[0]))
     return with_description(text, description)
+
+
+def is_not_text(error: ValidationError) -> bool:
+    """Return whether an error is about a value that is not text where text is required."""
+    return bool(error.validator == "type" and error.validator_value == "string")
 
 
 def in_own_words(text: Text, sentence: str) -> Text:

@@ -43,18 +43,36 @@ def check(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
     Raises Invalid with every problem, at the field "params.<name>".
     """
     flat, filled = _with_all_defaults(schema, params)
+    _refuse_errors(flat, filled, defaults(schema))
+    return filled
+
+
+def filled(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `params` with defaults filled in, unchecked."""
+    return _with_all_defaults(schema, params)[1]
+
+
+def check_whole(schema: Schema, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `params`, which are a whole configuration: nothing is filled in or unknown.
+
+    Raises what `check` raises.
+    """
+    flat = {**flatten(schema, params), "additionalProperties": True}
+    _refuse_errors(flat, params, defaults(schema))
+    return copy.deepcopy(dict(params))
+
+
+def _refuse_errors(flat: Schema, values: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Raise Invalid with every problem of values, apart from those of values in `own`."""
     validator = Draft202012Validator(
         _with_references(flat),
         format_checker=Draft202012Validator.FORMAT_CHECKER,
     )
-    errors = sorted(validator.iter_errors(filled), key=lambda error: list(map(str, error.path)))
-    if errors:
-        own = defaults(schema)
-        errors = [error for error in errors if not _is_own(error, own)]
+    errors = sorted(validator.iter_errors(values), key=lambda error: list(map(str, error.path)))
+    errors = [error for error in errors if not _is_own(error, own)]
     if errors:
         problems = [problem for error in errors for problem in _problems(error, flat)]
         raise Invalid(INVALID_PARAMETERS(), problems=problems)
-    return filled
 
 
 def _is_own(error: ValidationError, own: Any) -> bool:
@@ -167,6 +185,13 @@ def as_reference(field: Schema) -> Schema:
         inner = field["properties"].items()
         changed["properties"] = {
             name: as_reference(part) if isinstance(part, dict) else part for name, part in inner
+        }
+    if isinstance(field.get("additionalProperties"), dict):
+        changed["additionalProperties"] = as_reference(field["additionalProperties"])
+    if isinstance(patterns := field.get("patternProperties"), dict):
+        changed["patternProperties"] = {
+            name: as_reference(part) if isinstance(part, dict) else part
+            for name, part in patterns.items()
         }
     return changed
 

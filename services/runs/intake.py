@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from services.catalogue import Catalogue
+from services.engine.arguments import own_configuration
 from services.errors import Forbidden, Invalid, Message, NotFound, Problem, Text
 from services.files import Files, contents
 from services.models import Actor, File, Input, RunRequest, Submission, Workflow
@@ -19,7 +20,8 @@ from services.params import file_values, validation
 from services.params.file_names import accepted_name, wrong_file_name
 from services.params.file_values import FileValue
 from services.rundir import safe
-from services.runs import samplesheets
+from services.runs import run_files, samplesheets
+from services.runs.paths import path_problems
 from services.runs.samplesheets import Library, Registered, SheetParams
 from services.settings import Settings
 
@@ -66,9 +68,9 @@ class Intake:
         """
         _check_priority(actor, request)
         workflow = self._available(actor, request.workflow)
-        given = self._registered_params(actor, workflow, request)
-        checked = validation.check(workflow.params_schema, given)
         library = Registered(self._files, actor)
+        given = self._registered_params(actor, workflow, request, library)
+        checked = _checked(workflow, request, given)
         if contents.is_needed(workflow.params_schema):  # before the lock: reading may take a while
             draft = self._submission(actor, request, workflow, checked, library)
             contents.check(workflow.params_schema, draft.inputs, self._files.blob)
@@ -81,9 +83,9 @@ class Intake:
         _check_priority(actor, request)
         workflow = self._available(actor, request.workflow)
         example = _ExampleFiles(self._workflows.folder(workflow.name))
-        given = self._requested_params(workflow, request)
-        checked = validation.check(workflow.params_schema, given)
         library = example if request.example else Registered(self._files, actor)
+        given = self._requested_params(workflow, request, library)
+        checked = _checked(workflow, request, given)
         accepted = self._submission(actor, request, workflow, checked, library)
         blob = example.sources.__getitem__ if request.example else self._files.blob
         contents.check(workflow.params_schema, accepted.inputs, blob)
@@ -100,11 +102,15 @@ class Intake:
         """Return the submission of a request with `checked` parameters and files in `library`."""
         schema, base = workflow.params_schema, _base(workflow, request)
         own = validation.defaults(schema)  # paths in the workflow
-        if base and workflow.example:
-            own = workflow.example.params
+        if base:
+            own = checked
         sheet_params = samplesheets.read_sheets(library, schema, checked, own)
         inputs = self._inputs(library, schema, sheet_params, own)
         samplesheets.check_tables(library, schema, sheet_params.params, own)
+        self._check_paths(sheet_params, own)
+        if request.replacements:
+            configfiles = own_configuration(self._workflows.folder(workflow.name)).paths
+            inputs += run_files.replacements(library, request.replacements, configfiles)
         return Submission(
             name=request.name.strip() or _default_name(workflow, request),
             workflow=workflow.name,
@@ -121,8 +127,18 @@ class Intake:
             cores=self._settings.cores_per_run,
             priority=request.priority,
             retries=request.retries,
+            replacements=request.replacements,
+            complete=request.complete,
             whole=True,
         )
+
+    def _check_paths(self, sheet_params: SheetParams, own: Mapping[str, Any]) -> None:
+        """Raise Invalid if, with sign-in, a parameter or cell names a path outside of the run."""
+        if not self._settings.sign_in:
+            return
+        problems = list(path_problems(sheet_params.cells, own, self._settings.readable))
+        if problems:
+            raise Invalid(validation.INVALID_PARAMETERS(), problems=problems)
 
     def _available(self, actor: Actor, name: str) -> Workflow:
         try:
@@ -136,10 +152,10 @@ class Intake:
         return workflow
 
     def _registered_params(
-        self, actor: Actor, workflow: Workflow, request: RunRequest
+        self, actor: Actor, workflow: Workflow, request: RunRequest, library: Library
     ) -> Mapping[str, Any]:
         """Return the parameters of a request; registers the files of an example."""
-        given = self._requested_params(workflow, request)
+        given = self._requested_params(workflow, request, library)
         if not request.example or _base(workflow, request):
             return given
         folder = self._workflows.folder(workflow.name)
@@ -149,14 +165,20 @@ class Intake:
             given = file_values.with_file(given, value, file.id)
         return given
 
-    def _requested_params(self, workflow: Workflow, request: RunRequest) -> dict[str, Any]:
+    def _requested_params(
+        self, workflow: Workflow, request: RunRequest, library: Library
+    ) -> dict[str, Any]:
         """Return the parameters of a request, or those of the example as the workflow has them."""
-        if request.example and request.params is not None:
+        own = request.params is not None or request.config_file is not None
+        if request.example and (own or request.replacements):
             raise Invalid(PARAMS_AND_EXAMPLE(), field="params")
         if not request.example:
-            if request.params is None:
+            if not own:
                 raise Invalid(NO_PARAMS(), field="params")
-            return dict(request.params)
+            params = request.params or {}
+            if request.config_file is None:
+                return dict(params)
+            return run_files.merged(run_files.config_values(library, request.config_file), params)
         if workflow.example is None:
             raise Invalid(NO_EXAMPLE(), field="example")
         if workflow.example.base:  # its files are in the working directory of the run
@@ -227,6 +249,23 @@ class _ExampleFiles:
             owner="",
             created=datetime.now(UTC),
         )
+
+
+def _checked(workflow: Workflow, request: RunRequest, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a request with defaults filled in. Raises Invalid.
+
+    Test data have a whole configuration of their own, which nothing is added to.
+    """
+    if _base(workflow, request):
+        return dict(given)
+    try:
+        if request.complete:
+            return validation.check_whole(workflow.params_schema, given)
+        return validation.check(workflow.params_schema, given)
+    except Invalid as error:
+        if request.config_file is None:
+            raise
+        raise run_files.named_by_file(error, request.params or {}) from error
 
 
 def _base(workflow: Workflow, request: RunRequest) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
+import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from services.database import Database
 from services.database.queue import QueueEntry
@@ -16,9 +17,18 @@ from services.models import Line, Run, State, Waiting
 from services.settings import Settings
 
 USUAL_TIME_CACHE_S = 60.0  # the usual time of a workflow is kept this long
+RUNNER_TIMEOUT = timedelta(seconds=20)  # since the last heartbeat; there is one every 5 s
 MAX_POSITIONS = 1000  # runs further back have no position
 
-LOW_DISK_SPACE = Message("disk_full", "Low disk space: no run starts until space is freed.")
+NO_RUNNER = Message(
+    "system_error",
+    "No runner is active: no run starts until it is started.",
+)
+TRIED_AGAIN = Message(
+    "system_error",
+    "Rundesk tries again in {count} s, because the last attempt failed.",
+    one="Rundesk tries again in 1 s, because the last attempt failed.",
+)
 OWNER_LIMIT_REACHED = Message(
     "limit_reached",
     "Owner limit reached ({count} running runs).",
@@ -43,6 +53,7 @@ class Queue:
         self._settings = settings
         self._slots = min(settings.max_runs, settings.shared_cores // settings.cores_per_run)
         self._store = database.queue
+        self._hosts = database.hosts
         self._usual: dict[str, tuple[float, float | None]] = {}
 
     def with_positions(self, runs: Sequence[Run]) -> list[Run]:
@@ -50,13 +61,13 @@ class Queue:
         if not any(run.state is State.QUEUED for run in runs):
             return list(runs)
         line, working = self._store.line(MAX_POSITIONS), self._store.working()
-        full = disk.too_full(self._settings)
-        starts = [None] * len(line) if full else self._starts(line, working)
+        obstacle = self.obstacle()
+        starts = [None] * len(line) if obstacle else self._starts(line, working)
         positions = {
             place.run_id: Waiting(
                 position=position,
                 seconds=seconds,
-                reason=self._reason(place, working, full),
+                reason=obstacle or self._reason(place, working),
             )
             for position, (place, seconds) in enumerate(zip(line, starts, strict=True), 1)
         }
@@ -76,15 +87,27 @@ class Queue:
             places=settings.max_runs,
             cores=settings.shared_cores,
             taken=sum(min(place.cores, settings.shared_cores) for place in working),
-            reason=str(LOW_DISK_SPACE()) if disk.too_full(settings) else "",
+            reason=self.obstacle(),
         )
 
-    def _reason(self, place: QueueEntry, working: Sequence[QueueEntry], full: bool) -> str:
+    def obstacle(self) -> str:
+        """Return why no run starts at all, on any host; empty: runs start."""
+        if shortage := disk.shortage(self._settings):
+            return str(shortage)
+        now = datetime.now(UTC)
+        alive = [host for host in self._hosts.all() if now - host.seen < RUNNER_TIMEOUT]
+        if not alive:
+            return str(NO_RUNNER())
+        return "" if any(not host.reason for host in alive) else alive[0].reason
+
+    def _reason(self, place: QueueEntry, working: Sequence[QueueEntry]) -> str:
         """Return why a run does not start, by the rules of the dispatcher; "" if it is next."""
         settings, owner_limit = self._settings, self._settings.max_runs_per_owner
         taken = sum(min(other.cores, settings.shared_cores) for other in working)
-        if full:
-            return str(LOW_DISK_SPACE())
+        if place.not_before is not None:
+            seconds = (place.not_before - datetime.now(UTC)).total_seconds()
+            if seconds > 0:
+                return str(TRIED_AGAIN(count=math.ceil(seconds)))
         if owner_limit and sum(other.owner == place.owner for other in working) >= owner_limit:
             return str(OWNER_LIMIT_REACHED(count=owner_limit))
         if len(working) >= settings.max_runs:

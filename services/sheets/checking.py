@@ -18,6 +18,7 @@ from services.params.schema_errors import (
     REQUIRED_WITH,
     error_text,
     in_own_words,
+    is_not_text,
     with_description,
 )
 from services.sheets.model import MAX_ROWS, Issue, RowSchema, cut
@@ -132,7 +133,7 @@ def _error_problems(
                 yield unknown, UNKNOWN_COLUMN()
         case _:
             text = error_text(error, _description(name, schema))
-            yield name, _in_own_words(text, name, schema)
+            yield name, text if is_not_text(error) else _in_own_words(text, name, schema)
 
 
 def _in_own_words(text: Text, name: str, schema: RowSchema) -> Text:

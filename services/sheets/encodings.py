@@ -51,7 +51,7 @@ class Decoded:
 
 def decoded(data: bytes) -> list[Decoded]:
     """Return the text in the encodings that it may have, the most likely first. Raises Invalid."""
-    if encoding := _utf16(data):
+    if encoding := utf16(data):
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:
@@ -77,7 +77,7 @@ def _filled(text: str) -> str:
     return text
 
 
-def _utf16(data: bytes) -> str:
+def utf16(data: bytes) -> str:
     """Return the kind of UTF-16, by its byte order mark or its NUL bytes; "" for anything else."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"

@@ -53,6 +53,7 @@ def open_desk(mongod: str, folder: Path, **given: Any) -> Iterator[Services]:
     )
     services = build(settings, patience=20)
     services.database.create_indexes()
+    services.database.hosts.beat("host", now=datetime.now(UTC) + timedelta(days=1))
     yield services
     services.close()
     with MongoClient(mongod) as client:

@@ -48,7 +48,7 @@ def without_relaxations(document: Json, before: Json) -> Json:
     """A copy of `document` as strict as `before`: what only accepts more requests is undone.
 
     These are parameters that `before` requires, further optional parameters, and further media
-    types of bodies.
+    types and optional properties of bodies.
     """
     document = copy.deepcopy(document)
     for path, method, old in _operations(before):
@@ -70,6 +70,8 @@ def without_relaxations(document: Json, before: Json) -> Json:
         content = new.get("requestBody", {}).get("content", {})
         for media in set(content) - set(known):
             del content[media]
+        for media in set(content) & set(known):
+            _without_optional(content[media].get("schema", {}), known[media].get("schema", {}))
     return document
 
 
@@ -110,6 +112,13 @@ def _without_repairs(node: Any) -> Any:
         return {**node, "type": "null"}
     dropped = {"items"} if "prefixItems" in node else set()
     return {key: _without_repairs(value) for key, value in node.items() if key not in dropped}
+
+
+def _without_optional(new: Json, old: Json) -> None:
+    """Remove from the schema of a body the properties that are optional and that `old` lacks."""
+    for name in set(new.get("properties", ())) - set(old.get("properties", ())):
+        if name not in new.get("required", ()):
+            del new["properties"][name]
 
 
 def _operations(document: Json) -> list[tuple[str, str, Json]]:

@@ -3,6 +3,7 @@
 // that submit the form also send what its fields show, so that the server can refuse what differs.
 (() => {
   const CELL_DELAY_MS = 300; // Streamlit reads an edited cell 150 ms after the edit
+  const PASTE_MS = 5000; // for a large paste, before a form is submitted
   const FIELDS = "input:not([type=checkbox], [type=radio], [type=file]), textarea";
   const TYPING_PAUSE_MS = 1000; // as TYPING_PAUSE in ui/forms/form_state.py
   const MAX_MOVE_PX = 6; // of the pointer during a click
@@ -16,6 +17,7 @@
   let sent = null; // the button whose values were sent and whose click follows
 
   const widget = (element) => element.closest('[data-testid="stElementContainer"]');
+  const inTable = (target) => target.closest && widget(target)?.querySelector(".stDataFrame"); // or its buttons
   const keyClass = (element) => [...element.classList].find((name) => name.startsWith("st-key-"));
 
   function listOf(input) {
@@ -104,8 +106,9 @@
     const submits = button.closest(SUBMITS);
     const field = document.activeElement;
     const typing = field?.matches(FIELDS) && widget(field) && widget(field) !== widget(button);
-    const wait = edited + CELL_DELAY_MS - performance.now();
-    if (!typing && wait <= 0 && !submits) return;
+    const isRecent = performance.now() - edited < (submits ? PASTE_MS : CELL_DELAY_MS);
+    const wait = isRecent && !inTable(button) ? CELL_DELAY_MS : 0;
+    if (!typing && !wait && !submits) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     if (submits && pressed?.button !== button) pressSubmit(button); // not by a pointer
@@ -119,11 +122,11 @@
         sent = button;
       }
       button.click();
-    }, Math.max(0, wait));
+    }, wait);
   }
 
   function noteCellEdit(event) {
-    if (document.querySelector("#portal :is(textarea, input)") || event.target.closest?.(".stDataFrame")) {
+    if (inTable(event.target) || document.querySelector("#portal :is(textarea, input)")) {
       edited = performance.now();
     }
   }
@@ -146,7 +149,8 @@
   window.addEventListener("keydown", (event) => event.key === "Tab" && leaveField(event), true);
   window.addEventListener("click", clickButton, true);
   window.addEventListener("input", sendTextAreaSoon, true);
-  for (const kind of ["keydown", "pointerdown", "paste"]) window.addEventListener(kind, noteCellEdit, true);
+  const edits = ["keydown", "pointerdown", "pointerup", "paste", "cut"];
+  for (const kind of edits) window.addEventListener(kind, noteCellEdit, true);
   // A reload can end the session before the server has read the field that is being edited. Its text
   // is sent, and kept for the page that opens next.
   function keepField() {

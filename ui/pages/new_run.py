@@ -14,7 +14,17 @@ from services.params import validation
 from services.params.schema import flatten, is_file, is_sheet
 from ui import context, errors
 from ui.formatting import amount, plain, plural, sentences, title
-from ui.forms import drafts, file_fields, form_state, run_fields, schema_form, sheet_editor, shown
+from ui.forms import (
+    config_files,
+    drafts,
+    file_fields,
+    form_state,
+    run_fields,
+    schema_form,
+    sheet_editor,
+    shown,
+)
+from ui.forms.config_files import Replaced
 from ui.forms.form_state import FieldProblem
 from ui.forms.form_values import Form
 from ui.parts import plan, submission, workflow_cards
@@ -28,14 +38,24 @@ MAX_NAMES = 3  # of changed settings and files beside the buttons
 class SubmittedForm:
     """The values of the whole form."""
 
-    workflow: str
+    workflow: Workflow
     schema: dict[str, Any]
     form: Form
     options: dict[str, Any]  # the fields of a RunRequest other than the parameters
+    replaced: Replaced  # files of the config folder
 
     def request(self) -> dict[str, Any]:
-        """Return the fields of a RunRequest."""
-        return {"workflow": self.workflow, "params": self.form.values, **self.options}
+        """Return the fields of a RunRequest; registers edited files."""
+        params = config_files.request_fields(self.workflow, self.form)
+        fields = {"workflow": self.workflow.name, **params, **self.options}
+        replacements = self.replaced.registered()
+        return {**fields, "replacements": replacements} if replacements else fields
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What the form holds, to be compared with what it held before."""
+        params = config_files.request_fields(self.workflow, self.form)
+        return {**params, **self.options, "replaced": vars(self.replaced)}
 
     def value(self, name: str) -> Any:
         """Return the value of a field, None if it is empty."""
@@ -56,10 +76,13 @@ def page() -> None:
 
 def _gallery() -> None:
     st.title("New run", anchor=False)
-    st.caption("Choose a workflow, or try one with its example data first.")
     workflows = context.services().workflows.list(context.actor())
+    if any(workflow.example for workflow in workflows):
+        st.caption("Choose a workflow, or try one with its example data first.")
+    else:
+        st.caption("Choose a workflow.")
     if workflows:
-        workflow_cards.by_category(workflows, "new")
+        workflow_cards.by_category(workflow_cards.choose(workflows, "new"), "new")
     else:
         st.info(workflow_cards.NO_WORKFLOWS)
 
@@ -104,6 +127,7 @@ def _reset_for(workflow: Workflow, run: Run | None) -> None:
     if st.session_state.get("form") != form:
         form_state.forget()
         drafts.restore(workflow, source)
+        config_files.begin(workflow, run)
         st.session_state["form"] = form
         st.session_state["problems"] = []
         st.session_state.pop("plan", None)
@@ -114,16 +138,23 @@ def _reset_for(workflow: Workflow, run: Run | None) -> None:
 def _form(workflow: Workflow, run: Run | None) -> None:
     problems: list[FieldProblem] = st.session_state.setdefault("problems", [])
     names = [_field(known.problem) for known in problems]
-    unfold = any(schema_form.hidden(workflow.params_schema, name) for name in names)
+    schema = config_files.schema_of(workflow)
+    unfold = any(schema_form.hidden(schema, name) for name in names)
     file_fields.load_files()
     drafts.show_notice(workflow)
     summary = st.container(key="summary")
-    initial = run.params if run else {}
-    form = schema_form.draw(workflow.params_schema, initial, unfold=unfold, reported=list(problems))
+    initial = run.params if run and schema is workflow.params_schema else {}
+    fields, files, text = _tabs(workflow)
+    with fields:
+        form = schema_form.draw(schema, initial, unfold=unfold, reported=list(problems))
+    with files:
+        replaced = config_files.draw_files(workflow)
+    with text:
+        config_files.draw_text(workflow, form)
     with st.container(border=True, key="group-run"):
         options = run_fields.draw(run, form, unfold=not {"retries", "priority"}.isdisjoint(names))
     drafts.keep(workflow, run.id if run else "")
-    values = SubmittedForm(workflow.name, workflow.params_schema, form, options)
+    values = SubmittedForm(workflow, schema, form, options, replaced)
     shown.draw()
     with st.container(key="send"):
         notice = st.container(key="send-notice")
@@ -145,6 +176,16 @@ def _form(workflow: Workflow, run: Run | None) -> None:
         _make_preview(values)
     _show_preview(values)
     _show_problems(values, summary, notice)
+
+
+def _tabs(workflow: Workflow) -> tuple[Container, Container, Container]:
+    """Return the places for the fields, the files of the config folder, and the configuration."""
+    names = ["Settings", "Config files", "Configuration file"]
+    if not workflow.config_files:
+        fields, text = st.tabs([names[0], names[2]], key="form-tabs")
+        return fields, st.container(key="no-config-files"), text
+    fields, files, text = st.tabs(names, key="form-tabs")
+    return fields, files, text
 
 
 def _changes(workflow: Workflow, form: Form) -> str:
@@ -236,13 +277,13 @@ def _make_preview(values: SubmittedForm) -> None:
             return services.previews.preview(actor, request)
 
     if planned := _attempt(values, plan_run):
-        st.session_state["plan"] = (values.request(), planned)
+        st.session_state["plan"] = (values.content, planned)
 
 
 def _show_preview(values: SubmittedForm) -> None:
     """Show the plan until the values of the form change."""
     request, planned = st.session_state.get("plan", (None, None))
-    if planned is not None and request == values.request():
+    if planned is not None and request == values.content:
         with st.container(border=True, key="plan"):
             st.subheader("Preview", anchor=False)
             plan.draw(planned)

@@ -25,7 +25,7 @@ class RunData:
     jobs: Sequence[Job]  # of all attempts: COMPLETE or EXECUTOR_ERROR, by start
     results: Sequence[Result]
     snakefile: str
-    files: Sequence[str]  # other files of the workflow, and config.json
+    files: Sequence[str]  # other files of the workflow, and the configuration
     license: str  # of the workflow: an SPDX identifier or a URL; empty: not specified
     fields: Mapping[str, Mapping[str, Any]]  # schema of each parameter
     software: Mapping[str, str]  # version of each package that was used

@@ -6,6 +6,8 @@ Each run has good and bad samples: a bad one is named, and the others have the r
 from __future__ import annotations
 
 import gzip
+import html
+import json
 import random
 from pathlib import Path
 
@@ -313,6 +315,7 @@ def searched(remote):
         line.replace(" ", "\t", 1) if line.startswith(">") else line for line in text.splitlines()
     ]
     more = ">REV_HV1H2 Protein Rev\nMAGRSGDSDEELIRTVRLIKLLYQSNPPPNPEGTRQARRNRRRRWRERQRQIHSISERIL\n"
+    more += ">bad1\nMK1\n>empty\n>REV_HV1H2 again\nMKWVTF\n"
     odd = b"; comment\r\n" + "\r\n".join(lines).encode() + b"\r\n" + more.encode()
     odd += ">x1 蛋白质\nMKWVTFISLLR\n".encode("gb18030") + ">x2 Müller\nMKWVTFISLLK\n".encode(
         "latin-1"
@@ -335,6 +338,34 @@ def test_ms_report_finds_proteins_whatever_the_headers_contain(searched):
     assert "ALBU_BOVIN" in proteins[0]["accession"]
     assert "\t" not in proteins[0]["accession"]
     assert proteins[0]["description"]
+
+
+def test_ms_report_candidates_are_read_by_openms(searched, tmp_path):
+    import pyopenms
+
+    rows = searched.table("results/psms.tsv")
+    (tmp_path / "BSA1.idXML").write_bytes(searched.content("results/identifications/BSA1.idXML"))
+    proteins, peptides = [], pyopenms.PeptideIdentificationList()
+    pyopenms.IdXMLFile().load(str(tmp_path / "BSA1.idXML"), proteins, peptides)
+    found = {
+        hit.getSequence().toUnmodifiedString()
+        for number in range(peptides.size())
+        for hit in peptides[number].getHits()
+    }
+    assert {row["peptide"] for row in rows} <= found
+    assert rows
+
+
+def test_ms_report_bad_proteins_are_named_and_the_others_searched(searched):
+    note = (
+        "3 proteins in odd.fasta were left out. Protein bad1 contains '1', which is not an amino"
+        " acid. Protein empty has no sequence. The identifier REV_HV1H2 occurs more than once; its"
+        " first protein was searched."
+    )
+    summary = json.loads(searched.content("results/summary.json"))
+    assert summary["identification"]["notes"] == [note]
+    page = searched.content("results/report.html").decode()
+    assert html.escape(note) in page.replace("&#39;", "&#x27;")
 
 
 def test_ms_report_search_names_a_run_without_spectra(searched):

@@ -22,6 +22,8 @@ from services.rundir import RunDir
 from tests.helpers.runs import NOW, add_run
 from tests.helpers.waiting import until
 
+LATER = timedelta(minutes=1)  # longer than the time until a failed run is tried again
+
 
 @dataclass
 class FakeForkServer:
@@ -148,7 +150,7 @@ def test_no_run_starts_on_a_full_disk_and_that_is_logged_once(desk, database, fo
     assert [dispatching.tick(NOW) for _ in range(3)] == [0, 0, 0]
     assert database.queue.line(1)
     assert [record.getMessage() for record in caplog.records] == [
-        f"less than {2**40} MiB of disk space are free: no run starts"
+        "no run starts: Low disk space: no run starts until space is freed."
     ]
 
 
@@ -158,8 +160,7 @@ def test_disk_that_is_no_longer_full_is_logged(desk, database, forks, caplog, mo
     for full in (True, False, False):
         monkeypatch.setattr(dispatcher.disk, "too_full", lambda _, full=full: full)
         dispatching.tick(NOW)
-    assert len(caplog.records) == 2
-    assert caplog.records[1].getMessage().endswith("are free again: runs start")
+    assert [record.getMessage() for record in caplog.records][1:] == ["runs start again"]
 
 
 def last_cause(database, run_id: str) -> Cause:
@@ -174,11 +175,11 @@ def test_failing_orders_use_up_the_attempts(desk, database):
     run_id = add_run(database.runs).id
     dispatching = dispatcher_of(desk, database, forks)
     for number in (1, 2):
-        assert dispatching.tick(NOW) == 0
+        assert dispatching.tick(NOW + number * LATER) == 0
         run = database.runs.get(run_id, None)
         assert run.state is State.QUEUED
         assert run.history[-1].note == f"Attempt {number} failed ({number} of 3)."
-    dispatching.tick(NOW)
+    dispatching.tick(NOW + 3 * LATER)
     cause = last_cause(database, run_id)
     assert cause.message == "The fork server failed: broken"
     assert cause.hint
@@ -188,8 +189,8 @@ def test_fork_server_that_cannot_start_fails_one_run_at_a_time(desk, database):
     forks = FakeForkServer(failure=EXITED(code=1, count=6))
     first, second = (add_run(database.runs).id for _ in range(2))
     dispatching = dispatcher_of(desk, database, forks)
-    for _ in range(3):
-        assert dispatching.tick(NOW) == 0
+    for number in range(3):
+        assert dispatching.tick(NOW + number * LATER) == 0
     assert last_cause(database, first).message == (
         "The fork server exited with code 1, 6 times in a row."
     )
@@ -225,5 +226,55 @@ def test_lock_that_cannot_be_created_uses_up_an_attempt(desk, database, forks):
     first = database.runs.get(run_id, None).attempts[0]
     assert first.cause.kind is CauseKind.STAGING_FAILED
     assert first.cause.message.startswith("The run could not be prepared: ")
-    assert dispatching.tick(NOW) == 1
+    assert dispatching.tick(NOW) == 0
+    assert dispatching.tick(NOW + LATER) == 1
     assert forks.orders[0].attempt == 2
+
+
+def test_storage_that_cannot_be_written_costs_no_attempt(desk, database, forks):
+    runs = [add_run(database.runs) for _ in range(20)]
+    folder = desk.data / "runs"
+    folder.write_text("in the way")
+    dispatching = dispatcher_of(desk, database, forks)
+    for _ in range(3):
+        assert dispatching.tick(NOW) == 0
+    assert "cannot be written" in dispatching.reason
+    waiting = [database.runs.get(run.id, None) for run in runs]
+    assert {(run.state, len(run.attempts)) for run in waiting} == {(State.QUEUED, 0)}
+    folder.unlink()
+    assert dispatching.tick(NOW) == 4
+    assert dispatching.reason == ""
+
+
+def test_run_that_could_not_be_prepared_is_tried_again_later(desk, database, forks):
+    run = add_run(database.runs)
+    blocked = RunDir.of(desk.data, run.id).internal
+    blocked.parent.mkdir(parents=True, exist_ok=True)
+    blocked.write_text("in the way of this run")
+    dispatching = dispatcher_of(desk, database, forks)
+    delays = []
+    now = NOW
+    for number in range(1, desk.attempts):
+        dispatching.tick(now)
+        dispatching.tick(now)  # not yet
+        assert len(database.runs.get(run.id, None).attempts) == number
+        entry = database.queue.line(1)[0]
+        delays.append(round((entry.not_before - now).total_seconds()))
+        now = entry.not_before
+    assert delays == [1, 5]
+    dispatching.tick(now)
+    assert database.runs.get(run.id, None).state is State.SYSTEM_ERROR
+
+
+def test_runs_that_fail_in_a_row_stop_the_start_of_others(desk, database, forks):
+    runs = [add_run(database.runs) for _ in range(10)]
+    for run in runs:
+        blocked = RunDir.of(desk.data, run.id).internal
+        blocked.parent.mkdir(parents=True, exist_ok=True)
+        blocked.write_text("in the way of this run")
+    dispatching = dispatcher_of(desk, database, forks)
+    for _ in range(10):
+        dispatching.tick(NOW)
+    waiting = [database.runs.get(run.id, None) for run in runs]
+    assert sum(len(run.attempts) for run in waiting) == 3
+    assert dispatching.reason.startswith("No run starts for 1 s, because the last 3 could not")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from tests.helpers.waiting import until
 @pytest.fixture
 def server(settings):
     ours, theirs = socket.socketpair()
+    settings = dataclasses.replace(settings, run_variables=("PYTHONHOME",))
     with ours, theirs:
         server = ForkServer(settings, theirs)
         yield server

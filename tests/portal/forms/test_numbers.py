@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.properties import given
 from ui.forms import numbers
 
 

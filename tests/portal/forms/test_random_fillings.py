@@ -166,7 +166,7 @@ def test_random_filling_starts_what_is_shown_or_names_each_wrong_field(filling, 
     check(filling, services, actor, 10)
 
 
-@pytest.mark.extended
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_many_random_fillings_start_what_is_shown_or_name_each_wrong_field(
     filling, services, actor

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -24,6 +23,7 @@ from streamlit.testing.v1 import AppTest
 from services.files.excerpts import COMPRESSIONS
 from services.files.registry import KIND_OF, kind_of
 from services.models import Result
+from tests.helpers.properties import given, settings
 from ui.parts import file_viewer
 
 DATA = Path(__file__).parents[2] / "data" / "previews"
@@ -453,7 +453,7 @@ class Failures(logging.Handler):
         self.records.append(record.getMessage())
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(
     suffix=st.sampled_from(SUFFIXES),
     start=st.sampled_from(STARTS),

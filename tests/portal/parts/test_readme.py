@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from tests.helpers.properties import given
 from ui.parts.readme import as_page
 
 PARSER = MarkdownIt("commonmark", {"html": False})

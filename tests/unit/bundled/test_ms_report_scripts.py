@@ -313,9 +313,11 @@ def test_numbers_of_the_report():
     ("text", "message"),
     [
         ("MKV\n", "line 1 comes before the first header"),
-        (">a\nMK1\n", "line 2: '1' is not an amino acid"),
-        (">a\nMKV\n>a\nMKL\n", "the identifier a occurs twice"),
-        (">a\n>b\nMKV\n", "a has no sequence"),
+        (
+            ">a\nMK1\n>b\n",
+            "db.fasta contains no proteins that can be searched. Protein a contains '1', which is"
+            " not an amino acid. Protein b has no sequence.",
+        ),
         (">rev_a\nMKV\n", "already contains decoys, such as rev_a"),
         (">a\nACGT\n>b\nGGTA\n", "contains nucleotide sequences"),
         ("", "contains no proteins"),
@@ -330,8 +332,37 @@ def test_invalid_database_raises_the_reason(tmp_path, text, message):
 
 def test_database_is_written_for_the_search(tmp_path):
     (tmp_path / "db").write_bytes(gzip.compress(b">a first\nmk\nv*\n\n>b\nMKL\n"))
-    assert proteins.prepare(tmp_path / "db", "db.fasta.gz", tmp_path / "out") == 2
+    intake = proteins.prepare(tmp_path / "db", "db.fasta.gz", tmp_path / "out")
+    assert (intake.proteins, intake.notes("db.fasta.gz")) == (2, [])
     assert (tmp_path / "out").read_text() == ">a first\nMKV\n>b \nMKL\n"
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (">x\nMK1\n", "Protein x contains '1', which is not an amino acid."),
+        (">x\n", "Protein x has no sequence."),
+        (">x\n-*-\n", "Protein x has no sequence."),
+        (">\nMKL\n", "Protein 2 has no identifier."),
+        (
+            ">a again\nMKL\n",
+            "The identifier a occurs more than once; its first protein was searched.",
+        ),
+    ],
+)
+def test_protein_that_cannot_be_searched_is_left_out_and_named(tmp_path, bad, reason):
+    (tmp_path / "db").write_text(f">a\nMKV\n{bad}>b\nM-K.W\n")
+    intake = proteins.prepare(tmp_path / "db", "db.fasta", tmp_path / "out")
+    assert (tmp_path / "out").read_text() == ">a \nMKV\n>b \nMKW\n"
+    assert intake.notes("db.fasta") == [f"1 protein in db.fasta was left out. {reason}"]
+
+
+def test_only_the_first_proteins_that_are_left_out_are_named(tmp_path):
+    (tmp_path / "db").write_text(">a\nMKV\n" + "".join(f">x{n}\n" for n in range(7)))
+    intake = proteins.prepare(tmp_path / "db", "db.fasta", tmp_path / "out")
+    (note,) = intake.notes("db.fasta")
+    assert note.startswith("7 proteins in db.fasta were left out. Protein x0 has no sequence.")
+    assert note.endswith("Protein x4 has no sequence. 2 more were left out for such reasons.")
 
 
 def a_match(peptide: str, *accessions: str, score: float = 10.0) -> Match:
@@ -387,6 +418,7 @@ def test_page_escapes_all_input(tmp_path):
     found = {
         "database": HOSTILE,
         "database_proteins": 1,
+        "database_notes": [HOSTILE],
         "runs": {"a": identification.summary([a_match("PEPTIDEK", "A")])},
         "psms": 1,
         "peptides": 1,
@@ -432,7 +464,8 @@ def test_database_contains_decoys_only_with_their_proteins(tmp_path, text, decoy
         with pytest.raises(InputProblem, match="already contains decoys"):
             proteins.prepare(source, "d.fasta", tmp_path / "out.fasta")
     else:
-        assert proteins.prepare(source, "d.fasta", tmp_path / "out.fasta") == text.count(">")
+        intake = proteins.prepare(source, "d.fasta", tmp_path / "out.fasta")
+        assert (intake.proteins, intake.left_out) == (text.count(">"), 0)
 
 
 def test_read_headers_finds_levels_times_and_light_in_groups(tmp_path):

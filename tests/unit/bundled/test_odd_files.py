@@ -162,6 +162,19 @@ def test_readers_of_an_odd_file_agree(path, reader, tmp_path):
     assert str(refused.value).strip()
 
 
+@pytest.mark.parametrize(
+    "path", sorted(ODD.glob("*/*/*")), ids=lambda path: path.relative_to(ODD).as_posix()
+)
+def test_odd_file_as_a_sheet_is_read_or_refused_with_a_sentence(path):
+    """The parser of tables also gets files of other formats, which were chosen by mistake."""
+    try:
+        found, reason = bool(sheets.read(path, ROW).records), ""
+    except RundeskError as error:
+        found, reason = False, str(error)
+    assert found == (path.parent.parts[-2:] == ("table", "accepted") or path.name == "table.fastq")
+    assert not reason or reason.endswith(".")
+
+
 def test_odd_files_of_every_format_are_accepted_and_refused():
     folders = {path.parent.relative_to(ODD).as_posix() for path in ODD.glob("*/*/*")}
     assert folders == {f"{kind}/{side}" for kind in READERS for side in ("accepted", "refused")}

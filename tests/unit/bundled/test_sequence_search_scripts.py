@@ -222,10 +222,15 @@ def test_each_sequence_goes_to_the_part_with_fewest_letters():
     assert [assign(length) for length in (100, 10, 10, 10, 200, 5)] == [0, 1, 1, 1, 1, 0]
 
 
-def test_duplicate_identifiers_are_refused_with_their_numbers(inputs):
-    write(inputs.database, f">x\n{PROTEIN_SEQUENCE}\n>y\nMK\n>x other\n{PROTEIN_SEQUENCE}\n")
-    with pytest.raises(InputProblem, match=r"Sequences 1 and 3 in database\.fasta .*'x'"):
-        inputs.prepare()
+def test_sequence_with_the_identifier_of_an_earlier_one_is_left_out(inputs):
+    text = "".join(f">{name}\n{PROTEIN_SEQUENCE}\n" for name in ("x", "y", "x other", "z"))
+    write(inputs.database, text)
+    write(inputs.queries, text)
+    plan = inputs.prepare(exhaustive_up_to=0)
+    reason = "Sequence 3 has the identifier 'x' of sequence 1."
+    for label in ("queries.fasta", "sent.fasta"):
+        assert f"1 sequence in {label} was left out. {reason}" in plan.notes
+    assert (plan.queries.sequences, plan.database.sequences) == (3, 3)
 
 
 def test_notes_name_changes_and_queries_without_possible_hits(inputs):
@@ -236,6 +241,16 @@ def test_notes_name_changes_and_queries_without_possible_hits(inputs):
         "1 sequence in queries.fasta is shorter than 12 letters and cannot have hits with these "
         "settings.",
     ]
+
+
+def test_sequences_of_ambiguous_codes_are_searched_as_protein_with_a_note(inputs):
+    """WSMKRYBDHV are codes of several nucleotides each, and amino acids except for B."""
+    write(inputs.queries, f">a\n{'WSMKRYBDHV' * 5}\n")
+    note = (
+        "All letters in queries.fasta are IUPAC codes of nucleotides, but it was searched as "
+        "protein. Choose a program if these are nucleotides."
+    )
+    assert note in inputs.prepare(exhaustive_up_to=0).notes
 
 
 @pytest.mark.parametrize(

@@ -415,3 +415,29 @@ def startup_modules() -> set[str]:
     code = "import sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+def test_function_that_counts_planned_jobs_is_what_is_replaced():
+    dag = module_of("snakemake.dag", "the logger plugin")
+    count = inspect.unwrap(dag.DAG.stats)
+    require([*inspect.signature(count).parameters] == ["self"], "dag.DAG.stats(self)", "the plugin")
+    require(callable(dag.DAG.needrun_jobs), "dag.DAG.needrun_jobs()", "the plugin")
+    calls = source("snakemake.workflow")
+    require("self.dag.stats()" in calls, "calls of dag.stats() before the jobs", "the plugin")
+
+
+@pytest.mark.parametrize(
+    ("output", "within"),
+    [
+        ("results/a.txt", True),
+        ("../a.txt", False),
+        ("/etc/a.txt", False),
+        ("results/../../a.txt", False),
+        ("results/../a.txt", True),
+    ],
+)
+def test_output_is_within_the_run_directory(tmp_path, monkeypatch, output, within):
+    monkeypatch.chdir(tmp_path)
+    root = str(tmp_path.resolve())
+    assert internals._is_within(output, root) == within
+    assert internals._is_within(f"{root}/{output}", root) == (within or output.startswith("/"))

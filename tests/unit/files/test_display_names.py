@@ -6,10 +6,10 @@ import os
 import unicodedata
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from services.files.display_names import display_name, display_names
+from tests.helpers.properties import given
 
 
 @pytest.mark.parametrize(

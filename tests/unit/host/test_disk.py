@@ -1,34 +1,44 @@
-"""A full disk is recognized in errors of files and of folders."""
+"""What the storage must offer for runs to start."""
 
 from __future__ import annotations
 
-import errno
 import os
-import shutil
 
 import pytest
 
-from services.errors import DiskFull
-from services.host.disk import disk_full_as_error, no_room
-
-NO_ROOM = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-GONE = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+from services.host import disk
+from services.settings import Settings
 
 
-def of_folder(error: OSError) -> shutil.Error:
-    """The error that copying a folder raises when one of its files cannot be copied."""
-    return shutil.Error([("from/a", "to/a", str(error))])
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(data=tmp_path / "data", disk_floor=0)
 
 
-@pytest.mark.parametrize("error", [NO_ROOM, of_folder(NO_ROOM)])
-def test_disk_without_room_is_told(error):
-    assert no_room(error)
-    with pytest.raises(DiskFull), disk_full_as_error():
-        raise error
+def test_new_data_folder_is_no_obstacle(settings):
+    assert disk.obstacle(settings) is None
+    assert list((settings.data / "runs").iterdir()) == []
 
 
-@pytest.mark.parametrize("error", [GONE, of_folder(GONE)])
-def test_other_trouble_stays_what_it_is(error):
-    assert not no_room(error)
-    with pytest.raises(type(error)), disk_full_as_error():
-        raise error
+def test_folder_of_runs_that_cannot_be_written_is_an_obstacle(settings):
+    settings.data.mkdir()
+    (settings.data / "runs").write_text("in the way")
+    assert disk.obstacle(settings) == disk.NOT_WRITABLE(reason="File exists")
+    (settings.data / "runs").unlink()
+    assert disk.obstacle(settings) is None
+
+
+@pytest.mark.parametrize(
+    ("total", "free", "text"),
+    [
+        (10**6, 10**5, None),
+        (10**6, 999, disk.NO_INODES(count=999)),
+        (0, 0, None),  # a file system without a fixed number
+    ],
+)
+def test_files_that_fit_on_the_disk_are_counted(settings, monkeypatch, total, free, text):
+    settings.data.mkdir()
+    real = list(os.statvfs(settings.data))
+    real[5], real[7] = total, free
+    monkeypatch.setattr(disk.os, "statvfs", lambda _: os.statvfs_result(real))
+    assert disk.shortage(settings) == text

@@ -284,10 +284,16 @@ def test_check_has_the_issues_of_reading():
         (2, "sample", "“a” is already in row 1."),
         (3, "", "The row must be an object."),
         (4, "fastq_1", "Required."),
-        (4, "sample", "Small letters only."),
+        (4, "sample", "Must be a string."),
         (4, "sample", "A cell must have a single value."),
     ]
     assert sheets.check([{"sample": "b", "fastq_1": "0" * 24}], READS) == []
+
+
+@pytest.mark.parametrize("value", [12345, 1.5, True])
+def test_check_number_where_text_is_required_is_told_as_such(value):
+    (issue,) = sheets.check([{"sample": value, "fastq_1": "a.fastq.gz"}], READS)
+    assert (issue.name, issue.code, issue.message) == ("sample", "wrong_type", "Must be a string.")
 
 
 def test_check_several_columns_are_one_key():

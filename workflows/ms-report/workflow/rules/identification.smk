@@ -3,6 +3,7 @@ rule database:
         fasta=config["fasta"],
     output:
         fasta=temp("work/database.fasta"),
+        notes="work/database.json",
     log:
         "logs/database.log",
     conda:
@@ -39,6 +40,7 @@ rule search:
 rule identify:
     input:
         fasta="work/database.fasta",
+        notes="work/database.json",
         identifications=expand("results/identifications/{run}.idXML", run=RUNS),
         problems=expand("work/search/{run}.json", run=RUNS),
     output:

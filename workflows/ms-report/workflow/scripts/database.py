@@ -1,4 +1,7 @@
-"""Check the protein database and write it uncompressed."""
+"""Check the protein database and write what can be searched, uncompressed."""
+
+import json
+from pathlib import Path
 
 from ms_report.ending import InputProblem, fail
 from ms_report.proteins import prepare
@@ -7,10 +10,13 @@ from ms_report.proteins import prepare
 def main(job):
     with open(job.log[0], "w", encoding="utf-8") as log:
         try:
-            count = prepare(job.input.fasta, job.params.name, job.output.fasta)
+            intake = prepare(job.input.fasta, job.params.name, job.output.fasta)
         except InputProblem as problem:
             fail(problem, log)
-        log.write(f"{job.params.name} contains {count} proteins.\n")
+        notes = intake.notes(job.params.name)
+        Path(job.output.notes).write_text(json.dumps(notes), encoding="utf-8")
+        log.write(f"{job.params.name} contains {intake.proteins} proteins to search.\n")
+        log.writelines(f"{note}\n" for note in notes)
 
 
 if "snakemake" in globals():

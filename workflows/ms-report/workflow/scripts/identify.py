@@ -39,6 +39,7 @@ def main(job):
         document = {
             "database": params.fasta_name,
             "database_proteins": len(database),
+            "database_notes": json.loads(Path(job.input.notes).read_text(encoding="utf-8")),
             "runs": {
                 run: {**identification.summary(matches), "problem": problems[run]}
                 for run, matches in by_run.items()

@@ -152,6 +152,7 @@ def summary(
             "psms": identification["psms"],
             "peptides": identification["peptides"],
             "proteins": len(identification["proteins"]),
+            "notes": identification["database_notes"],
             "top_protein": best[0]["accession"] if best else None,
         }
     return document

@@ -2,7 +2,8 @@
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ms_report.ending import InputProblem
@@ -15,12 +16,38 @@ DECOYS = ("decoy_", "xxx_", "###rev###")
 POSSIBLE_DECOYS = ("rev_", "reverse_")
 LETTERS = frozenset("ACDEFGHIKLMNPQRSTVWYBJOUXZ")
 NUCLEOTIDES = frozenset("ACGTUN")
+IGNORED = str.maketrans("", "", "*-. ")  # stop codons, gaps of an alignment
+SHOWN_LEFT_OUT = 5  # reasons of proteins that are left out
 
 Entry = tuple[str, str, str]  # accession, description, sequence
 
 
+@dataclass
+class Intake:
+    """What is known about a database when it is written for the search."""
+
+    proteins: int = 0
+    left_out: int = 0
+    reasons: list[str] = field(default_factory=list)  # of the first proteins that are left out
+
+    def leave_out(self, reason: str) -> None:
+        self.left_out += 1
+        if len(self.reasons) < SHOWN_LEFT_OUT:
+            self.reasons.append(reason)
+
+    def notes(self, name: str) -> list[str]:
+        """Return the notes for readers of the report."""
+        if not self.left_out:
+            return []
+        count = f"{self.left_out:,} proteins" if self.left_out > 1 else "1 protein"
+        verb = "were" if self.left_out > 1 else "was"
+        more = self.left_out - len(self.reasons)
+        end = f" {more:,} more were left out for such reasons." if more else ""
+        return [f"{count} in {name} {verb} left out. {' '.join(self.reasons)}{end}"]
+
+
 def entries(path: str | Path, name: str) -> Iterator[Entry]:
-    """Yield the proteins of a FASTA file, plain or gzipped. Raises InputProblem."""
+    """Yield the entries of a FASTA file, plain or gzipped, as they are. Raises InputProblem."""
     try:
         yield from _entries(path, name)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -30,59 +57,52 @@ def entries(path: str | Path, name: str) -> Iterator[Entry]:
 
 
 def _entries(path: str | Path, name: str) -> Iterator[Entry]:
-    header, letters = "", list[str]()
+    header, letters = None, list[str]()
     for number, text in read_lines(path):
         if text.startswith(">"):
-            if header:
-                yield _entry(header, letters, name)
+            if header is not None:
+                yield _entry(header, letters)
             header, letters = printable(text[1:]).strip(), []
-            if not header:
-                raise InputProblem(f"{name}, line {number}: the header has no identifier.")
+        elif header is None:
+            raise InputProblem(
+                f"{name} is not a FASTA file: line {number} comes before the first header."
+            )
         else:
-            if not header:
-                raise InputProblem(
-                    f"{name} is not a FASTA file: line {number} comes before the first header."
-                )
-            letters.append(_residues(text, name, number))
-    if header:
-        yield _entry(header, letters, name)
+            letters.append(text.upper().translate(IGNORED))
+    if header is not None:
+        yield _entry(header, letters)
 
 
-def _entry(header: str, letters: list[str], name: str) -> Entry:
+def _entry(header: str, letters: list[str]) -> Entry:
     accession, _, description = header.partition(" ")
-    if not any(letters):
-        raise InputProblem(f"{name}: protein {accession} has no sequence.")
     return accession, description.strip(), "".join(letters)
 
 
-def _residues(text: str, name: str, number: int) -> str:
-    residues = text.upper().replace("*", "").replace(" ", "")
-    if strange := sorted(set(residues) - LETTERS):
-        raise InputProblem(f"{name}, line {number}: {strange[0]!r} is not an amino acid.")
-    return residues
+def prepare(source: str | Path, name: str, target: str | Path) -> Intake:
+    """Write the database to search, without the proteins that cannot be searched.
 
-
-def prepare(source: str | Path, name: str, target: str | Path) -> int:
-    """Write the database to search and return its number of proteins. Raises InputProblem."""
-    seen, letters = set[str](), set[str]()
+    Raises InputProblem if no protein is left, or if the database is not one of target proteins.
+    """
+    intake, seen, letters = Intake(), set[str](), set[str]()
     possible = dict[str, str]()  # sequences by accession
     sequences = set[int]()  # hash values, which need less memory
     with open(target, "w", encoding="utf-8") as file:
-        for accession, description, sequence in entries(source, name):
-            if accession in seen:
-                raise InputProblem(
-                    f"{name}: the identifier {accession} occurs twice. Identifiers must be unique."
-                )
+        for number, (accession, description, sequence) in enumerate(entries(source, name), 1):
             if accession.lower().startswith(DECOYS):
                 raise _contains_decoys(name, accession)
+            if reason := _reason_to_leave_out(number, accession, sequence, seen):
+                intake.leave_out(reason)
+                continue
             if accession.lower().startswith(POSSIBLE_DECOYS):
                 possible[accession] = sequence
             seen.add(accession)
             sequences.add(hash(sequence))
             letters.update(sequence)
             file.write(f">{accession} {description}\n{sequence}\n")
+    intake.proteins = len(seen)
     if not seen:
-        raise InputProblem(f"{name} contains no proteins.")
+        reasons = f" {' '.join(intake.reasons)}" if intake.reasons else ""
+        raise InputProblem(f"{name} contains no proteins that can be searched.{reasons}")
     if possible.keys() == seen and not all(map(str.isupper, possible)):
         raise _contains_decoys(name, next(iter(possible)))
     for accession, sequence in possible.items():
@@ -92,7 +112,20 @@ def prepare(source: str | Path, name: str, target: str | Path) -> int:
         raise InputProblem(
             f"{name} contains nucleotide sequences, but the search requires proteins."
         )
-    return len(seen)
+    return intake
+
+
+def _reason_to_leave_out(number: int, accession: str, sequence: str, seen: Container[str]) -> str:
+    """Return why an entry cannot be searched; "" if it can. The first one has the number 1."""
+    if not accession:
+        return f"Protein {number:,} has no identifier."
+    if not sequence:
+        return f"Protein {accession} has no sequence."
+    if strange := sorted(set(sequence) - LETTERS):
+        return f"Protein {accession} contains {strange[0]!r}, which is not an amino acid."
+    if accession in seen:
+        return f"The identifier {accession} occurs more than once; its first protein was searched."
+    return ""
 
 
 def _contains_decoys(name: str, accession: str) -> InputProblem:

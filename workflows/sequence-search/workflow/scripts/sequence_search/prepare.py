@@ -47,7 +47,7 @@ class Intake:
     left_out: int = 0
     reasons: list[str] = field(default_factory=list)  # of the first sequences that are left out
     letters_seen: set[str] = field(default_factory=set)
-    seen: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)  # numbers by identifier
 
     def leave_out(self, problem: SequenceProblem) -> None:
         """Count a sequence that cannot be searched, and keep the reason of the first ones."""
@@ -226,6 +226,7 @@ def accepted(
     for number, record in enumerate(fasta.read_records(source), start=1):
         try:
             reject_nameless(record, number, intake.label)
+            reject_duplicate(record.name, number, intake)
             cleaned = fasta.clean(record, intake.kind, intake.label)
             reject_long(record, len(cleaned.sequence), longest, intake.label)
         except SequenceProblem as problem:
@@ -233,8 +234,8 @@ def accepted(
             continue
         if len(intake.letters_seen) < len(fasta.AMINO_ACIDS):
             intake.letters_seen.update(cleaned.sequence)
+        intake.seen[record.name] = number
         intake.sequences += 1
-        reject_duplicate(record.name, intake)
         intake.letters += len(cleaned.sequence)
         intake.with_gaps += cleaned.gaps_removed > 0
         intake.with_stops += cleaned.stops_replaced > 0
@@ -270,12 +271,11 @@ def code_notes(label: str, only_codes: bool) -> list[str]:
     ]
 
 
-def reject_duplicate(name: str, intake: Intake) -> None:
-    first = intake.seen.setdefault(name, intake.sequences)
-    if first != intake.sequences:
-        raise InputProblem(
-            f"Sequences {first:,} and {intake.sequences:,} in {intake.label} have the same "
-            f"identifier {fasta.shorten(name)!r}. Identifiers must be unique."
+def reject_duplicate(name: str, number: int, intake: Intake) -> None:
+    if name in intake.seen:
+        raise SequenceProblem(
+            f"Sequence {number:,} in {intake.label} has the identifier {fasta.shorten(name)!r} of "
+            f"sequence {intake.seen[name]:,}."
         )
 
 

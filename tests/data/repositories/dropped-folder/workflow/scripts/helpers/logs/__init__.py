@@ -1,0 +1,2 @@
+def said():
+    return "kept"
