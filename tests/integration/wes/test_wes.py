@@ -70,13 +70,18 @@ def submit(client, **fields: Any) -> Any:
 # ---- the official document -------------------------------------------------------------------
 
 
-# Where the document does not agree with itself: ListTasks has the typed `page_size` of ListRuns,
-# but not its 400.
+# Where the document does not agree with itself. RunWorkflow: each field of its form is an optional
+# plain string, yet a request for a workflow that exists needs a type and parameters that fit.
+# ListTasks: it has the typed `page_size` of ListRuns, but not its 400.
 CONTRADICTIONS = [
+    {
+        "include-operation-id": ["RunWorkflow"],
+        "checks": {"positive_data_acceptance": {"enabled": False}},
+    },
     {
         "include-operation-id": ["ListTasks"],
         "checks": {"status_code_conformance": {"enabled": False}},
-    }
+    },
 ]
 
 
