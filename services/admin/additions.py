@@ -26,6 +26,7 @@ from services.catalogue.catalogue import NAME
 from services.catalogue.deployment import unmet_requirements
 from services.catalogue.example import sets_of_test_data
 from services.catalogue.layout import files, snakefile
+from services.catalogue.shell_quoting import unquoted_values
 from services.engine import observing, oneshot
 from services.errors import Conflict, Invalid, Message, NotFound, Problem, Text
 from services.files import Files
@@ -36,6 +37,7 @@ from services.settings import Settings
 
 ORIGIN = ".rundesk/source.json"  # in an added workflow: its source, ref and commit
 LINTED, LINT = re.compile(r"Lints for (.+?)(?: \(line| /|:)"), re.compile(r" {4}\* (.+)")
+MAX_NAMED_VALUES = 10  # of a file, that are not quoted
 MAX_LINTER_REMARKS = 5
 MISSING_INPUT = "MissingInputException"  # Snakemake's error for files that users would provide
 
@@ -80,6 +82,11 @@ INPUT_REQUIRED = Message(
 )
 NOT_PLANNED = Message(
     "workflow_remark", "The workflow could not be planned because its requirements are not met."
+)
+UNQUOTED_VALUES = Message(
+    "workflow_remark",
+    "Shell commands in {file} do not quote values that users may choose: {names}.",
+    hint="Append :q to each name, and Snakemake quotes the value.",
 )
 LINTER_REMARK = Message("workflow_remark", "Snakemake's linter: {remark} ({files}).")
 
@@ -195,6 +202,7 @@ class Additions:
             else:
                 remarks.append(NOT_PLANNED())
         if not failures:
+            remarks += _quoting_remarks(folder)
             remarks += _linter_remarks(folder)
         return Examined(workflow, failures, remarks)
 
@@ -269,6 +277,14 @@ def _syntax_errors(folder: Path) -> list[Text]:
             except SyntaxError as error:
                 errors.append(SYNTAX_ERROR(file=path, line=error.lineno, error=error.msg))
     return errors
+
+
+def _quoting_remarks(folder: Path) -> list[Text]:
+    """Return a remark for each file with values in shell commands that are not quoted."""
+    return [
+        UNQUOTED_VALUES(file=path, names=", ".join(names[:MAX_NAMED_VALUES]))
+        for path, names in unquoted_values(folder).items()
+    ]
 
 
 def _linter_remarks(folder: Path) -> list[Text]:

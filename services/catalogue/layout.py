@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import shutil
@@ -16,6 +17,7 @@ from services.catalogue.requirements import Needs
 from services.catalogue.schemas import Form, first, form_of
 from services.errors import Message
 from services.models import Example, Highlight
+from services.params.safe_text import with_safe_texts
 
 MANIFEST = "rundesk.yaml"
 NO_SNAKEFILE = Message("invalid_workflow", "The workflow has neither {path} nor {other}.")
@@ -100,7 +102,8 @@ def inner_link(folder: Path, path: str) -> str | None:
 def form(folder: Path, replaced: Mapping[str, str] | None = None) -> Form:
     """Return the form of the workflow in a folder; see `form_of`. Raises Broken."""
     manifest = manifest_of(folder)
-    return form_of(folder, manifest.files, manifest.sheets, replaced=replaced)
+    made = form_of(folder, manifest.files, manifest.sheets, replaced=replaced)
+    return dataclasses.replace(made, schema=with_safe_texts(made.schema))
 
 
 def params_schema(folder: Path) -> dict[str, Any]:
