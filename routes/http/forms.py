@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 from urllib.parse import parse_qsl
@@ -58,22 +58,26 @@ class FormBody:
 
 
 @contextlib.contextmanager
-def reading_form(files: Iterable[str] = ()) -> Iterator[FormBody]:
+def reading_form(
+    files: Iterable[str] = (), known: Container[str] | None = None
+) -> Iterator[FormBody]:
     """Yield the form in this request's body.
 
     Parts named in `files` are files; until the end of the block they are unnamed temporary files.
-    Every other part is text. Raises Invalid, BodyIncomplete, TooLarge, DiskFull.
+    Every other part is text. With `known`, other fields are left out, and the caller checks the
+    characters of the rest (`check_text`). Raises Invalid, BodyIncomplete, TooLarge, DiskFull.
     """
     with contextlib.ExitStack() as stack:
         if request.mimetype == MULTIPART:
-            yield _multipart(frozenset(files), stack)
+            yield _multipart(frozenset(files), known, stack)
         elif request.mimetype == URLENCODED:
-            yield FormBody(text_fields(requests.limited_body(services().settings.max_body)), [])
+            body = requests.limited_body(services().settings.max_body)
+            yield FormBody(text_fields(body, known), [])
         else:
             raise Invalid(NOT_A_FORM(), field="header.Content-Type")
 
 
-def text_fields(encoded: bytes) -> dict[str, str]:
+def text_fields(encoded: bytes, known: Container[str] | None = None) -> dict[str, str]:
     """Return the fields of a query, or of a body in the same encoding. Raises Invalid."""
     try:
         pairs = parse_qsl(
@@ -88,11 +92,16 @@ def text_fields(encoded: bytes) -> dict[str, str]:
         raise Invalid(TOO_MANY_FIELDS(limit=MAX_FORM_PARTS), field="body") from None
     fields: dict[str, str] = {}
     for name, value in pairs:
-        _add(fields, name, value)
+        if known is None:
+            check_text({name: value})
+        if known is None or name in known:
+            _add(fields, name, value)
     return fields
 
 
-def _multipart(files: frozenset[str], stack: contextlib.ExitStack) -> FormBody:
+def _multipart(
+    files: frozenset[str], known: Container[str] | None, stack: contextlib.ExitStack
+) -> FormBody:
     form, left = FormBody({}, []), services().settings.max_body * MIB
     for number, part in enumerate(multipart.parts(), 1):
         if number > MAX_FORM_PARTS:
@@ -100,7 +109,11 @@ def _multipart(files: frozenset[str], stack: contextlib.ExitStack) -> FormBody:
         if part.name not in files:
             text = _text(part, left)
             left -= len(text)
-            _add(form.fields, part.name, _decoded(part.name, text))
+            decoded = _decoded(part.name, text)
+            if known is None:
+                check_text({part.name: decoded})
+            if known is None or part.name in known:
+                _add(form.fields, part.name, decoded)
         elif part.filename is None:
             raise Invalid(NO_FILENAME(), field=part.name)
         else:
@@ -140,8 +153,13 @@ def _decoded(name: str, text: bytes) -> str:
 
 
 def _add(fields: dict[str, str], name: str, value: str) -> None:
-    if json_values.INVALID_TEXT.search(name) or json_values.INVALID_TEXT.search(value):
-        raise Invalid(json_values.INVALID_CHARACTERS(), field=requests.field_name(name))
     if name in fields:
         raise Invalid(requests.GIVEN_TWICE(), field=requests.field_name(name))
     fields[name] = value
+
+
+def check_text(fields: Mapping[str, str]) -> None:
+    """Raise Invalid for a name or a value that is not valid text."""
+    for name, value in fields.items():
+        if json_values.INVALID_TEXT.search(name) or json_values.INVALID_TEXT.search(value):
+            raise Invalid(json_values.INVALID_CHARACTERS(), field=requests.field_name(name))

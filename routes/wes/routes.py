@@ -29,6 +29,13 @@ from services.models import (
 wes = Blueprint("wes", __name__, url_prefix=schemas.PREFIX)
 
 ATTACHMENT = "workflow_attachment"
+#: The text fields of RunWorkflow; others are ignored.
+FIELDS = frozenset(
+    {
+        *("workflow_params", "workflow_type", "workflow_type_version", "tags", "workflow_url"),
+        *("workflow_engine", "workflow_engine_version", "workflow_engine_parameters"),
+    }
+)
 PAGING = frozenset({"page_size", "page_token"})
 RUN_ID: TypeAdapter[str] = TypeAdapter(RunId)
 JOB_ID: TypeAdapter[str] = TypeAdapter(JobId)
@@ -75,8 +82,9 @@ def run_workflow() -> Json:
     rate_limits.spend("submit", actor)
     if not requests.has_body() and not request.mimetype:
         _workflow(actor, "")
-    with forms.reading_form(files=[ATTACHMENT]) as form:
+    with forms.reading_form(files=[ATTACHMENT], known=FIELDS) as form:
         workflow = _workflow(actor, form.fields.get("workflow_url", ""))
+        forms.check_text(form.fields)
         run_request.check_request(form.fields)
         params = run_request.json_object(form.fields, "workflow_params")
         submission = {

@@ -270,7 +270,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "params NUL": ({"workflow_params": r'{"reads": "\u0000"}'}, "NUL"),
     "params operator": ({"workflow_params": '{"reads": {"$gt": ""}}'}, "workflow_params.reads"),
     "params unknown": ({"workflow_params": '{"$where": 1}'}, "workflow_params.$where"),
-    "NUL": ({"workflow_url": "demo\0"}, "workflow_url: Must not contain NUL"),
+    "NUL": ({"workflow_engine": "a\0"}, "workflow_engine: Must not contain NUL"),
     "tags no text": ({"tags": '{"a": {"$gt": 1}}'}, "tags.a: The values of tags must be strings."),
     "tags with =": ({"tags": '{"a=b": "c"}'}, "tags.a=b"),
     "tags too long": ({"tags": json.dumps({"a": "b" * 100})}, "tags.0"),
@@ -303,7 +303,9 @@ def test_request_without_a_body_is_403(client):
     assert "workflow_url" in failed(client.post(f"{WES}/runs"), 403)
 
 
-@pytest.mark.parametrize("url", ["", "nothing", "http://example.org/Snakefile", "../demo"])
+@pytest.mark.parametrize(
+    "url", ["", "nothing", "http://example.org/Snakefile", "../demo", "demo\0"]
+)
 def test_workflow_of_no_catalogue_is_403_and_stores_nothing(client, services, url):
     before = stored(services)
     message = failed(submit(client, workflow_url=url, workflow_type=""), 403)
