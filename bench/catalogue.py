@@ -33,7 +33,7 @@ from services.catalogue.requirements import VARIABLE
 from services.engine import observing
 from services.errors import Invalid, RundeskError
 from services.models import RunRequest
-from services.params.schema import flatten, is_file, is_folder, is_sheet
+from services.params.schema import flatten, is_file, is_folder, is_sheet, part_of
 from services.runs.previews import Previews
 from services.settings import Settings
 
@@ -224,9 +224,7 @@ def field_at(schema: dict[str, Any], location: Location) -> dict[str, Any]:
     """Return the field at a location of a form; {} where there is none."""
     node: Any = flatten(schema)
     for name in location:
-        inner = (node.get("properties") or {}).get(name)
-        node = inner if isinstance(inner, dict) else node.get("additionalProperties")
-        if not isinstance(node, dict):
+        if (node := part_of(node, name)) is None:
             return {}
     return dict(node)
 

@@ -62,9 +62,16 @@ class RunsZipQuery(Model):
 def list_results(actor: Actor, run_id: RunId) -> Sequence[Result]:
     """List the results of a run.
 
-    Highlighted results come first. The list is empty until the run is COMPLETE.
+    Highlighted results come first. The list is empty until the run is COMPLETE. A browser opens
+    `link` without a token; `POST /api/v1/links` makes links that are valid for another time.
     """
-    return services().results.list(actor, run_id)
+    links, folder = services().links, f"/api/v1/runs/{run_id}/results"
+    return [
+        result.model_copy(
+            update={"link": links.make_stable(actor, f"{folder}/{result.path}", inline="1")}
+        )
+        for result in services().results.list(actor, run_id)
+    ]
 
 
 @results.get("/runs/<run_id>/results.zip")

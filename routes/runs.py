@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, Response, request, url_for
 from flask.blueprints import BlueprintSetupState
 from pydantic import Field
 from werkzeug.routing import BaseConverter
 
 from routes.http import examples, responses, streams
-from routes.http.context import current_actor, services
-from routes.http.operation import operation
+from routes.http.context import services
+from routes.http.operation import Encoder, operation
 from services.models import (
     Actor,
     Graph,
@@ -32,6 +32,8 @@ from services.params import json_values
 from services.runs.events import Event, new_events
 
 runs = Blueprint("runs", __name__, url_prefix="/api/v1/runs")
+
+RUN = Encoder(Run, tagged=True)
 
 OF_RUN: dict[str, dict[str, Any]] = {
     name: {"operationId": name, "parameters": {"run_id": "$response.body#/data/id"}}
@@ -83,6 +85,18 @@ class ConfigurationQuery(Model):
         "0",
         description="1: as Snakemake reads it, with the paths of files in the run directory; "
         "0: with the ids of files",
+    )
+
+
+class WaitQuery(Model):
+    """The query parameters of a run."""
+
+    wait: int = Field(
+        0,
+        ge=0,
+        le=60,
+        description="Seconds to wait for a change of the run; 0: respond at once",
+        examples=[30],
     )
 
 
@@ -161,23 +175,31 @@ def preview_run(actor: Actor, body: RunRequest) -> Preview:
 
 @runs.get("")
 @operation(
-    example={"items": [examples.RUN], "next": None},
+    example={"items": [examples.RUN], "next": None, "total": 1, "total_capped": False},
     links={"get_run": {"operationId": "get_run", "parameters": FIRST_RUN}},
 )
 def list_runs(actor: Actor, query: RunFilter) -> Page[Run]:
     """List runs, newest first.
 
     `state` and `id` may be repeated, or have several values separated by commas. To poll many runs,
-    use `id=a,b,c` with `If-None-Match`. Send `next` as `after` to get the next page.
+    use `id=a,b,c` with `If-None-Match`. Send `next` as `after` to get the next page. `total` counts
+    at most 1000 runs.
     """
-    return services().runs.list(actor, query)
+    return services().runs.list_with_total(actor, query)
 
 
 @runs.get("/<run:run_id>")
 @operation(links=OF_RUN, example=examples.RUN)
-def get_run(actor: Actor, run_id: RunId) -> Run:
-    """Get a run."""
-    return services().runs.get(actor, run_id)
+def get_run(actor: Actor, run_id: RunId, query: WaitQuery) -> Run:
+    """Get a run.
+
+    With `wait=30` the response is sent as soon as the run changes, at the latest after 30 seconds,
+    and at once if the run has finished or has another ETag than `If-None-Match`.
+    """
+    known, run = services(), services().runs.get(actor, run_id)
+    if query.wait and (not request.if_none_match or RUN.knows(run)):
+        return streams.wait_for_change(run, lambda: known.views.run(actor, run_id).run, query.wait)
+    return run
 
 
 @runs.patch("/<run:run_id>")
@@ -225,10 +247,12 @@ def get_log(actor: Actor, run_id: RunId, query: LogQuery) -> Response:
     if query.follow in ("0", "false"):
         return responses.text(known.runs.log(actor, run_id))
     known.runs.get(actor, run_id)
+    checked = streams.rechecked(actor)
     pieces = streams.log(
-        lambda: known.views.run(current_actor(), run_id).run,
-        lambda: known.runs.log(current_actor(), run_id),
+        lambda: known.views.run(checked(), run_id).run,
+        lambda: known.runs.log(checked(), run_id),
         query.offset,
+        known.settings.stream_time,
     )
     return streams.stream(pieces, "text/plain")
 
@@ -254,19 +278,20 @@ def get_events(actor: Actor, run_id: RunId, headers: EventHeaders) -> Response:
     The events are `state`, `progress` and `jobs` (counters by rule), each with the complete current
     value when it has changed, and `gone` when the run has been deleted. The stream ends with the
     run, or after some time: reconnect with `Last-Event-ID`, as browsers do. 204: the run has
-    finished, and there are no new events. The number of streams is limited (503); polling with
-    `If-None-Match` is not.
+    finished, and there are no new events. Each process serves 250 streams, then 503: poll instead,
+    for instance with `wait=30` at the run.
     """
-    views = services().views
+    known, checked = services(), streams.rechecked(actor)
 
-    def poll(seen: str) -> tuple[Run, list[Event]]:
-        view = views.run(current_actor(), run_id)
-        return view.run, list(new_events(view.run, view.graph, seen))
+    def poll(seen: str) -> tuple[Run, Sequence[Event]]:
+        view = known.views.run(checked(), run_id)
+        return view.run, new_events(view.changes, seen)
 
-    run = services().runs.get(actor, run_id)
+    run = known.runs.get(actor, run_id)
     if run.state.final and headers.seen and not poll(headers.seen)[1]:
         return Response(status=204)
-    return streams.stream(streams.events(poll, headers.seen), "text/event-stream")
+    pieces = streams.events(poll, headers.seen, known.settings.stream_time)
+    return streams.stream(pieces, "text/event-stream")
 
 
 @runs.get("/<run_id>/jobs/<job_id>/log")

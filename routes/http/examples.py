@@ -109,6 +109,7 @@ RUN: dict[str, Any] = {
     "state": "RUNNING",
     "queue": None,
     "unreachable": None,
+    "publishing": None,
     "owner": "local",
     "tags": ["swissprot"],
     "params": REQUEST["params"],
@@ -229,6 +230,14 @@ RESULT = {
     "title": "Report",
     "rule": "report",
     "job": "1-7",
+    "link": f"http://127.0.0.1:8000/api/v1/runs/65f0c0ffee0123456789abcd/results/results/report.html"
+    f"?inline=1&actor=local&expires=1772445552&signature={SHA256}",
+}
+
+LINK_PATH = f"/api/v1/runs/65f0c0ffee0123456789abcd/results/{RESULT['path']}?inline=1"
+LINK = {
+    "url": f"http://127.0.0.1:8000{LINK_PATH}&actor=local&expires=1772445552&signature={SHA256}",
+    "expires": "2026-03-02T09:59:12.001000Z",
 }
 
 DATABASE: dict[str, Any] = {

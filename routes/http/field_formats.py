@@ -58,6 +58,11 @@ WORKFLOW_NAME_FORMAT = Message(
     hint="The first character must be a letter or digit.",
 )
 NO_CONTROL_CHARACTERS = Message("invalid_characters", "Must not contain control characters.")
+LINK_PATH = Message(
+    "wrong_format",
+    "Must be a percent-encoded path below /api/v1/runs/ or /api/v1/files/.",
+    hint="Example: {example}.",
+)
 VISIBLE_ASCII = Message(
     "wrong_format", "Must have 1 to 200 visible ASCII characters without spaces."
 )
@@ -83,6 +88,9 @@ FORMATS: dict[str, Text] = {
     r"^[^\x00-\x1f\x7f]+$": NO_CONTROL_CHARACTERS(),
     r"^[!-~]{1,200}$": VISIBLE_ASCII(),
     r"^[0-9a-f.]{0,64}$": EVENT_ID(),
+    r"^/api/v1/(runs|files)/[!-~]{1,2000}$": LINK_PATH(
+        example="/api/v1/runs/65f0c0ffee0123456789abcd/report"
+    ),
     r"^[!-~ ]{0,4000}$": UPLOAD_METADATA(),
     CHECKSUM_PATTERN: CHECKSUM(algorithms=", ".join(ALGORITHMS)),
 }

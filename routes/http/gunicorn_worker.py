@@ -133,6 +133,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         the time of a small request. There is a thread for every connection.
         """
         result = super().handle(conn)
+        if self.limits_clients and conn.sock.handed_over:
+            return False
         while self.keeps_thread and result is True and self.alive:
             readable = select.poll()
             readable.register(conn.sock, select.POLLIN)

@@ -125,6 +125,10 @@ class Encoder:
         self._tagged = tagged
         self._last: tuple[Any, bytes, str] = (None, b"", "")
 
+    def knows(self, value: Any) -> bool:
+        """Return whether the client has this response already, by its If-None-Match."""
+        return request.if_none_match.contains_weak(self.of(value)[1])
+
     def of(self, value: Any) -> tuple[bytes, str]:
         """Return the bytes and the ETag of a response ("": none).
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import math
+import os
 import select
 import socket
 import threading
@@ -49,6 +50,7 @@ class ClientSocket(socket.socket):
     _body_began: float
     _received: int
     _ended: bool
+    handed_over: bool  # to a thread that has a connection of its own to the same client
 
     @classmethod
     def of(cls, connection: socket.socket) -> Self:
@@ -59,6 +61,7 @@ class ClientSocket(socket.socket):
         made._ahead = bytearray()
         made._share, made._has_place, made._ended = None, False, False
         made._received = 0
+        made.handed_over = False
         made.begin_head()
         return made
 
@@ -129,12 +132,23 @@ class ClientSocket(socket.socket):
         """Let all further reads of this request end after `seconds`."""
         self._deadline = time.monotonic() + seconds
 
+    def hand_over(self) -> socket.socket:
+        """Return the connection for another thread. Here nothing is sent or received any more."""
+        self.handed_over = True
+        return socket.socket(self.family, self.type, self.proto, fileno=os.dup(self.fileno()))
+
+    def shutdown(self, how: int, /) -> None:
+        if not self.handed_over:
+            super().shutdown(how)
+
     def end(self) -> None:
         """Send the end of stream, and let the client read the response to its end.
 
         A connection that is closed while the client still sends is reset, and the response with
         it. gunicorn waits for the client as well, but in the thread that serves all connections.
         """
+        if self.handed_over:
+            return
         self.end_reading_in(LINGER_S)
         with contextlib.suppress(OSError):
             self.shutdown(socket.SHUT_WR)
@@ -146,6 +160,8 @@ class ClientSocket(socket.socket):
     # ---- bytes ---------------------------------------------------------------------------------
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
+        if self.handed_over:
+            return b""
         if flags or (self.gettimeout() == 0 and not self._ahead):
             return super().recv(size, flags)
         if self._ahead:
@@ -168,6 +184,8 @@ class ClientSocket(socket.socket):
         return min(limits if timeout is None else (*limits, timeout))
 
     def sendall(self, data: Buffer, flags: int = 0, /) -> None:
+        if self.handed_over:
+            return None
         if self.gettimeout() == 0:
             return super().sendall(data, flags)
         view = memoryview(data).cast("B")

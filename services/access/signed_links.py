@@ -24,7 +24,9 @@ LINK_LIFETIME_S = 3600
 UPLOADS = "/uploads/"
 
 INVALID_LINK = Message(
-    "invalid_link", "This link is invalid or has expired.", hint="Open it from the portal again."
+    "invalid_link",
+    "This link is invalid or has expired.",
+    hint="Open it from the portal again, or request a new link.",
 )
 
 
@@ -50,6 +52,11 @@ class Links:
             "signature": self._sign(path, actor.id, token, expires),
         }
         return f"{self._settings.public_api_url}{quote(path)}?{urlencode({**query, **signed})}"
+
+    def make_stable(self, actor: Actor, path: str, **query: str) -> str:
+        """Return the URL of `path`, valid for one to two hours, that is the same for an hour."""
+        seconds = 2 * LINK_LIFETIME_S - int(time.time()) % LINK_LIFETIME_S
+        return self.make(actor, path, seconds=seconds, **query)
 
     def actor_of(self, path: str, query: Mapping[str, str]) -> Actor | None:
         """Return the actor of a request for `path` (unquoted), or None if it has no signature.

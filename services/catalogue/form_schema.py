@@ -13,7 +13,7 @@ from typing import Any
 from services.catalogue.configuration import Configuration
 from services.catalogue.recognition import Fact
 from services.params import conditions
-from services.params.schema import Schema, groups, is_file, named_entries
+from services.params.schema import Schema, groups, is_file, named_entries, part_of
 
 SCALAR = ["string", "number", "boolean", "null"]  # the types of a value that may be any of them
 OTHERS = "Other settings"  # the group of the keys that a grouped schema does not list
@@ -263,8 +263,7 @@ def _apply(form: Schema, fact: Fact) -> None:
         fields |= group.fields
     field: Schema | None = fields.get(fact.path[0]) if fact.path else None
     for name in fact.path[1:]:
-        inner = field.get("properties") if isinstance(field, dict) else None
-        field = inner.get(name) if isinstance(inner, dict) else None
+        field = part_of(field, name) if isinstance(field, dict) else None
     if not isinstance(field, dict) or is_declared_file(field):
         return
     kept = {

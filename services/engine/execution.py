@@ -51,6 +51,7 @@ class Order:
     run: Run
     attempt: int
     cores: int
+    publishes_only: bool = False  # Snakemake has ended well; only its results are not published
 
     @property
     def target(self) -> AttemptTarget:
@@ -122,6 +123,7 @@ def execute(
             preparation.send(_preparation_failure(error).model_dump_json().encode())
         else:
             preparation.send(READY)
+            _share_environments(order)
             snakemake_internals.run_command(command)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -131,6 +133,19 @@ def execute(
         traceback.print_exc()
     finally:
         _exit(code)
+
+
+def _share_environments(order: Order) -> None:
+    """Have Snakemake create the conda environments that runs share one by one."""
+    settings = order.settings
+    workflow = snapshot_folder(settings.data, order.run.digest)
+    if "conda" in confinement.methods_of(settings, workflow):
+        try:
+            snakemake_internals.create_environments_one_by_one(
+                settings.data / "software" / "conda" / ".locks"
+            )
+        except snakemake_internals.SnakemakeChanged:  # two first runs may disturb each other
+            traceback.print_exc()
 
 
 def _report_exit(reporting: reporter.Reporting, words: str) -> None:

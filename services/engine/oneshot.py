@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from services.engine.confinement import leave_nothing
+from services.engine.walled import Confinement
 from services.host import processes
 from services.host.launcher import program
 from services.host.tether import tethered
@@ -42,15 +44,22 @@ def snakemake(
     largest: int = MAX_FILE_BYTES,
     module: str = "snakemake",
     variables: Mapping[str, str] | None = None,
+    confined: Confinement | None = None,
 ) -> Result:
     """Run `snakemake` with these arguments, for at most `patience` seconds.
 
-    `module` is another module to run in its place, `variables` are further environment variables.
-    No file that it writes is longer than `largest` bytes. Raises OSError when it cannot be started.
+    `module` is another module to run in its place, `variables` are further environment variables,
+    `confined` puts a wall around it. No file that it writes is longer than `largest` bytes. Raises
+    OSError when it cannot be started.
     """
     with tempfile.TemporaryFile() as console:
         with snakemake_process(
-            words, console, largest=largest, module=module, variables=variables
+            words,
+            console,
+            largest=largest,
+            module=module,
+            variables=variables,
+            confined=confined,
         ) as process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(patience)
@@ -66,22 +75,37 @@ def snakemake_process(
     largest: int,
     module: str = "snakemake",
     variables: Mapping[str, str] | None = None,
+    confined: Confinement | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `snakemake` with these arguments until the end of the block; then end all it started.
 
-    `module` is another module to run in its place, `variables` are further environment variables.
-    Both streams go to `console`; no file that it writes is longer than `largest` bytes.
+    `module` is another module to run in its place, `variables` are further environment variables,
+    `confined` puts a wall around it. Both streams go to `console`; no file that it writes is longer
+    than `largest` bytes.
     """
     name = f"aside-{secrets.token_hex(12)}"
-    process = subprocess.Popen(
-        tethered(*program(module, *words)),
-        cwd=HERE,
-        env={**processes.environment(), **(variables or {}), processes.TAG: f"{name}:1"},
-        stdin=subprocess.DEVNULL,
-        stdout=console,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
+    order, command = (
+        confined.command(module, *words) if confined else (None, program(module, *words))
     )
+    also = confined.settings.run_variables if confined else ()
+    try:
+        process = subprocess.Popen(
+            tethered(*command),
+            cwd=HERE,
+            env={
+                **processes.environment(also),
+                **(variables or {}),
+                processes.TAG: f"{name}:1",
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=[] if order is None else [order],
+        )
+    finally:
+        if order is not None:
+            os.close(order)
     try:
         with contextlib.suppress(ProcessLookupError):  # it has exited already
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (largest, largest))
@@ -91,6 +115,8 @@ def snakemake_process(
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         processes.end(lambda: processes.tagged(name), patience=LEFTOVERS_TIMEOUT_S)
+        if confined is not None:
+            leave_nothing(confined.rundir)
 
 
 def _read_tail(console: IO[bytes]) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import functools
 import inspect
 import json
@@ -50,6 +51,9 @@ LAZY_MODULES = (
     "snakemake.script",
     "snakemake.linting.rules",
 )
+
+
+WAITING_FOR_ENVIRONMENT = "Another run is creating the conda environment {file}. Waiting for it."
 
 
 class SnakemakeChanged(Exception):
@@ -188,6 +192,35 @@ def _is_within(output: str, root: str) -> bool:
     if output.startswith("/"):
         path = os.path.normpath(output)
     return path.startswith(f"{root}/") or os.path.realpath(path).startswith(f"{root}/")
+
+
+def create_environments_one_by_one(locks: Path) -> None:
+    """Have one process at a time create a conda environment; the others wait and then use it.
+
+    Snakemake has no lock for an environment that several runs share: each would remove what the
+    other has installed. `locks` is a folder for the locks. Raises SnakemakeChanged.
+    """
+    from snakemake.deployment.conda import Env
+    from snakemake.logging import logger
+
+    create = getattr(Env, "create", None)
+    if create is None or [*inspect.signature(create).parameters] != ["self", "dryrun"]:
+        raise SnakemakeChanged("Env.create(dryrun) of snakemake.deployment.conda", "execution.py")
+
+    def creating(env: Any, dryrun: bool = False) -> Any:
+        if dryrun or env.name or env.dir:
+            return create(env, dryrun)
+        locks.mkdir(parents=True, exist_ok=True)
+        with (locks / f"{env.hash}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                name = Path(str(env.file.simplify_path())).name
+                logger.info(WAITING_FOR_ENVIRONMENT.format(file=name))
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            return create(env, dryrun)
+
+    Env.create = creating
 
 
 # ---- the logger ----------------------------------------------------------------------------------

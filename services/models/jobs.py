@@ -83,3 +83,7 @@ class Result(Model):
     title: str = Field("", description="Title of a result that the workflow highlights")
     rule: str | None = Field(None, description="Rule that created it; null: unknown")
     job: str | None = Field(None, description="Id of the job that created it; null: unknown")
+    link: str = Field(
+        "",
+        description="URL with which a browser shows it without a token, for one to two hours",
+    )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.params.schema import Schema, flatten, is_file, is_folder, is_sheet, is_table
+from services.params.schema import Schema, flatten, is_file, is_folder, is_sheet, is_table, part_of
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ def _within(path: tuple[str | int, ...], field: Schema, value: Any) -> Iterator[
         for index, item in enumerate(value):
             yield from _within((*path, index), {"description": description, **items}, item)
     elif isinstance(value, dict):
-        for name, inner in field.get("properties", {}).items():
-            if name in value and isinstance(inner, dict):
-                yield from _within((*path, name), inner, value[name])
+        for name, inner in value.items():
+            if (part := part_of(field, name)) is not None:
+                yield from _within((*path, name), part, inner)
 
 
 def folders(schema: Schema, given: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:

@@ -66,6 +66,21 @@ def flatten(schema: Schema, values: Mapping[str, Any] | None = None) -> Schema:
     return flat
 
 
+def part_of(field: Schema, name: str) -> Schema | None:
+    """Return the schema of a value in an object: of that name, or of an entry of any name.
+
+    The keys of a mapping may be the user's; JSON Schema says so by `additionalProperties`, or by
+    one of `patternProperties`.
+    """
+    properties, patterns = field.get("properties"), field.get("patternProperties")
+    part = properties.get(name) if isinstance(properties, dict) else None
+    if part is None and isinstance(patterns, dict) and len(patterns) == 1:
+        (part,) = patterns.values()
+    if part is None:
+        part = field.get("additionalProperties")
+    return part if isinstance(part, dict) else None
+
+
 def is_file(field: Schema) -> bool:
     """Return whether a parameter is a file."""
     return field.get("format") in FILE_FORMATS

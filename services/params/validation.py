@@ -186,6 +186,13 @@ def as_reference(field: Schema) -> Schema:
         changed["properties"] = {
             name: as_reference(part) if isinstance(part, dict) else part for name, part in inner
         }
+    if isinstance(field.get("additionalProperties"), dict):
+        changed["additionalProperties"] = as_reference(field["additionalProperties"])
+    if isinstance(patterns := field.get("patternProperties"), dict):
+        changed["patternProperties"] = {
+            name: as_reference(part) if isinstance(part, dict) else part
+            for name, part in patterns.items()
+        }
     return changed
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from services.catalogue.configuration import Broken
 from services.catalogue.layout import snapshot_folder
-from services.engine import oneshot
+from services.engine import confinement, oneshot
 from services.engine.arguments import workflow_arguments
-from services.errors import Conflict, Message, NotFound
+from services.engine.walled import Confinement
+from services.errors import Conflict, Message, Never, NotFound, NotYet
 from services.host.atomic import draft_of
 from services.host.disk import disk_full_as_error
 from services.models import Actor, State
@@ -32,12 +33,16 @@ REPORT_TIMED_OUT = Message(
 )
 
 
+MADE = ".report.html"
+
+
 class Reports:
     """Creates each report once, and one report at a time."""
 
     def __init__(
         self, settings: Settings, runs: Runs, *, patience: float = oneshot.ONESHOT_TIMEOUT_S
     ) -> None:
+        self._settings = settings
         self._data = settings.data
         self._runs = runs
         self._patience = patience
@@ -50,7 +55,7 @@ class Reports:
         """
         run = self._runs.get(actor, run_id)
         if run.state is not State.COMPLETE:
-            raise Conflict(NOT_COMPLETE(state=run.state))
+            raise (Never if run.state.final else NotYet)(NOT_COMPLETE(state=run.state))
         rundir = RunDir.of(self._data, run_id)
         if not rundir.report.exists():
             if not self._making.acquire(timeout=self._patience):
@@ -63,13 +68,21 @@ class Reports:
         return rundir.report
 
     def _create(self, rundir: RunDir, digest: str) -> None:
+        workflow = snapshot_folder(self._data, digest)
         try:
-            words = workflow_arguments(snapshot_folder(self._data, digest), rundir)
+            words = workflow_arguments(workflow, rundir)
         except Broken as error:
             raise NotFound(WORKFLOW_GONE()) from error
         with draft_of(rundir.report, shared=True) as draft:
+            made = rundir.root / MADE  # it may write the run directory only
+            wall = confinement.wall_of(self._settings, rundir, workflow)
+            confined = Confinement(self._settings, wall, rundir)
             with disk_full_as_error():
-                said = oneshot.snakemake(_arguments(words, draft), patience=self._patience)
+                said = oneshot.snakemake(
+                    _arguments(words, made), patience=self._patience, confined=confined
+                )
+                if made.is_file() and not made.is_symlink():
+                    made.rename(draft)
             if said.code is None:
                 raise Conflict(REPORT_TIMED_OUT(seconds=self._patience))
             if said.code != 0 or not draft.exists():

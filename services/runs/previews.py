@@ -20,9 +20,10 @@ from typing import Any
 
 from services.catalogue import Catalogue
 from services.catalogue import secrets as secrets_of
-from services.engine import causes, oneshot, reporter
+from services.engine import causes, confinement, oneshot, reporter
 from services.engine.execution import common_arguments
 from services.engine.staging import StagingFailed, stage
+from services.engine.walled import Confinement
 from services.errors import Conflict, Invalid, Message
 from services.files import Files
 from services.files.registry import content
@@ -144,8 +145,11 @@ class Previews:
             except StagingFailed as error:
                 return preview(problems=[error.message])
             spool = SpoolReader(_reports(rundir).spool)
+            contents = [blob(entry.sha256) for entry in checked.submission.inputs]
+            wall = confinement.wall_of(self._settings, rundir, snapshot, contents)
+            confined = Confinement(self._settings, wall, rundir)
             variables = secrets_of.variables(self._settings.data, workflow.name)
-            code = self._plan(rundir, _arguments(snapshot, rundir), spool, variables)
+            code = self._plan(confined, _arguments(snapshot, rundir), spool, variables)
         spool.read()  # what was written just before the process ended
         if (plan := spool.latest.get("plan")) is None:
             return preview(problems=[self._failure(code, rundir)])
@@ -158,7 +162,7 @@ class Previews:
 
     def _plan(
         self,
-        rundir: RunDir,
+        confined: Confinement,
         arguments: list[str],
         spool: SpoolReader,
         variables: Mapping[str, str],
@@ -167,13 +171,17 @@ class Previews:
 
         Returns its exit code, or None when it still runs: then it is killed.
         """
-        attempt = rundir.attempt(1)
+        attempt = confined.rundir.attempt(1)
         attempt.root.mkdir(parents=True)
         end = time.monotonic() + self._patience
         with (
             attempt.console.open("wb") as console,
             oneshot.snakemake_process(
-                arguments, console, largest=MAX_PLAN_FILE_BYTES, variables=variables
+                arguments,
+                console,
+                largest=MAX_PLAN_FILE_BYTES,
+                variables=variables,
+                confined=confined,
             ) as process,
         ):
             while process.poll() is None and time.monotonic() < end:

@@ -450,7 +450,12 @@ def test_upload_that_has_not_finished_starts_nothing(window: Window, services, a
 
 
 def paste_rows(page: Page, text: str) -> None:
-    page.get_by_role("tab", name="Paste from Excel").click()
+    def opened() -> bool:
+        page.get_by_role("tab", name="Paste from Excel").click()
+        page.wait_for_timeout(300)  # until the tab is drawn; a busy page can lose the click
+        return input_of(page, "field-samples-paste").is_visible()
+
+    until(opened)
     pasted("field-samples-paste", text)(page)
 
 
@@ -468,8 +473,8 @@ def test_pasted_rows_that_are_not_used_start_nothing(window: Window, services, a
     start(page)
     refused(page, services, actor, "grid-field-samples", "Samples")
     expect(page.get_by_text("The pasted rows are not in the table yet.")).to_be_visible()
-    use_rows(page, "1 row")
-    start(page)
+    field_of(page, "field-samples-use").locator("button").click()
+    start(page)  # at once
     run = started(page, services, actor)
     assert run.params["samples"] == [{"sample": "a1", "depth": 3}]
 

@@ -55,6 +55,8 @@ def draw(
         st.markdown(common["label"], help=common["help"])
         records = _grid(key, table, rows, common["label"])
         st.session_state[key] = records
+        if table.used_rows is None:
+            table.used_rows = records
         add_slot()
     left = [known.problem for known in reported if known.value == records]
     _show_problems(path, key, table, rows, records, schema, left)

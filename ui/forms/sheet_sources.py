@@ -38,6 +38,15 @@ class Table:
     choices: Choices | None = None
     previous: list[Record] | None = None  # the rows that were replaced last
     notes: list[str] = field(default_factory=list)  # about the table that was read last
+    used: str = ""  # the pasted text that became the rows last
+    used_rows: list[Record] | None = None  # these rows as drawn; None until they are
+
+    def has_pasted(self, text: str, records: list[Record]) -> bool:
+        """Return whether the rows are those of a pasted text that the browser still shows.
+
+        It does until the page is drawn again after “Use these rows”.
+        """
+        return text == self.used and records == self.used_rows
 
 
 def draw(name: str, key: str, table: Table, rows: RowSchema) -> None:
@@ -121,6 +130,7 @@ def _use_pasted(key: str, table: Table, rows: RowSchema) -> None:
     records = read(table, rows, io.BytesIO(text.encode()))
     if records is not None:
         replace_rows(key, table, records)
+        table.used, table.used_rows = st.session_state[f"{key}{PASTED}"], None
         st.session_state[f"{key}{PASTED}"] = ""
 
 

@@ -14,7 +14,7 @@ import streamlit as st
 
 from services.errors import Message, Problem, Text
 from ui.forms.form_values import Form
-from ui.forms.sheet_sources import PASTED, UPLOADED
+from ui.forms.sheet_sources import PASTED, UPLOADED, Table
 
 KEY = "shown"  # of the hidden field in which the browser sends what it shows
 
@@ -62,7 +62,12 @@ def _pending(key: str, sent: dict[str, Any]) -> Text | None:
     if files:
         return UPLOADING(files=", ".join(files), count=len(files))
     pasted = f"{key}{PASTED}"
-    if _texts([st.session_state.get(pasted, ""), sent.get(css_class(pasted), "")]):
+    texts = {st.session_state.get(pasted, ""), str(sent.get(css_class(pasted), ""))}
+    table: Table | None = st.session_state.get(f"{key}:table")
+    if any(
+        text.strip() and not (table and table.has_pasted(text, st.session_state[key]))
+        for text in texts
+    ):
         return PASTED_ROWS()
     return None
 

@@ -76,10 +76,13 @@ def page() -> None:
 
 def _gallery() -> None:
     st.title("New run", anchor=False)
-    st.caption("Choose a workflow, or try one with its example data first.")
     workflows = context.services().workflows.list(context.actor())
+    if any(workflow.example for workflow in workflows):
+        st.caption("Choose a workflow, or try one with its example data first.")
+    else:
+        st.caption("Choose a workflow.")
     if workflows:
-        workflow_cards.by_category(workflows, "new")
+        workflow_cards.by_category(workflow_cards.choose(workflows, "new"), "new")
     else:
         st.info(workflow_cards.NO_WORKFLOWS)
 

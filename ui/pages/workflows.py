@@ -44,11 +44,16 @@ def page() -> None:
 
 def _list(workflows: Sequence[Workflow]) -> None:
     cells = st.session_state.get(TABLE_KEY, {}).get("selection", {}).get("cells", [])
-    if cells and cells[0][0] < len(workflows):
-        context.go("workflows", name=workflows[cells[0][0]].name)
+    drawn = st.session_state.get(f"{TABLE_KEY}-drawn") or [one.name for one in workflows]
+    if cells and cells[0][0] < len(drawn):
+        context.go("workflows", name=drawn[cells[0][0]])
     st.title("Workflows", anchor=False)
     if not workflows:
         st.info(workflow_cards.NO_WORKFLOWS)
+        return
+    workflows = workflow_cards.choose(workflows, "list")
+    st.session_state[f"{TABLE_KEY}-drawn"] = [workflow.name for workflow in workflows]
+    if not workflows:
         return
     st.dataframe(
         table([_row(workflow) for workflow in workflows]),
@@ -207,6 +212,7 @@ def _facts(workflow: Workflow) -> None:
         "Output": workflow.gives,
         "Usual time": estimate(usual) if usual is not None else "unknown",
         "Version": workflow.version or "–",
+        "License": workflow.license,
         "Digest": workflow.digest[:16],
     }
     with st.container(border=True, gap="xsmall", key="facts"):

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from routes.http.errors import CODES, Failure
 from routes.http.field_formats import FORMATS, NOT_FOUND
+from routes.links import Link
 from services.errors import PROBLEM_CODES
 from services.models import (
     Draft,
@@ -174,6 +175,7 @@ KINDS = {
     "list_jobs": list[Job],
     "get_graph": Graph,
     "list_results": list[Result],
+    "create_link": Link,
     "list_databases": list[SearchDatabase],
     "parse_sheet": Sheet,
     "pair_files": Pairs,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
+from typing import Any
 
 import pytest
 
 from routes.http import streams
+from routes.http.streams import MAX_WAITING_REQUESTS
 from services.access.actors import local_actor
 from services.models import RunRequest
 from services.rundir import RunDir
 from tests.helpers.api import client_of, codes, finished_run, open_desk, refused
+from tests.helpers.waiting import until
 
 SETTINGS = {"stream_time": 0.0}  # of module_services
 
@@ -90,6 +93,32 @@ def test_responses_to_changes_and_errors_have_no_etag(client, waiting):
         assert reply.headers["Cache-Control"] == "no-store"
 
 
+def test_long_poll_responds_when_the_run_changes(client, services, waiting):
+    address = f"/api/v1/runs/{waiting.id}?wait=60"
+    got: list[Any] = []
+    follower = threading.Thread(target=lambda: got.append(client.get(address)))
+    follower.start()
+    until(lambda: client.application.extensions["rundesk.waiting"]._value < MAX_WAITING_REQUESTS)
+    services.runs.cancel(local_actor(), waiting.id)
+    follower.join(60)
+    assert got[0].get_json()["data"]["state"] == "CANCELED"
+
+
+def test_long_poll_responds_at_once_where_nothing_is_to_come(client, over, waiting):
+    assert client.get(f"/api/v1/runs/{over.id}?wait=60").status_code == 200
+    address = f"/api/v1/runs/{waiting.id}"
+    other = client.get(f"{address}?wait=60", headers={"If-None-Match": '"other"'})
+    assert other.status_code == 200
+    same = client.get(f"{address}?wait=1", headers={"If-None-Match": other.headers["ETag"]})
+    assert same.status_code == 304
+    assert "query.wait" in refused(client.get(f"{address}?wait=61"), 400)
+    places = client.application.extensions["rundesk.waiting"]
+    for _ in range(MAX_WAITING_REQUESTS):
+        assert places.acquire(blocking=False)
+    assert client.get(f"{address}?wait=60").status_code == 200
+    places.release(MAX_WAITING_REQUESTS)
+
+
 # ---- events -----------------------------------------------------------------------------------
 
 
@@ -141,17 +170,18 @@ def test_deleted_run_ends_the_stream_with_gone(client, services, waiting, monkey
 def test_number_of_streams_is_limited_and_they_are_released(services, waiting):
     client = client_of(services)
     address = f"/api/v1/runs/{waiting.id}"
-    slots = client.application.extensions["rundesk.streams"]
+    hub = client.application.extensions["rundesk.streams"]
     for _ in range(streams.MAX_STREAMS):
-        assert slots.acquire(blocking=False)
+        assert hub.reserve()
     for path in ("events", "log?follow=1"):
         full = client.get(f"{address}/{path}")
         refused(full, 503, 50301)
         assert codes(full) == {"": "busy"}
         assert int(full.headers["Retry-After"]) >= 1
     assert client.get(address).status_code == 200
-    slots.release(streams.MAX_STREAMS)
-    for _ in range(2 * streams.MAX_STREAMS):
+    for _ in range(streams.MAX_STREAMS):
+        hub.release()
+    for _ in range(streams.MAX_STREAMS + 10):
         assert client.get(f"{address}/events").status_code == 200
         assert client.head(f"{address}/events").status_code == 200
 

@@ -132,6 +132,20 @@ def test_stream_is_released_when_its_client_disconnects(desk, api, waiting):
         pass
 
 
+def test_streams_of_many_clients_hold_no_threads_and_end_with_their_run(desk, api, waiting):
+    with contextlib.ExitStack() as stack:
+        followers = [stack.enter_context(follow(desk, waiting)) for _ in range(40)]
+        threads = sum(process.num_threads() for process in api.processes("api"))
+        assert threads < 40
+        desk.runs.cancel(local_actor(), waiting.id)
+        for connection in followers:
+            rest = b""
+            while block := connection.recv(65536):
+                rest += block
+            assert b'"state": "CANCELED"' in rest
+            assert rest.endswith(b"\r\n0\r\n\r\n")
+
+
 class Hammer(threading.Thread):
     """Sends requests without a pause on one connection."""
 

@@ -150,3 +150,12 @@ def test_links_of_a_run_lead_the_server_nowhere(desk):
 def test_support_names_the_parts_that_stand():
     assert wall.support().files == (wall._abi(wall._libc()) >= wall.MIN_ABI)
     assert wall.support().signals == (wall._abi(wall._libc()) >= wall.SCOPE_ABI)
+
+
+def test_a_preview_is_behind_the_wall(desk):
+    """Reading a Snakefile executes it, with the parameters of a user."""
+    secret, seen = desk.settings.data / "secret", desk.settings.data / "seen"
+    request = RunRequest(workflow="parsing", params={"path": str(secret), "copy": str(seen)})
+    preview = desk.services.previews.preview(local_actor(), request)
+    assert not seen.exists()
+    assert "Permission" in " ".join(preview.problems)

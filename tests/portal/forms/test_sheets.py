@@ -136,6 +136,28 @@ def test_pasted_rows_are_read_with_and_without_header(form, head):
     assert form.text_area(key=f"{KEY}-paste").value == ""
 
 
+def test_start_before_the_used_rows_are_drawn_has_these_rows(form, files, scenes):
+    """The browser sends the pasted text until it has drawn the page again."""
+    text = "a\tb.fastq\t\t4\n"
+    form.text_area(key=f"{KEY}-paste").set_value(text)
+    form.button(key=f"{KEY}-use").click().run()
+    form.text_area(key=f"{KEY}-paste").set_value(text)
+    form.button(key="start").click().run()
+    (run,) = runs(scenes)
+    assert run.params["samples"] == [{"sample": "a", "fastq_1": files["b.fastq"].id, "depth": 4}]
+
+
+@pytest.mark.parametrize("other", ["b\tb.fastq\t\t4\n", "a\tb.fastq\t\t4\n"])
+def test_pasted_text_that_is_not_in_the_table_starts_nothing(form, scenes, other):
+    form.text_area(key=f"{KEY}-paste").set_value("a\tb.fastq\t\t4\n")
+    form.button(key=f"{KEY}-use").click().run()
+    edit(form, {0: {"depth": "5"}})
+    form.text_area(key=f"{KEY}-paste").set_value(other)
+    form.button(key="start").click().run()
+    assert runs(scenes) == []
+    assert any("not in the table yet" in text for text in texts(form))
+
+
 def test_selected_files_are_paired_and_files_without_mate_noted(form, files, services, actor):
     late = services.files.register(actor, "late_R2.fastq", io.BytesIO(b"late"))
     session = arrive(form, f"{KEY}-files", ("late", late.id))

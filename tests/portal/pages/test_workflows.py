@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ui.formatting import WORD_JOINER
+from ui.parts import workflow_cards
 from ui.parts.readme import as_page
 
 pytestmark = pytest.mark.usefixtures("services")
@@ -104,3 +105,25 @@ def test_page_of_unknown_workflow_shows_a_warning(portal):
     session = portal("workflows", name="none")
     assert not session.exception
     assert "Workflow not found" in session.warning[0].value
+
+
+def test_list_of_many_workflows_is_searched_by_words(portal, scenes, monkeypatch):
+    monkeypatch.setattr(workflow_cards, "MIN_SEARCHED_WORKFLOWS", 2)
+    session = portal("workflows")
+    everything = list(session.dataframe[0].value["Workflow"])
+    session.text_input(key="search-list").set_value("sequence SEARCH").run()
+    assert not session.exception
+    assert list(session.dataframe[0].value["Workflow"]) == ["Sequence search"]
+    assert f"1 workflow of {len(everything)}." in [each.value for each in session.caption]
+    chosen = {"selection": {"rows": [], "columns": [], "cells": [(0, "Workflow")]}}
+    session.session_state["workflows"] = chosen
+    session.run()
+    assert session.title[0].value == "Sequence search"
+
+
+def test_search_without_a_match_says_so(portal, scenes, monkeypatch):
+    monkeypatch.setattr(workflow_cards, "MIN_SEARCHED_WORKFLOWS", 2)
+    session = portal("new")
+    session.text_input(key="search-new").set_value("no such words").run()
+    assert not session.exception
+    assert session.info[0].value == workflow_cards.NO_MATCH
