@@ -21,6 +21,7 @@ from services.catalogue import Catalogue
 from services.database import Database
 from services.engine.causes import canceled_cause
 from services.errors import (
+    Conflict,
     Invalid,
     KeyReused,
     Message,
