@@ -181,7 +181,7 @@ def _base_urls() -> list[str]:
 
 
 def _workflow(actor: Actor, url: str) -> Workflow:
-    """Return the workflow to run. Raises Forbidden for any that is not in the catalogue."""
+    """Return the workflow to run. Raises Forbidden: only those of the catalogue may run."""
     names = [workflow.name for workflow in services().workflows.list(actor)]
     name = run_request.workflow_name(url, _base_urls())
     if name not in names:
