@@ -99,6 +99,9 @@ class Limits:
             raise PublishingStopped
 
 
+UNLIMITED = Limits(max_bytes=2**63)
+
+
 @dataclass
 class Omitted:
     """The files that are left out: for each reason their number and the first of them."""
@@ -126,7 +129,7 @@ def publish(
     outputs: Sequence[str],
     highlights: Sequence[Highlight],
     *,
-    limits: Limits,
+    limits: Limits = UNLIMITED,
     targets: Sequence[str] = (),
     cache: Path | None = None,
     progress: Publishing | None = None,

@@ -55,7 +55,8 @@ def draw(
         return _choice(schema["enum"], schema, initial, common)
     if kind == "boolean" and not isinstance(initial, bool | None):
         return _choice([True, False], schema, initial, common)
-    if kind == "boolean" and initial is None and "null" in types_of(schema):
+    unset = "default" not in schema or "null" in types_of(schema)
+    if kind == "boolean" and initial is None and unset:  # which a toggle could not show
         return _choice([True, False], {}, initial, common)
     if kind == "boolean":
         checked = st.toggle(value=restore(common["key"], bool(initial)), **common)
