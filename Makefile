@@ -13,7 +13,7 @@ NGINX := .ci/debian $(VENV)/nginx nginx nginx
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 8 ? n + 1 : 8)))
 RUNS ?= 200
 FAULTS ?= 100
-BENCHES ?= startup latency overhead throughput claims idle sessions drafts databases api uploads slow transfers
+BENCHES ?= startup latency overhead walls throughput claims idle sessions drafts databases api uploads slow transfers
 LINTED := $(patsubst %,check-%,$(sort $(wildcard workflows/*/workflow/Snakefile)))
 CHECKS := check-types compiled $(LINTED) check-imports check-rules check-format check-spelling
 

@@ -12,7 +12,7 @@ from routes.blast.routes import blast
 from routes.databases import databases
 from routes.drafts import drafts
 from routes.files import files
-from routes.http import base_path, errors, openapi, rate_limits, streams
+from routes.http import base_path, compression, errors, openapi, rate_limits, streams
 from routes.http.context import attach
 from routes.http.cors import Cors
 from routes.http.guard import Guard
@@ -66,6 +66,7 @@ def create_app(services: Services | None = None) -> Flask:
     app.url_map.merge_slashes = False  # URLs are used as sent
     app.json.sort_keys = False  # type: ignore[attr-defined]  # keep the order of the document
     attach(app, services)
+    compression.install(app)
     errors.register(app)
     rate_limits.install(app, services.settings)
     guard = Guard(services.settings)

@@ -69,7 +69,7 @@ def through_the_desk(desk: Desk) -> dict[str, float]:
         "submit has returned": returned,
         "runner has claimed the run": entered(run, "INITIALIZING"),
         "supervisor has started": ended.started.timestamp(),
-        "run directory is prepared": place.config.stat().st_mtime,
+        "run directory is prepared": place.cache.stat().st_mtime,
         "Snakemake starts the job": job.started.timestamp(),
         "job has started": float((place.root / BEGAN).read_text()),
         "run is COMPLETE": entered(run, "COMPLETE"),

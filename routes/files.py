@@ -70,7 +70,7 @@ def upload_file(actor: Actor, query: UploadQuery) -> File:
 
 @files.get("")
 @operation(
-    example={"items": [examples.FILE], "next": None},
+    example={"items": [examples.FILE], "next": None, "total": None, "total_capped": False},
     links={
         "get_file": {
             "operationId": "get_file",

@@ -65,7 +65,7 @@ def create_import(actor: Actor, body: ImportRequest) -> Import:
 
 
 @imports.get("/imports")
-@operation(example={"items": [examples.IMPORT], "next": None})
+@operation(example={"items": [examples.IMPORT], "next": None, "total": None, "total_capped": False})
 def list_imports(actor: Actor, query: ImportPage) -> Page[Import]:
     """List imports, newest first.
 

@@ -31,7 +31,7 @@ class LinkRequest(Model):
 
 
 class Link(Model):
-    """A link. Whoever has it can open the resource until it expires."""
+    """A link. Anyone who has it can open the resource until it expires."""
 
     url: str = Field(description="URL of the resource with a signature")
     expires: datetime

@@ -11,7 +11,7 @@ from pydantic import Field
 from werkzeug.routing import BaseConverter
 
 from routes.http import examples, responses, streams
-from routes.http.context import current_actor, services
+from routes.http.context import services
 from routes.http.operation import Encoder, operation
 from services.models import (
     Actor,
@@ -175,16 +175,17 @@ def preview_run(actor: Actor, body: RunRequest) -> Preview:
 
 @runs.get("")
 @operation(
-    example={"items": [examples.RUN], "next": None},
+    example={"items": [examples.RUN], "next": None, "total": 1, "total_capped": False},
     links={"get_run": {"operationId": "get_run", "parameters": FIRST_RUN}},
 )
 def list_runs(actor: Actor, query: RunFilter) -> Page[Run]:
     """List runs, newest first.
 
     `state` and `id` may be repeated, or have several values separated by commas. To poll many runs,
-    use `id=a,b,c` with `If-None-Match`. Send `next` as `after` to get the next page.
+    use `id=a,b,c` with `If-None-Match`. Send `next` as `after` to get the next page. `total` counts
+    at most 1000 runs.
     """
-    return services().runs.list(actor, query)
+    return services().runs.list_with_total(actor, query)
 
 
 @runs.get("/<run:run_id>")
@@ -246,10 +247,12 @@ def get_log(actor: Actor, run_id: RunId, query: LogQuery) -> Response:
     if query.follow in ("0", "false"):
         return responses.text(known.runs.log(actor, run_id))
     known.runs.get(actor, run_id)
+    checked = streams.rechecked(actor)
     pieces = streams.log(
-        lambda: known.views.run(current_actor(), run_id).run,
-        lambda: known.runs.log(current_actor(), run_id),
+        lambda: known.views.run(checked(), run_id).run,
+        lambda: known.runs.log(checked(), run_id),
         query.offset,
+        known.settings.stream_time,
     )
     return streams.stream(pieces, "text/plain")
 
@@ -278,16 +281,17 @@ def get_events(actor: Actor, run_id: RunId, headers: EventHeaders) -> Response:
     finished, and there are no new events. Each process serves 250 streams, then 503: poll instead,
     for instance with `wait=30` at the run.
     """
-    views = services().views
+    known, checked = services(), streams.rechecked(actor)
 
-    def poll(seen: str) -> tuple[Run, list[Event]]:
-        view = views.run(current_actor(), run_id)
-        return view.run, list(new_events(view.run, view.graph, seen))
+    def poll(seen: str) -> tuple[Run, Sequence[Event]]:
+        view = known.views.run(checked(), run_id)
+        return view.run, new_events(view.changes, seen)
 
-    run = services().runs.get(actor, run_id)
+    run = known.runs.get(actor, run_id)
     if run.state.final and headers.seen and not poll(headers.seen)[1]:
         return Response(status=204)
-    return streams.stream(streams.events(poll, headers.seen), "text/event-stream")
+    pieces = streams.events(poll, headers.seen, known.settings.stream_time)
+    return streams.stream(pieces, "text/event-stream")
 
 
 @runs.get("/<run_id>/jobs/<job_id>/log")

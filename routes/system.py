@@ -45,6 +45,18 @@ def get_health() -> Health:
     return Health(version=version())
 
 
+@system.get("/readyz")
+@operation(errors=(503,), example=examples.HEALTH)
+def get_readiness() -> Health:
+    """Get whether runs start.
+
+    503 if the database does not respond, and within 30 seconds if no runner is active or runs
+    cannot start, such as on a full disk. `/healthz` is about the server alone.
+    """
+    services().installation.check_ready()
+    return Health(version=version())
+
+
 @system.get("/api/v1/me")
 @operation(example=examples.ME)
 def get_me(actor: Actor) -> Me:

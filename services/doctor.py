@@ -13,6 +13,7 @@ from importlib import metadata
 from services.access.actors import local_actor
 from services.bootstrap import Services
 from services.catalogue.deployment import missing_methods
+from services.database import suitability
 from services.database.embedded.binary import find
 from services.database.embedded.keeper import folder_of
 from services.engine.confinement import check_wall, missing_parts
@@ -30,7 +31,7 @@ LITTLE_SPACE = Message(
     "disk_full", "{folder} has only {free} GiB of free space; at least {minimum} GiB are needed."
 )
 NOT_WRITABLE = Message("misconfigured", "{folder} cannot be used: {reason}.")
-EXTERNAL_DATABASE = Message("ok", "The database at MONGODB_URI is available.")
+EXTERNAL_DATABASE = Message("ok", "The database at MONGODB_URI is available: MongoDB {version}.")
 EMBEDDED_DATABASE = Message("ok", "The embedded MongoDB {version} is at {path}.")
 HOST_SOFTWARE = Message("ok", "Workflows use the software that is installed on this host.")
 MANAGED_SOFTWARE = Message("ok", "Snakemake installs the software of workflows with {methods}.")
@@ -113,8 +114,8 @@ def _data(services: Services) -> Text:
 
 def _database(services: Services) -> Text:
     if services.settings.mongodb_uri:
-        services.database.ping()
-        return EXTERNAL_DATABASE()
+        version = suitability.check(services.settings.uri, services.settings.database)
+        return EXTERNAL_DATABASE(version=version)
     binary = find(services.settings.mongod, folder_of(services.settings) / "lib")
     return EMBEDDED_DATABASE(version=binary.version, path=binary.path)
 

@@ -266,6 +266,12 @@ class DatabaseUnavailable(RundeskError):
     default = Message("database_unavailable", "The database is not responding.")
 
 
+class NotReady(RundeskError):
+    """No run can start at the moment."""
+
+    default = Message("system_error", "No run can start at the moment.")
+
+
 class WrongOffset(Conflict):
     """An upload does not continue where it ended."""
 
@@ -282,6 +288,30 @@ class Locked(RundeskError):
     """Another request is using the resource."""
 
     default = Message("locked", "Locked: another request is using this resource.")
+
+
+class KeyReused(Conflict):
+    """An idempotency key was used for another request."""
+
+
+class InUse(Conflict):
+    """Something cannot be deleted while something else uses it."""
+
+
+class NotYet(Conflict):
+    """The run has not finished; the same request may succeed later."""
+
+
+class Never(Conflict):
+    """The run has finished in a way that makes this impossible."""
+
+
+class NoResultYet(NotFound):
+    """The run has not finished; the result may exist later."""
+
+
+class NoResult(NotFound):
+    """The run has finished without this result."""
 
 
 class TransitionRefused(Conflict):

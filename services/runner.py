@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
+import secrets
 import signal
 import socket
 import sys
@@ -15,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from apscheduler.events import EVENT_JOB_EXECUTED, JobEvent
@@ -24,14 +26,16 @@ from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
 
 from services.bootstrap import Services, build
+from services.database import suitability
 from services.engine.brake import Brake
 from services.engine.confinement import check_wall
 from services.engine.dispatcher import Dispatcher
 from services.engine.end_recorder import EndRecorder
 from services.engine.fork_server import ForkServer
 from services.engine.reconciler import Reconciler
-from services.errors import DatabaseUnavailable, Misconfigured
+from services.errors import DatabaseUnavailable, Message, Misconfigured
 from services.files.importer import Importer
+from services.host.atomic import write_atomically
 from services.settings import Settings
 
 log = logging.getLogger("rundesk.runner")
@@ -43,6 +47,14 @@ IMPORT_INTERVAL_S = 1.0
 CLEANUP_INTERVAL_S = 600.0  # of unfinished uploads and of unused files
 SHUTDOWN_RETRY_S = 0.05  # while the scheduler has not started yet
 FAILED_TICK_PAUSE_S = 1.0  # after a tick that failed, as while the database is unavailable
+
+
+FOREIGN_DATABASE = Message(
+    "misconfigured",
+    "The database belongs to another data folder than {folder}.",
+    hint="Set RUNDESK_DATABASE or MONGODB_URI to a database of its own. If the folder was replaced,"
+    " copy the file id of the former folder into it.",
+)
 
 
 class ResilientTick:
@@ -130,7 +142,9 @@ def run(services: Services, fork_server: ForkServer, host: str, brake: Brake) ->
         services.database.hosts.beat(host, now=now, reason=dispatcher.reason)
         return 1
 
-    reconciler = Reconciler(services.settings, services.database, host=host, claiming=claiming)
+    reconciler = Reconciler(
+        services.settings, services.database, fork_server, host=host, claiming=claiming
+    )
     importer = Importer(
         services.database, services.files, services.fetcher, services.inbox, host=host
     )
@@ -145,6 +159,7 @@ def run(services: Services, fork_server: ForkServer, host: str, brake: Brake) ->
         ("dispatch", dispatch, DISPATCH_INTERVAL_S),
         ("clean up uploads", ResilientTick(services.uploads.sweep), CLEANUP_INTERVAL_S),
         ("clean up files", ResilientTick(services.files.sweep), CLEANUP_INTERVAL_S),
+        ("clean up runs", ResilientTick(services.runs.sweep), CLEANUP_INTERVAL_S),
         ("heartbeat", ResilientTick(beat), HEARTBEAT_INTERVAL_S),
         ("import files", ResilientTick(importer.tick), IMPORT_INTERVAL_S),
     ):
@@ -181,19 +196,54 @@ def main() -> int:
         try:
             fork_server.ensure_ready()  # it starts while the database does
             end_recorder.start()
-            services.database.wait()
+            services.database.wait(on_wait=partial(_check_server, settings))
             services.database.create_indexes()
+            _check_server(settings)
+            bind(services)
             log.info(
                 "starting runs: up to %d at a time, on %d cores",
                 settings.max_runs,
                 settings.shared_cores,
             )
             run(services, fork_server, host_name(settings.data), brake)
+        except Misconfigured as error:
+            print(f"{error.message} {error.hint}".rstrip(), file=sys.stderr)
+            return 2
         finally:
             fork_server.stop()
             end_recorder.stop()
             services.close()
     return 0
+
+
+def _check_server(settings: Settings) -> None:
+    """Raise Misconfigured for a database that cannot be used; one that is away may come back."""
+    try:
+        suitability.check(settings.uri, settings.database)
+    except Misconfigured as error:
+        if error.text.message in suitability.MAY_PASS:
+            log.warning("%s", error.message)
+            return
+        raise
+
+
+def bind(services: Services) -> None:
+    """Bind the database to this data folder. Raises Misconfigured when it belongs to another.
+
+    Two runners with folders of their own would take the runs of the other for dead.
+    """
+    own = folder_id(services.settings.data)
+    if services.database.installations.bind(own) != own:
+        raise Misconfigured(FOREIGN_DATABASE(folder=services.settings.data))
+
+
+def folder_id(data: Path) -> str:
+    """Return the id of a data folder, which is made when the folder has none."""
+    path = data / "id"
+    if not path.exists():
+        with write_atomically(path, durable=True) as file:
+            file.write(secrets.token_hex(8))
+    return path.read_text(encoding="utf-8").strip()
 
 
 @contextlib.contextmanager

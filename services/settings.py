@@ -250,6 +250,12 @@ class Settings:
         "Maximum size of the log of a run; a longer log keeps its start and its end",
         "MiB",
     )
+    max_output: Positive = setting(
+        "RUNDESK_MAX_OUTPUT",
+        1024,
+        "Maximum size of the results of a run; files beyond it are left out of the results",
+        "GiB",
+    )
     disk_floor: Natural = setting(
         "RUNDESK_DISK_FLOOR", 512, "Free disk space below which no run starts", "MiB"
     )

@@ -109,6 +109,7 @@ RUN: dict[str, Any] = {
     "state": "RUNNING",
     "queue": None,
     "unreachable": None,
+    "publishing": None,
     "owner": "local",
     "tags": ["swissprot"],
     "params": REQUEST["params"],

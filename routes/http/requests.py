@@ -219,8 +219,9 @@ def check_json(data: bytes) -> None:
 def with_query_fields(error: Invalid, query: type[BaseModel] | None) -> Invalid:
     """Return an error of a service with the fields of the query named as in a request."""
     known = query.model_fields if query else {}
-    # the same field may be in the body, or that of a part of the request
-    known = {name: field for name, field in known.items() if name in request.args}
+    # the same field may be in the body; and `sheet` is that of a table that cannot be read
+    if request.is_json or "sheet" in known:
+        known = {name: field for name, field in known.items() if name in request.args}
     problems = [
         problem.at(f"query.{problem.field}") if problem.field in known else problem
         for problem in error.problems

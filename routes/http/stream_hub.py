@@ -7,6 +7,7 @@ send. The hub asks each stream for news at an interval, and never waits for a cl
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import queue
 import socket
@@ -20,7 +21,7 @@ log = logging.getLogger("rundesk.api")
 Step = Callable[[], bytes | None]  # what to send next; empty: nothing new; None: the end
 
 MAX_PIECES = 16  # of one stream in a turn, so that others have theirs
-BUSY_INTERVAL_S = 0.05  # between two turns while a stream has more to send
+SHARES = 10  # in which the streams have their turns, one after the other
 CLIENT_TIMEOUT_S = 60.0  # for a client that receives nothing
 LAST_CHUNK = b"0\r\n\r\n"
 
@@ -121,21 +122,25 @@ class Hub:
                 self._thread.start()
 
     def _serve(self) -> None:
+        """Give each stream its turn once in an interval, and a few at a time.
+
+        Requests in other threads would wait for the interpreter while all have their turn at once.
+        """
         followers: list[Follower] = []
-        busy = False
-        while True:
-            stopping = self._stopping.wait(BUSY_INTERVAL_S if busy else self._interval)
+        busy: set[Follower] = set()
+        for number in itertools.count():
+            stopping = self._stopping.wait(self._interval / SHARES)
             with contextlib.suppress(queue.Empty):
                 while True:
                     followers.append(self._new.get_nowait())
-            turns = {follower: Turn.OVER if stopping else _turn(follower) for follower in followers}
-            for follower, turn in turns.items():
-                if turn is Turn.OVER:
-                    followers.remove(follower)
-                    follower.close(complete=stopping)
-                    self._places.release()
-            busy = Turn.BUSY in turns.values()
-            if stopping and self._ended():
+            due = followers if stopping else {*followers[number % SHARES :: SHARES], *busy}
+            turns = {one: Turn.OVER if stopping else _turn(one) for one in due}
+            busy = {follower for follower, turn in turns.items() if turn is Turn.BUSY}
+            for follower in [follower for follower, turn in turns.items() if turn is Turn.OVER]:
+                followers.remove(follower)
+                follower.close(complete=stopping)
+                self._places.release()
+            if not followers and self._ended():
                 return
 
     def _ended(self) -> bool:

@@ -11,22 +11,23 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from flask import Flask, Response, copy_current_request_context, current_app, request
 
-from routes.http.context import services
+from routes.http.context import current_actor
 from routes.http.errors import STREAMS_BUSY, StreamsBusy
 from routes.http.slow_clients import ClientSocket
 from routes.http.stream_hub import Follower, Hub, Step
 from services.errors import DatabaseUnavailable, NotFound, RundeskError
-from services.models import Run
+from services.models import Actor, Run
 from services.runs.events import Event
 
 MAX_STREAMS = 250  # of one process
 MAX_WAITING_REQUESTS = 100  # of one process; each occupies a thread
 POLL_INTERVAL_S = 0.5  # each poll is shared for a second by all streams of a run
+RECHECK_INTERVAL_S = 5.0  # after which a stream checks again whether its user may read
 HEARTBEAT_INTERVAL_S = 10.0  # proxies close connections on which nothing is sent
 RECONNECT_MS = 2000  # after which a browser reconnects when a stream has ended
 LOG_CHUNK_BYTES = 64 * 1024
@@ -50,8 +51,7 @@ def stream(pieces: Iterator[bytes], media: str) -> Response:
     hub: Hub = current_app.extensions["rundesk.streams"]
     if not hub.reserve():
         raise StreamsBusy(STREAMS_BUSY())
-    step: Step = copy_current_request_context(lambda: next(pieces, None))
-    started = _Started(hub, step)
+    started = _Started(hub, lambda: next(pieces, None))
     reply = Response(started.pieces(), mimetype=media)
     reply.call_on_close(started.close)
     reply.headers["X-Accel-Buffering"] = "no"  # a proxy must not wait for more
@@ -100,25 +100,46 @@ def wait_for_change(run: Run, read: Callable[[], Run], seconds: int) -> Run:
     waiting = connection.waiting() if isinstance(connection, ClientSocket) else None
     try:
         with waiting or contextlib.nullcontext():
-            while known == run and not known.state.final and time.monotonic() < end:
-                left = max(0.0, end - time.monotonic())
+            while not known.state.final and (left := end - time.monotonic()) > 0:
                 if STOPPING.wait(min(POLL_INTERVAL_S, left)) or _disconnected(connection):
                     break
                 with contextlib.suppress(DatabaseUnavailable):
-                    known = read()
+                    last, known = known, read()
+                    if known is not last and known != run:  # it is shared by those that wait
+                        break
     finally:
         places.release()
     return known
 
 
-def events(poll: Callable[[str], tuple[Run, list[Event]]], seen: str) -> Iterator[bytes]:
-    """Yield server-sent events until the run has finished.
+def rechecked(actor: Actor) -> Callable[[], Actor]:
+    """Return a function that returns the user of this request, and raises once it may not read.
+
+    It looks again at intervals, because that takes longer than a poll.
+    """
+    check = copy_current_request_context(current_actor)
+    known = [actor]
+    due = [time.monotonic() + RECHECK_INTERVAL_S]
+
+    def checked() -> Actor:
+        if time.monotonic() >= due[0]:
+            known[0] = check()
+            due[0] = time.monotonic() + RECHECK_INTERVAL_S
+        return known[0]
+
+    return checked
+
+
+def events(
+    poll: Callable[[str], tuple[Run, Sequence[Event]]], seen: str, seconds: float
+) -> Iterator[bytes]:
+    """Yield server-sent events until the run has finished, for some seconds at most.
 
     `poll` returns the run and the events after the one with the id `seen`.
     """
     yield f"retry: {RECONNECT_MS}\n\n".encode()
     last_sent = time.monotonic()
-    for is_first in _polls():
+    for is_first in _polls(seconds):
         if not is_first:
             yield NOTHING_NEW
         try:
@@ -140,10 +161,15 @@ def events(poll: Callable[[str], tuple[Run, list[Event]]], seen: str) -> Iterato
             yield b": nothing new\n\n"
 
 
-def log(run_of: Callable[[], Run], log_of: Callable[[], Path], offset: int) -> Iterator[bytes]:
-    """Yield a log from the byte `offset` on, while it grows, until its attempt has finished."""
+def log(
+    run_of: Callable[[], Run], log_of: Callable[[], Path], offset: int, seconds: float
+) -> Iterator[bytes]:
+    """Yield a log from the byte `offset` on, while it grows, until its attempt has finished.
+
+    It ends after some seconds in any case.
+    """
     attempt = 0
-    for is_first in _polls():
+    for is_first in _polls(seconds):
         if not is_first:
             yield NOTHING_NEW
         try:
@@ -162,9 +188,9 @@ def log(run_of: Callable[[], Run], log_of: Callable[[], Path], offset: int) -> I
             return
 
 
-def _polls() -> Iterator[bool]:
+def _polls(seconds: float) -> Iterator[bool]:
     """Yield for each poll whether it is the first, until the time is up."""
-    end = time.monotonic() + services().settings.stream_time
+    end = time.monotonic() + seconds
     yield True
     while time.monotonic() < end:
         yield False

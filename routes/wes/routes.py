@@ -16,7 +16,7 @@ from routes.http import field_formats, forms, openapi, rate_limits, requests
 from routes.http.context import current_actor, services
 from routes.wes import run_request, schemas
 from routes.wes.schemas import Json
-from services.errors import Conflict, Invalid, Message, NotFound, Text
+from services.errors import Conflict, Forbidden, Invalid, Message, NotFound, Text
 from services.models import (
     Actor,
     JobId,
@@ -74,8 +74,8 @@ def run_workflow() -> Json:
     actor = current_actor()
     rate_limits.spend("submit", actor)
     with forms.reading_form(files=[ATTACHMENT]) as form:
+        workflow = _workflow(actor, form.fields.get("workflow_url", ""))
         run_request.check_request(form.fields)
-        workflow = _workflow(actor, form.fields["workflow_url"])
         params = run_request.json_object(form.fields, "workflow_params")
         submission = {
             "workflow": workflow.name,
@@ -181,12 +181,12 @@ def _base_urls() -> list[str]:
 
 
 def _workflow(actor: Actor, url: str) -> Workflow:
-    """Return the workflow to run. Raises Invalid."""
+    """Return the workflow to run. Raises Forbidden for one that is not in the catalogue."""
     names = [workflow.name for workflow in services().workflows.list(actor)]
     name = run_request.workflow_name(url, _base_urls())
     if name not in names:
         text = UNKNOWN_WORKFLOW(names=", ".join(names)) if names else NO_WORKFLOWS()
-        raise Invalid(text, field="workflow_url")
+        raise Forbidden(text, field="workflow_url")
     workflow = services().workflows.get(actor, name)
     if not workflow.available:
         text = UNAVAILABLE(problems=" ".join(workflow.problems))

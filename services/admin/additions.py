@@ -29,6 +29,7 @@ from services.catalogue.example import sets_of_test_data
 from services.catalogue.layout import files, form, snakefile
 from services.catalogue.overlays import OVERLAY
 from services.catalogue.requirements import VARIABLE
+from services.catalogue.shell_quoting import unquoted_values
 from services.engine import observing, oneshot
 from services.errors import Conflict, Invalid, Message, NotFound, Problem, Text
 from services.files import Files
@@ -39,6 +40,7 @@ from services.settings import Settings
 
 ORIGIN = ".rundesk/source.json"  # in an added workflow: its source, ref and commit
 LINTED, LINT = re.compile(r"Lints for (.+?)(?: \(line| /|:)"), re.compile(r" {4}\* (.+)")
+MAX_NAMED_VALUES = 10  # of a file, that are not quoted
 MAX_LINTER_REMARKS = 5
 PLACEHOLDER = "unset"  # of an environment variable, in a plan
 MISSING_INPUT = "MissingInputException"  # Snakemake's error for files that users would provide
@@ -98,6 +100,11 @@ REMOTE_MODULES = Message(
     "Snakemake fetches modules of the workflow from other repositories for each plan and run:"
     " {names}.",
     hint="Runs fail on a server without access to these hosts.",
+)
+UNQUOTED_VALUES = Message(
+    "workflow_remark",
+    "Shell commands in {file} do not quote values that users may choose: {names}.",
+    hint="Append :q to each name, and Snakemake quotes the value.",
 )
 LINTER_REMARK = Message("workflow_remark", "Snakemake's linter: {remark} ({files}).")
 
@@ -254,7 +261,8 @@ class Additions:
             else:
                 remarks.append(NOT_PLANNED())
         if not failures:
-            remarks += [*_remote_sources(folder), *_linter_remarks(folder)]
+            remarks += [*_remote_sources(folder), *_quoting_remarks(folder)]
+            remarks += _linter_remarks(folder)
         return Examined(workflow, failures, remarks)
 
     def _plan(self, actor: Actor, alone: Settings, folder: Path) -> tuple[Workflow, Sequence[Text]]:
@@ -350,6 +358,14 @@ def _syntax_errors(folder: Path) -> list[Text]:
             except SyntaxError as error:
                 errors.append(SYNTAX_ERROR(file=path, line=error.lineno, error=error.msg))
     return errors
+
+
+def _quoting_remarks(folder: Path) -> list[Text]:
+    """Return a remark for each file with values in shell commands that are not quoted."""
+    return [
+        UNQUOTED_VALUES(file=path, names=", ".join(names[:MAX_NAMED_VALUES]))
+        for path, names in unquoted_values(folder).items()
+    ]
 
 
 def _linter_remarks(folder: Path) -> list[Text]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import shutil
@@ -17,6 +18,7 @@ from services.catalogue.requirements import Needs
 from services.catalogue.schemas import Form, first, form_of
 from services.errors import Message
 from services.models import Example, Highlight
+from services.params.safe_text import with_safe_texts
 
 MANIFEST = "rundesk.yaml"
 NO_SNAKEFILE = Message("invalid_workflow", "The workflow has neither {path} nor {other}.")
@@ -104,7 +106,8 @@ def form(folder: Path, replaced: Mapping[str, str] | None = None) -> Form:
     """Return the form of the workflow in a folder; see `form_of`. Raises Broken."""
     manifest = manifest_of(folder)
     sheets = {name: rows for name, rows in manifest.sheets.items() if isinstance(rows, str)}
-    return form_of(folder, manifest.files, sheets, replaced=replaced)
+    made = form_of(folder, manifest.files, sheets, replaced=replaced)
+    return dataclasses.replace(made, schema=with_safe_texts(made.schema))
 
 
 def params_schema(folder: Path) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
+import pymongo
 from bson.codec_options import CodecOptions
 from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
+from pymongo.errors import OperationFailure
 
 from services.database.changes import QueueChanges
 from services.database.drafts import DraftStore
@@ -18,6 +20,7 @@ from services.database.driver_errors import translate_errors
 from services.database.files import FileStore
 from services.database.hosts import HostStore
 from services.database.imports import ImportStore
+from services.database.installations import InstallationStore
 from services.database.jobs import JobStore
 from services.database.queue import QueueStore
 from services.database.runs import RunStore
@@ -59,15 +62,25 @@ class Database:
         self.sessions = SessionStore(self._database)
         self.drafts = DraftStore(self._database)
         self.hosts = HostStore(self._database)
+        self.installations = InstallationStore(self._database)
 
     @translate_errors
     def ping(self) -> None:
         """Raises DatabaseUnavailable unless a primary answers."""
-        if not self._client.admin.command("hello").get("isWritablePrimary"):
+        try:
+            hello = self._client.admin.command("hello")
+        except OperationFailure as error:  # such as a wrong password
+            raise DatabaseUnavailable from error
+        if not hello.get("isWritablePrimary"):
             raise DatabaseUnavailable
 
-    def wait(self, seconds: float | None = None) -> None:
-        """Block until a primary answers. Raises DatabaseUnavailable after `seconds`, if given."""
+    def wait(
+        self, seconds: float | None = None, *, on_wait: Callable[[], None] = lambda: None
+    ) -> None:
+        """Block until a primary answers. Raises DatabaseUnavailable after `seconds`, if given.
+
+        `on_wait` is called once when there is none, and may raise.
+        """
         end = None if seconds is None else time.monotonic() + seconds
         logged = False
         while True:
@@ -79,12 +92,21 @@ class Database:
                     raise
                 if not logged:
                     log.info("waiting for the database")
+                    on_wait()
                     logged = True
                 time.sleep(PING_INTERVAL_S)
 
     @translate_errors
     def create_indexes(self) -> None:
-        """Create the indexes that do not exist yet."""
+        """Create the indexes that do not exist yet, however long that takes.
+
+        An index of a large collection takes longer than any other operation may; one that is
+        aborted is built from the start.
+        """
+        with pymongo.timeout(None):
+            self._create_indexes()
+
+    def _create_indexes(self) -> None:
         for store in (
             self.runs,
             self.queue,

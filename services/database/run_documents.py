@@ -56,6 +56,11 @@ def matching(filters: RunFilter, owner: str | None) -> Document:
         query["workflow"] = filters.workflow
     if filters.file is not None:
         query["inputs.file"] = filters.file
+    if filters.tag:
+        query["tags"] = {"$all": filters.tag}
+    times = {"$gte": filters.since, "$lt": filters.until}
+    if any(times.values()):
+        query["created"] = {key: time for key, time in times.items() if time is not None}
     if filters.text:
         part = {"$regex": re.escape(filters.text), "$options": "i"}
         alternatives: list[Document] = [
@@ -82,7 +87,7 @@ def update_for(
     if target is State.RUNNING:
         update["$min"] = {"started": now}
     if target.final or target is State.QUEUED:
-        drop |= {"lease": "", "unreachable": "", "not_before": ""}
+        drop |= {"lease": "", "unreachable": "", "not_before": "", "publishing": ""}
     if target is State.QUEUED:
         drop |= {"ended": "", "error": "", "cause": ""}
     if target.final:

@@ -15,7 +15,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from services.database.driver_errors import translate_method_errors
-from services.database.paging import NEWEST_FIRST, milliseconds, page
+from services.database.paging import NEWEST_FIRST, counted, milliseconds, page
 from services.database.queue import rank
 from services.database.run_documents import (
     Document,
@@ -39,6 +39,8 @@ from services.models import (
     Submission,
     sources,
 )
+
+KNOWN_STATES = frozenset(state.value for state in State)
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,20 @@ class RunStore:
         return read(document) if document else None
 
     def page(self, filters: RunFilter, owner: str | None) -> Page[Run]:
-        return page(self._runs, matching(filters, owner), filters.after, filters.limit, read)
+        query = matching(filters, owner)
+        return page(
+            self._runs,
+            query,
+            filters.after,
+            filters.limit,
+            read,
+            oldest_first=filters.oldest_first,
+        )
+
+    def counted(self, page: Page[Run], filters: RunFilter, owner: str | None) -> Page[Run]:
+        """Return a page of runs with their total."""
+        query = matching(filters, owner)
+        return counted(page, self._runs, query, first=filters.after is None)
 
     def counts(self, owner: str | None) -> dict[State, int]:
         """Return the number of runs in each state, zeros included."""
@@ -145,6 +160,8 @@ class RunStore:
         by_both = {"_id": {"workflow": "$workflow", "state": "$state"}, "n": {"$sum": 1}}
         workflows: dict[str, dict[State, int]] = {}
         for group in self._runs.aggregate([{"$match": match}, {"$group": by_both}]):
+            if group["_id"].get("state") not in KNOWN_STATES or "workflow" not in group["_id"]:
+                continue  # of a newer version, or damaged
             states = workflows.setdefault(group["_id"]["workflow"], dict.fromkeys(State, 0))
             states[State(group["_id"]["state"])] = group["n"]
         return dict(sorted(workflows.items()))

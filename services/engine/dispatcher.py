@@ -17,7 +17,7 @@ from services.engine import causes
 from services.engine.brake import Brake
 from services.engine.execution import Order
 from services.engine.fork_server import ForkServer, ForkServerFailed
-from services.engine.settling import AttemptTarget, ExitRecord, settle
+from services.engine.settling import AttemptTarget, ExitRecord, record_end
 from services.engine.supervisor import LEASE_DURATION
 from services.errors import Text, TransitionRefused
 from services.host import disk
@@ -160,7 +160,7 @@ class Dispatcher:
             record.write(self._attempt_dir(claim).exit)
         target = AttemptTarget(self._settings, claim.run.id, claim.attempt)
         try:
-            settle(target, self._database, record)
+            record_end(target, self._database, record)
         except TransitionRefused:  # canceled meanwhile: the reconciler settles it, its lock is free
             log.info("run %s changed its state meanwhile", claim.run.id)
 

@@ -51,6 +51,7 @@ class Order:
     run: Run
     attempt: int
     cores: int
+    publishes_only: bool = False  # Snakemake has ended well; only its results are not published
 
     @property
     def target(self) -> AttemptTarget:

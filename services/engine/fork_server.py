@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from itertools import chain
 from typing import Any, NoReturn
@@ -88,10 +89,16 @@ class ForkServer:
         self._started = 0.0  # monotonic
         self._failures = 0  # in a row
         self._failure: Text | None = None  # not yet taken
+        self._sending = threading.Lock()
 
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the process accepts orders."""
+        return self._ready
 
     def ensure_ready(self) -> bool:
         """Start the process if it is due; return whether it accepts orders. Never waits."""
@@ -119,6 +126,10 @@ class ForkServer:
 
     def send_order(self, order: Order, lock: int) -> None:
         """Have an attempt executed; its lock is passed on. Raises ForkServerFailed."""
+        with self._sending:  # dispatcher and reconciler have threads of their own
+            self._send_order(order, lock)
+
+    def _send_order(self, order: Order, lock: int) -> None:
         if self._socket is None:
             raise ForkServerFailed
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -13,11 +14,13 @@ from services.database import Database
 from services.database.queue import Lease
 from services.engine import causes
 from services.engine.dispatcher import acquire
-from services.engine.settling import AttemptTarget, ExitRecord, find_cause, settle
-from services.errors import DatabaseUnavailable, TransitionRefused
+from services.engine.execution import Order
+from services.engine.fork_server import ForkServer, ForkServerFailed
+from services.engine.settling import AttemptTarget, ExitRecord, find_cause, record_end
+from services.errors import DatabaseUnavailable, Message, TransitionRefused
 from services.host import processes
 from services.host.processes import Identity
-from services.models import State
+from services.models import Cause, CauseKind, State
 from services.rundir import AttemptDir, RunDir
 from services.settings import Settings
 
@@ -29,6 +32,12 @@ LEFTOVERS_TIMEOUT_S = 10.0  # to end the processes that a dead attempt left behi
 UNREACHABLE_AFTER = timedelta(seconds=90)
 STUCK_AFTER = timedelta(seconds=5)  # from the expiry of the lease of a supervisor that must end
 DATABASE_STABLE_FOR = timedelta(seconds=10)  # leases are renewed only while it is available
+
+NOT_LISTED = Message(
+    "system_error",
+    "The run succeeded, but the processes that published its results were killed.",
+    hint="Resume the run: finished jobs are not executed again.",
+)
 
 
 class Reconciler:
@@ -45,7 +54,9 @@ class Reconciler:
     | lease                        |           |                                                  |
     | held, supervisor dead        | any       | end the holders of the lock, which are forks of  |
     |                              |           | Snakemake; continue as with a free one           |
-    | free                         | exists    | end leftovers; settle by exit.json               |
+    | free                         | success   | end leftovers; have the results published by a   |
+    |                              |           | process of their own, which holds the lock       |
+    | free                         | failure   | end leftovers; settle by exit.json               |
     | free                         | missing   | end leftovers; CANCELING → CANCELED, attempts    |
     |                              |           | left → QUEUED, none left → SYSTEM_ERROR          |
     | free, leftovers do not end   | any       | none yet, they may still write; try again later  |
@@ -63,12 +74,20 @@ class Reconciler:
     """
 
     def __init__(
-        self, settings: Settings, database: Database, *, host: str, claiming: threading.Lock
+        self,
+        settings: Settings,
+        database: Database,
+        fork_server: ForkServer,
+        *,
+        host: str,
+        claiming: threading.Lock,
     ) -> None:
         self._settings = settings
         self._database = database
+        self._fork_server = fork_server
         self._host = host
         self._claiming = claiming
+        self._published: Counter[tuple[str, int]] = Counter()  # tries, by attempt
         self._database_since: datetime | None = None  # available without interruption
 
     def tick(self, now: datetime) -> int:
@@ -79,8 +98,8 @@ class Reconciler:
             dead = [(lease, lock) for lease in own if (lock := self._lock_if_dead(lease, now))]
         settled = 0
         try:
-            for lease, _ in dead:
-                settled += self._settle(lease, now)
+            for lease, lock in dead:
+                settled += self._settle(lease, lock, now)
         finally:
             for _, lock in dead:
                 os.close(lock)
@@ -125,7 +144,7 @@ class Reconciler:
             log.exception("run %s cannot be examined", lease.run_id)
             return None
 
-    def _settle(self, lease: Lease, now: datetime) -> int:
+    def _settle(self, lease: Lease, lock: int, now: datetime) -> int:
         """Settle a dead attempt whose lock is held here; return 1 when it was settled, else 0."""
         ended = processes.end(
             lambda: processes.tagged(lease.run_id, lease.attempt), patience=LEFTOVERS_TIMEOUT_S
@@ -137,7 +156,11 @@ class Reconciler:
         try:
             record = ExitRecord.read(attempt.rundir.attempt(lease.attempt).exit)
             record = record or _record_of_loss(attempt, lease, now)
-            state = settle(attempt, self._database, record)
+            if record.state is State.COMPLETE:
+                if self._published[lease.run_id, lease.attempt] < self._settings.attempts:
+                    return self._publish(lease, lock)
+                record = _record_of_results_lost(record)
+            state = record_end(attempt, self._database, record)
         except TransitionRefused:  # its supervisor was faster
             return 0
         except DatabaseUnavailable:
@@ -149,6 +172,28 @@ class Reconciler:
             "run %s, attempt %d had no processes: now %s", lease.run_id, lease.attempt, state
         )
         return 1
+
+    def _publish(self, lease: Lease, lock: int) -> int:
+        """Have results published by a process of their own, which may take long."""
+        run = self._database.runs.get(lease.run_id, None)
+        if run is None or not self._fork_server.is_ready:
+            return 0
+        self._published[lease.run_id, lease.attempt] += 1
+        order = Order(self._settings, run, lease.attempt, 0, publishes_only=True)
+        try:
+            self._fork_server.send_order(order, lock)
+        except ForkServerFailed as error:
+            log.warning("run %s: its results cannot be published now: %s", run.id, error)
+            return 0
+        log.info("run %s, attempt %d had ended well: publishing it", run.id, lease.attempt)
+        return 1
+
+
+def _record_of_results_lost(record: ExitRecord) -> ExitRecord:
+    """Return the record of a run whose results several processes died of."""
+    text = NOT_LISTED()
+    cause = Cause(kind=CauseKind.UNKNOWN, message=str(text), hint=text.hint)
+    return record.model_copy(update={"cause": cause, "unlisted": True, "hopeless": True})
 
 
 def _record_of_loss(attempt: AttemptTarget, lease: Lease, now: datetime) -> ExitRecord:

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import json
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,18 +22,20 @@ from services.catalogue.requirements import versions
 from services.database import Database
 from services.database.runs import Outcome
 from services.engine import causes, reporter
-from services.engine.publishing import publish, targets_of
+from services.engine.publishing import Limits, PublishingStopped, publish, targets_of
 from services.engine.snakemake_metadata import recorded_outputs
 from services.errors import Message, TransitionRefused
 from services.host.atomic import write_atomically
 from services.host.disk import no_room
 from services.logs import tail
-from services.models import Cause, CauseKind, Model, State
+from services.models import Cause, CauseKind, Model, Publishing, State
 from services.rundir import RunDir
 from services.settings import Settings
 
 log = logging.getLogger("rundesk.settling")
 
+GIB = 1024**3
+PUBLISH_TIMEOUT_S = 12 * 3600.0  # to list the results of a run; the rest is left out then
 RETRY_DELAYS_S = (1.0, 5.0, 30.0)  # of the next attempt, by failures of the installation
 LOG_TAIL_BYTES = 65_536  # of the end of a log that are read
 
@@ -47,7 +50,9 @@ DISK_FULL_AFTER_END = Message(
     hint=causes.CONTACT_OPERATORS,
 )
 NOT_PUBLISHED = Message(
-    "system_error", "The run succeeded, but its results could not be published: {error}"
+    "system_error",
+    "The run succeeded, but its results could not be published: {error}",
+    hint="Resume the run: finished jobs are not executed again.",
 )
 ATTEMPT_FAILED = Message("executor_error", "Attempt {number} failed ({failures} of {limit}).")
 
@@ -72,6 +77,7 @@ class ExitRecord(Model):
     cause: Cause | None = None
     hopeless: bool = False  # another attempt would end the same way
     unlisted: bool = False  # it succeeded, and its results could not be published
+    note: str = ""  # for the history, such as results that are left out
 
     @property
     def state(self) -> State:
@@ -145,40 +151,63 @@ def find_cause(
         return Cause(kind=CauseKind.UNKNOWN, message=str(text), hint=text.hint)
 
 
-def settle(attempt: AttemptTarget, database: Database, record: ExitRecord) -> State:
-    """Publish the results and record the end; return the state that the run is in then.
-
-    Raises DatabaseUnavailable, after which it must be repeated, and TransitionRefused when the
-    attempt is no longer the present one of its run.
-    """
-    if not attempt.digest and (run := database.runs.get(attempt.run_id, None)):
-        attempt = replace(attempt, digest=run.digest)
-    return record_end(attempt, database, publish_results(attempt, record))
-
-
-def publish_results(attempt: AttemptTarget, record: ExitRecord) -> ExitRecord:
+def publish_results(
+    attempt: AttemptTarget,
+    record: ExitRecord,
+    *,
+    is_stopped: Callable[[], bool] = lambda: False,
+    wait: Callable[[float], object] = time.sleep,
+    progress: Publishing | None = None,
+) -> ExitRecord:
     """Publish the results of an attempt that succeeded; return the record of its end after that.
 
-    Needs the attempt's digest, and no database.
+    Needs the attempt's digest, and no database. Repeats it after 1, 5 and 30 s when the storage
+    fails: the jobs have ended well, so another attempt would not help. Raises PublishingStopped.
     """
+    for seconds in (*RETRY_DELAYS_S, None):
+        published, storage_failed = _publish(attempt, record, is_stopped, progress)
+        if not storage_failed or seconds is None:
+            break
+        wait(seconds)
+    return published
+
+
+def _publish(
+    attempt: AttemptTarget,
+    record: ExitRecord,
+    is_stopped: Callable[[], bool],
+    progress: Publishing | None,
+) -> tuple[ExitRecord, bool]:
+    """Publish the results once; return the record, and whether the storage failed."""
     if record.state is not State.COMPLETE:
-        return record
+        return record, False
+    began = time.monotonic()
+    limits = Limits(
+        attempt.settings.max_output * GIB,
+        is_stopped,
+        lambda: time.monotonic() - began > PUBLISH_TIMEOUT_S,
+    )
     try:
         manifest = manifest_of(snapshot_folder(attempt.settings.data, attempt.digest))
         used = _engine_versions() | versions(manifest.needs.modules)
         attempt.rundir.software.write_text(json.dumps(used), encoding="utf-8")
         outputs = sorted(recorded_outputs(attempt.rundir.root))
-        publish(
+        note = publish(
             attempt.rundir,
             outputs,
             manifest.highlights,
+            limits=limits,
             targets=targets_of(attempt.rundir),
             cache=attempt.settings.cache,
+            progress=progress,
         )
+    except PublishingStopped:
+        raise
     except Exception as error:
         log.exception("the results could not be published")
-        return record.model_copy(update={"cause": _publishing_failure(error), "unlisted": True})
-    return record
+        fields = {"cause": _publishing_failure(error), "unlisted": True, "hopeless": True}
+        return record.model_copy(update=fields), isinstance(error, OSError)
+    return record.model_copy(update={"note": note}), False
 
 
 @functools.cache
@@ -237,7 +266,7 @@ def _transition_after(
         # Canceled meanwhile: nothing else keeps a live attempt from the queue.
         outcome = Outcome(State.CANCELED, outcome.exit_code)
         return end(State.CANCELED, cause=causes.canceled_cause(), outcome=outcome).state
-    end = partial(end, outcome.state, cause=record.cause, outcome=outcome)
+    end = partial(end, outcome.state, cause=record.cause, outcome=outcome, note=record.note)
     if record.started is not None:  # a short run, or the database was unavailable at its start
         with contextlib.suppress(TransitionRefused):  # recorded already
             return end(started=record.started).state

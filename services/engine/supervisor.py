@@ -27,13 +27,14 @@ from services.engine import causes, confinement, shared_outputs
 from services.engine.console import Console
 from services.engine.end_recorder import record_via_runner
 from services.engine.execution import Order, Preparation, execute
+from services.engine.publishing import PublishingStopped
 from services.engine.report_pipe import ReportPipe
 from services.engine.reporter import Reporter, Sink
 from services.engine.settling import ExitRecord, find_cause, publish_results, record_end
 from services.errors import DatabaseUnavailable, TransitionRefused
 from services.host import processes
 from services.host.processes import Identity
-from services.models import CauseKind, State
+from services.models import CauseKind, Publishing, State
 from services.settings import MIB
 
 log = logging.getLogger("rundesk.supervisor")
@@ -44,6 +45,7 @@ FIRST_RENEWAL_S = 1.0  # after the start; connecting earlier would slow down Sna
 DATABASE_TIMEOUT_S = 2.0  # for one operation
 KILL_INTERVAL_S = 1.0  # between two SIGKILLs while processes are left
 LEFTOVERS_TIMEOUT_S = 30.0  # to end leftovers; takes longer only in uninterruptible sleep
+STOP_CHECK_S = 0.1  # between two checks while publishing is repeated
 RECORD_RETRY_S = 1.0  # between two attempts to record the end
 DETERMINISTIC_CAUSES = (CauseKind.WALLTIME, CauseKind.WORKFLOW_INVALID)  # not tried again
 
@@ -151,9 +153,13 @@ class Supervisor:
         self._running_recorded = False
         self._requests: set[StopReason] = set()
         self._stop: Stop | None = None
+        self._publishing: Publishing | None = None  # while results are published
 
     def run(self) -> None:
         """Execute the attempt and record its end."""
+        if self._order.publishes_only:
+            self._publish_only()
+            return
         started = datetime.now(UTC)
         try:
             child = self._start()
@@ -186,8 +192,28 @@ class Supervisor:
             record.write(self._files.exit)
         except OSError:  # the disk is full; the database may still accept the record
             log.exception("exit.json could not be written")
+        self._settle(record)
+
+    def _publish_only(self) -> None:
+        """Publish the results and record the end of an attempt whose supervisor was lost."""
+        self._take_over()
+        self._handle_signals()
+        processes.rename("rundesk-run")
+        record = ExitRecord.read(self._files.exit)
+        if record is not None:
+            self._settle(record)
+
+    def _settle(self, record: ExitRecord) -> None:
+        """Publish the results and record the end in the database."""
         with self._lease_renewed():
-            record = publish_results(self._attempt, record)
+            try:
+                record = self._published(record)
+            except PublishingStopped:
+                if StopReason.CANCELED not in self._requests:
+                    log.info("stopped before the results were published; the runner continues")
+                    return
+                fields = {"canceled": True, "cause": causes.canceled_cause()}
+                record = record.model_copy(update=fields)
             # An attempt too short to have connected leaves it to the runner, and the runner counts
             # those that could not be prepared.
             if (self._database is None or record.started is None) and record_via_runner(
@@ -197,6 +223,27 @@ class Supervisor:
             else:
                 self._record(record)
 
+    def _published(self, record: ExitRecord) -> ExitRecord:
+        """Publish the results. Raises PublishingStopped when the attempt is to stop."""
+        self._publishing = Publishing()
+        try:
+            return publish_results(
+                self._attempt,
+                record,
+                is_stopped=lambda: bool(self._requests),
+                wait=self._wait_unless_stopped,
+                progress=self._publishing,
+            )
+        finally:
+            self._publishing = None
+
+    def _wait_unless_stopped(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self._requests:
+                raise PublishingStopped
+            time.sleep(STOP_CHECK_S)
+
     # ---- Snakemake ------------------------------------------------------------------------------
 
     def _start(self) -> Child:
@@ -204,13 +251,7 @@ class Supervisor:
 
         From here on this process uses no stream of the runner, and its identity is in the lock.
         """
-        log_file = os.open(
-            self._files.supervisor_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
-        )
-        for stream in (1, 2):
-            os.dup2(log_file, stream)
-        os.close(log_file)
-        Identity.mine().write(self._lock)
+        self._take_over()
         self._files.stopping.unlink(missing_ok=True)
         console = Console(self._files.console, self._order.settings.max_console * MIB)
         reports, preparation = ReportPipe(), Preparation()
@@ -221,6 +262,16 @@ class Supervisor:
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
         return Child(pid, console, reports, preparation)
+
+    def _take_over(self) -> None:
+        """Use no stream of the runner, and write the identity of this process into the lock."""
+        log_file = os.open(
+            self._files.supervisor_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
+        )
+        for stream in (1, 2):
+            os.dup2(log_file, stream)
+        os.close(log_file)
+        Identity.mine().write(self._lock)
 
     def _handle_signals(self) -> int:
         """Install the signal handlers; return a pipe that is readable after a signal."""
@@ -371,8 +422,8 @@ class Supervisor:
 
         def work() -> None:
             while not finished.wait(RENEWAL_INTERVAL_S):
-                with contextlib.suppress(Exception):
-                    self._renew_lease()
+                self._heartbeat()
+                self._report_publishing()
 
         thread = threading.Thread(target=work, name="lease", daemon=True)
         thread.start()
@@ -381,10 +432,19 @@ class Supervisor:
         finally:
             finished.set()
 
+    def _report_publishing(self) -> None:
+        if self._publishing is not None:
+            fields = {"publishing": self._publishing.model_dump()}
+            with contextlib.suppress(DatabaseUnavailable):
+                self._connect().runs.report(self._order.run.id, self._order.attempt, fields)
+
     def _record(self, record: ExitRecord) -> None:
         """Record the end, however long the database is unavailable, while the run exists."""
         waiting = False
         while self._files.root.exists():
+            if StopReason.SHUTDOWN in self._requests and waiting:
+                log.info("stopped before the end was recorded; the runner records it")
+                return
             try:
                 state = record_end(self._attempt, self._connect(), record)
             except TransitionRefused:

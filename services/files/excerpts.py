@@ -31,6 +31,7 @@ MAX_LINE_LENGTH = 1_000_000  # characters; a longer line is not shown as a row o
 MAX_VERIFIED_BYTES = 32 * MIB  # unpacked; damage within these is noticed before anything is shown
 READ_CHUNK_BYTES = MIB
 SNIFFED_BYTES = 65536  # that decide about the encoding
+MIN_UTF16_BYTES = 32  # without a byte order mark; fewer bytes may as well be binary data
 MAX_CONTROL_SHARE = 0.05  # of the characters; a file with more is binary
 MAX_REPLACED_SHARE = 0.3  # of the characters; a file with more has another encoding
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -283,7 +284,8 @@ def _encoding(head: bytes) -> str:
     if not head:
         raise Invalid(EMPTY())
     signed = next((SIGNATURES[start] for start in SIGNATURES if head.startswith(start)), "")
-    encoding = signed or utf16(head) or "utf-8"
+    unsigned = utf16(head) if len(head) >= MIN_UTF16_BYTES else ""
+    encoding = signed or unsigned or "utf-8"
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
     if "\0" in text or len(CONTROL.findall(text)) > MAX_CONTROL_SHARE * len(text):
         raise Invalid(BINARY())

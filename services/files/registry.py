@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from services.access.actors import check_may_change, scope
 from services.database import Database
-from services.errors import Conflict, Invalid, Message, NotFound, TooLarge
+from services.errors import InUse, Invalid, Message, NotFound, TooLarge
 from services.host.disk import disk_full_as_error
 from services.models import Actor, File, Page
 from services.params.names import NameIndex
@@ -184,7 +184,7 @@ class Files:
         with self.lock():
             file = self.get(actor, file_id)
             if count := self._runs.uses(file_id):
-                raise Conflict(FILE_IN_USE(count=count))
+                raise InUse(FILE_IN_USE(count=count))
             self._store.delete(file_id, scope(actor))
             if not self._store.holds(file.sha256):
                 self.blob(file.sha256).unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 T = TypeVar("T")
 
@@ -22,3 +22,10 @@ class Page(Model, Generic[T]):
 
     items: list[T]
     next: str | None = None
+    total: int | None = Field(
+        None,
+        description="Number of items on all pages; null: not counted",
+    )
+    total_capped: bool = Field(
+        False, description="Whether there are more than `total` items, which are not counted"
+    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.models.base import MAX_PAGE_SIZE, Model
 from services.models.files import FileId
@@ -90,6 +91,15 @@ class Waiting(Model):
     reason: str = Field("", description="Why it does not start; empty: it waits for its turn")
 
 
+class Publishing(BaseModel):
+    """How far the results of a run are listed."""
+
+    files: int = Field(0, description="Files that are listed")
+    total_files: int = Field(0, description="Files to list; 0: not yet known")
+    bytes: int = Field(0, description="Bytes of these files that were read")
+    total_bytes: int = Field(0, description="Bytes to read; 0: not yet known")
+
+
 class Run(Submission):
     """A run with its state, attempts and history."""
 
@@ -100,6 +110,9 @@ class Run(Submission):
         None, description="Time since which its host does not respond; null: it responds"
     )
     progress: Progress
+    publishing: Publishing | None = Field(
+        None, description="How far the results are listed, after the last job; null: not under way"
+    )
     created: datetime
     started: datetime | None
     ended: datetime | None
@@ -124,5 +137,25 @@ class RunFilter(Model):
     text: str | None = Field(
         None, max_length=200, description="Text in the name, a tag, the workflow or the id"
     )
+    tag: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(
+        [], max_length=20, description="Runs with all of these tags"
+    )
+    since: AwareDatetime | None = Field(
+        None, description="Runs submitted at this time or later", examples=["2026-03-01T00:00:00Z"]
+    )
+    until: AwareDatetime | None = Field(
+        None, description="Runs submitted before this time", examples=["2026-04-01T00:00:00Z"]
+    )
+    sort: Literal["-created", "created"] = Field(
+        "-created", description="Order by submission: -created: newest first; created: oldest first"
+    )
+    view: Literal["full", "summary"] = Field(
+        "full",
+        description="summary: without params, inputs, attempts, history and cause, which are empty",
+    )
     after: str | None = Field(None, max_length=200, description="Token `next` of the previous page")
     limit: int = Field(50, ge=1, le=MAX_PAGE_SIZE, description="Maximum number of runs")
+
+    @property
+    def oldest_first(self) -> bool:
+        return self.sort == "created"

@@ -13,6 +13,7 @@ from typing import Any
 from jsonschema.exceptions import ValidationError
 
 from services.errors import Message, Text
+from services.params.safe_text import SAFE_TEXT, UNSAFE_CHARACTERS
 
 MAX_REASON = 300  # characters of a validator's own sentence
 
@@ -51,6 +52,12 @@ TOO_LONG = Message(
     "wrong_length", "Must have at most {count} characters.", one="Must have at most one character."
 )
 WRONG_PATTERN = Message("wrong_format", "Does not have the required format.")
+UNSAFE_TEXT = Message(
+    "wrong_format",
+    "Must not contain line ends or any of the characters {characters}",
+    hint="These characters have a meaning in shell commands. The author of the workflow can allow"
+    " them with x-free-text.",
+)
 WRONG_FORMAT = Message("wrong_format", "Must be a valid {format}.")
 NO_ALTERNATIVE = Message("invalid", "Must match one of the alternatives of its schema.")
 NOT_POSSIBLE = Message("invalid", "Not allowed in combination with the other values.")
@@ -127,6 +134,8 @@ def _text(error: ValidationError) -> Text:
             return TOO_SHORT(count=value)
         case "maxLength":
             return TOO_LONG(count=value)
+        case "pattern" if value == SAFE_TEXT:
+            return UNSAFE_TEXT(characters=" ".join(UNSAFE_CHARACTERS))
         case "pattern":
             return WRONG_PATTERN(pattern=value)
         case "format":

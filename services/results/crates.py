@@ -15,7 +15,7 @@ from zipstream import ZipStream
 from services.catalogue.configuration import Broken
 from services.catalogue.layout import files, manifest_of, params_schema, snakefile, snapshot_folder
 from services.database import Database
-from services.errors import Conflict, Message, NotFound
+from services.errors import Message, Never, NotFound, NotYet
 from services.models import Actor, Run, State
 from services.params.schema import flatten
 from services.results import provenance
@@ -89,7 +89,7 @@ class Crates:
     def _completed(self, actor: Actor, run_id: str) -> tuple[Run, list[PublishedFile]]:
         run = self._runs.get(actor, run_id)
         if run.state is not State.COMPLETE:
-            raise Conflict(NOT_COMPLETE(state=run.state))
+            raise (Never if run.state.final else NotYet)(NOT_COMPLETE(state=run.state))
         return run, list(self._results.files(actor, run_id))
 
     def _parts(self, run: Run, results: list[PublishedFile], *, inputs: bool) -> _Parts:

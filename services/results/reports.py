@@ -10,7 +10,7 @@ from services.catalogue.layout import snapshot_folder
 from services.engine import confinement, oneshot
 from services.engine.arguments import workflow_arguments
 from services.engine.walled import Confinement
-from services.errors import Conflict, Message, NotFound
+from services.errors import Conflict, Message, Never, NotFound, NotYet
 from services.host.atomic import draft_of
 from services.host.disk import disk_full_as_error
 from services.models import Actor, State
@@ -55,7 +55,7 @@ class Reports:
         """
         run = self._runs.get(actor, run_id)
         if run.state is not State.COMPLETE:
-            raise Conflict(NOT_COMPLETE(state=run.state))
+            raise (Never if run.state.final else NotYet)(NOT_COMPLETE(state=run.state))
         rundir = RunDir.of(self._data, run_id)
         if not rundir.report.exists():
             if not self._making.acquire(timeout=self._patience):

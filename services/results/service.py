@@ -14,7 +14,7 @@ from zipstream import ZipStream
 from services.access.actors import scope
 from services.database import Database
 from services.database.jobs import Producer
-from services.errors import Message, NotFound
+from services.errors import Message, NoResult, NoResultYet, NotFound, Text
 from services.files.display_names import display_name, display_names
 from services.models import Actor, Result, Run, State
 from services.rundir import RunDir
@@ -28,6 +28,11 @@ RESULT_NOT_FOUND = Message("not_found", "This run has no result at {path}.")
 REPORT_NOT_FOUND = Message("not_found", "This run has no report.")
 NO_RESULTS = Message(
     "not_found", "There are no results to download.", hint="Only completed runs have results."
+)
+NOT_FINISHED = Message(
+    "not_found",
+    "The run has not finished, so it has no results yet.",
+    hint="Try again when its state is COMPLETE.",
 )
 CONTENT_GONE = Message(
     "gone",
@@ -94,17 +99,19 @@ class Results:
 
     def path(self, actor: Actor, run_id: str, path: str) -> Path:
         """Return the file of a result; do not change it. Raises NotFound unless it is listed."""
-        for published in self._manifest(self._run(actor, run_id)):
+        run = self._run(actor, run_id)
+        for published in self._manifest(run):
             if published.result.path == path:
                 return published.file
-        raise NotFound(RESULT_NOT_FOUND(path=path))
+        raise _missing(RESULT_NOT_FOUND(path=path), run)
 
     def report(self, actor: Actor, run_id: str) -> Result:
         """Return the first result that is a report. Raises NotFound."""
-        for published in self._manifest(self._run(actor, run_id)):
+        run = self._run(actor, run_id)
+        for published in self._manifest(run):
             if published.result.kind == "report":
                 return published.result
-        raise NotFound(REPORT_NOT_FOUND())
+        raise _missing(REPORT_NOT_FOUND(), run)
 
     def bundle(
         self, actor: Actor, run_ids: Sequence[str], *, paths: Sequence[str] | None = None
@@ -125,7 +132,7 @@ class Results:
                 except FileNotFoundError:
                     raise NotFound(CONTENT_GONE(path=path)) from None
         if not folders:
-            raise NotFound(NO_RESULTS())
+            raise _missing(NO_RESULTS(), *runs)
         name = folders.pop() if len(folders) == 1 else f"{len(folders)} runs"
         return Bundle(f"{name}.zip", len(zipped), zipped)
 
@@ -145,6 +152,13 @@ class Results:
             PublishedFile(_result(entries[path], name), rundir.root, path)
             for name, path in display_names(entries).items()
         ]
+
+
+def _missing(text: Text, *runs: Run) -> NotFound:
+    """Return the error for a result that does not exist, or does not exist yet."""
+    if all(run.state.final for run in runs):
+        return NoResult(text)
+    return NoResultYet(NOT_FINISHED())
 
 
 def _result(entry: Mapping[str, Any], name: str) -> Result:

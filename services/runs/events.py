@@ -22,7 +22,19 @@ class Event:
     data: Any  # as JSON
 
 
-def new_events(run: Run, graph: Graph, seen: str = "") -> Sequence[Event]:
+#: Kind of an event → its data, and a digest of these.
+Changes = dict[str, tuple[Any, str]]
+
+
+def changes_of(run: Run, graph: Graph) -> Changes:
+    """Return the current data of events by kind, in the order in which they are sent."""
+    return {
+        kind: (data, hashlib.sha256(json.dumps(data).encode()).hexdigest()[:12])
+        for kind, data in _current(run, graph).items()
+    }
+
+
+def new_events(changes: Changes, seen: str = "") -> Sequence[Event]:
     """Return the events for a client that has seen `seen`.
 
     `seen` has the digests of the last state, progress and jobs, separated by dots, so nothing is
@@ -32,8 +44,7 @@ def new_events(run: Run, graph: Graph, seen: str = "") -> Sequence[Event]:
     if seen.count(".") == len(parts) - 1:
         parts = dict(zip(parts, seen.split("."), strict=True))
     events = []
-    for kind, data in _current(run, graph).items():
-        digest = hashlib.sha256(json.dumps(data).encode()).hexdigest()[:12]
+    for kind, (data, digest) in changes.items():
         if parts[kind] != digest:
             parts[kind] = digest
             events.append(Event(kind, ".".join(parts.values()), data))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.access.actors import scope
 from services.database import Database
+from services.errors import Message, NotReady
 from services.models import (
     MAX_PAGE_SIZE,
     MAX_RETRIES,
@@ -17,6 +18,8 @@ from services.models import (
 from services.runs.queue_position import Queue
 from services.settings import MIB, Settings
 
+NO_RUN_STARTS = Message("system_error", "Not ready: {reason}")
+
 
 class Installation:
     """Answers questions about all runs together."""
@@ -29,6 +32,11 @@ class Installation:
     def queue(self, actor: Actor) -> Line:  # noqa: ARG002 - every actor gets the same
         """Return the queue as a whole."""
         return self._queue.line()
+
+    def check_ready(self) -> None:
+        """Raise NotReady while no run can start, and DatabaseUnavailable."""
+        if reason := self._queue.obstacle():
+            raise NotReady(NO_RUN_STARTS(reason=reason))
 
     def limits(self, actor: Actor) -> Limits:  # noqa: ARG002
         """Return the limits on requests and runs."""

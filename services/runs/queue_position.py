@@ -61,7 +61,7 @@ class Queue:
         if not any(run.state is State.QUEUED for run in runs):
             return list(runs)
         line, working = self._store.line(MAX_POSITIONS), self._store.working()
-        obstacle = self._obstacle()
+        obstacle = self.obstacle()
         starts = [None] * len(line) if obstacle else self._starts(line, working)
         positions = {
             place.run_id: Waiting(
@@ -87,10 +87,10 @@ class Queue:
             places=settings.max_runs,
             cores=settings.shared_cores,
             taken=sum(min(place.cores, settings.shared_cores) for place in working),
-            reason=self._obstacle(),
+            reason=self.obstacle(),
         )
 
-    def _obstacle(self) -> str:
+    def obstacle(self) -> str:
         """Return why no run starts at all, on any host; empty: runs start."""
         if shortage := disk.shortage(self._settings):
             return str(shortage)

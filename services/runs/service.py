@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
+import logging
+import os
 import re
+import secrets
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,7 +20,14 @@ from services.access.actors import check_may_change, scope
 from services.catalogue import Catalogue
 from services.database import Database
 from services.engine.causes import canceled_cause
-from services.errors import Conflict, Invalid, Message, NotFound, TransitionRefused
+from services.errors import (
+    Conflict,
+    Invalid,
+    KeyReused,
+    Message,
+    NotFound,
+    TransitionRefused,
+)
 from services.files import Files
 from services.models import (
     Actor,
@@ -36,6 +47,9 @@ from services.runs.steps import graph_of
 from services.settings import Settings
 from services.single_flight import SingleFlight
 
+log = logging.getLogger(__name__)
+
+DELETED = ".deleted-"  # begins the names of folders of deleted runs
 RUN_ID = re.compile(r"[0-9a-f]{24}")
 JOB_ID = re.compile(r"[0-9]{1,6}-[0-9]{1,9}")
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -58,6 +72,11 @@ NOT_RESUMABLE = Message(
 NOT_DELETABLE = Message(
     "wrong_state", "The run is {state}; only finished runs can be deleted.", hint="Cancel it first."
 )
+FILES_REMAIN = Message(
+    "system_error",
+    "The run was not deleted, because its files cannot be removed: {reason}.",
+    hint="Contact the administrator.",
+)
 NO_LOG = Message("not_found", "This run has no log yet.")
 NO_JOB_LOG = Message("not_found", "This job has no log file.")
 WRONG_KEY = Message(
@@ -78,6 +97,16 @@ def run_not_found(run_id: str) -> NotFound:
 def job_not_found(job_id: str) -> NotFound:
     """Return the error for a job that does not exist."""
     return NotFound(JOB_NOT_FOUND() if JOB_ID.fullmatch(job_id) else MALFORMED_JOB_ID())
+
+
+#: What a run lacks in a summary.
+SUMMARY: dict[str, Any] = {
+    "params": {},
+    "inputs": [],
+    "attempts": [],
+    "history": [],
+    "cause": None,
+}
 
 
 class Runs:
@@ -128,9 +157,16 @@ class Runs:
         return self._queue.with_positions([run])[0] if run else None
 
     def list(self, actor: Actor, selection: RunFilter) -> Page[Run]:
-        """Return a page of the runs that a filter selects, newest first."""
+        """Return a page of the runs that a filter selects."""
         page = self._store.page(selection, scope(actor))
-        return Page(items=self._queue.with_positions(page.items), next=page.next)
+        items = self._queue.with_positions(page.items)
+        if selection.view == "summary":
+            items = [run.model_copy(update=SUMMARY) for run in items]
+        return page.model_copy(update={"items": items})
+
+    def list_with_total(self, actor: Actor, selection: RunFilter) -> Page[Run]:
+        """Return the same page with the number of runs that the filter selects."""
+        return self._store.counted(self.list(actor, selection), selection, scope(actor))
 
     def counts(self, actor: Actor) -> dict[State, int]:
         """Return the number of runs in each state."""
@@ -211,7 +247,7 @@ class Runs:
                 return self._store.move(
                     run_id, target, now=datetime.now(UTC), only_from=[run.state], cause=cause
                 )
-        raise Conflict(RUN_FINISHED(state=run.state))
+        raise TransitionRefused(RUN_FINISHED(state=run.state))
 
     def resume(self, actor: Actor, run_id: str) -> Run:
         """Queue a run for its next attempt; finished jobs are kept.
@@ -224,18 +260,36 @@ class Runs:
             return self._store.requeue(run, now=datetime.now(UTC), note="Resumed.")
         except TransitionRefused:
             state = self.get(actor, run_id).state
-        raise Conflict(NOT_RESUMABLE(state=state))
+        raise TransitionRefused(NOT_RESUMABLE(state=state))
 
     def delete(self, actor: Actor, run_id: str) -> None:
-        """Delete a run and its run directory. Raises Conflict unless it has finished."""
+        """Delete a run and its run directory. Raises Conflict unless it has finished.
+
+        Nothing is deleted when its folders cannot be moved away. What cannot be removed after that
+        is removed by `sweep`.
+        """
         check_may_change(actor)
         run = self.get(actor, run_id)
-        if not self._store.delete(run_id):
-            raise Conflict(NOT_DELETABLE(state=run.state))
-        self._jobs.delete(run_id)
+        if not run.state.final:
+            raise TransitionRefused(NOT_DELETABLE(state=run.state))
         rundir = RunDir.of(self._settings.data, run_id)
-        for folder in (rundir.internal, rundir.root):
-            shutil.rmtree(folder, ignore_errors=True)
+        moved = _moved_away(rundir.root, rundir.internal)
+        if not self._store.delete(run_id):  # resumed meanwhile
+            for folder, place in moved.items():
+                place.rename(folder)
+            raise TransitionRefused(NOT_DELETABLE(state=self.get(actor, run_id).state))
+        self._jobs.delete(run_id)
+        for place in moved.values():
+            _remove(place)
+
+    def sweep(self, now: datetime) -> int:  # noqa: ARG002 - it is a tick of the runner
+        """Remove what is left of deleted runs; return how many folders there were."""
+        rundir = RunDir.of(self._settings.data, "any")
+        parents = {rundir.root.parent, rundir.internal.parent}
+        found = [path for parent in parents for path in parent.glob(f"{DELETED}*")]
+        for path in found:
+            _remove(path)
+        return len(found)
 
     def log(self, actor: Actor, run_id: str) -> Path:
         """Return the file with Snakemake's output of the last attempt.
@@ -280,5 +334,34 @@ def _checked_key(key: str | None) -> str | None:
 
 def _same(run: Run, stored: str, body: str) -> Run:
     if stored != body:
-        raise Conflict(REUSED_KEY(), field=IDEMPOTENCY_FIELD)
+        raise KeyReused(REUSED_KEY(), field=IDEMPOTENCY_FIELD)
     return run
+
+
+def _moved_away(*folders: Path) -> dict[Path, Path]:
+    """Rename folders of a run that is deleted; return their new places, by folder.
+
+    Raises Conflict when one cannot be renamed; all of them are at their places then.
+    """
+    moved: dict[Path, Path] = {}
+    for folder in folders:
+        place = folder.with_name(f"{DELETED}{folder.name}-{secrets.token_hex(4)}")
+        try:
+            folder.rename(place)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            for former, present in moved.items():
+                present.rename(former)
+            reason = os.strerror(error.errno or errno.EIO)
+            raise Conflict(FILES_REMAIN(reason=reason)) from error
+        moved[folder] = place
+    return moved
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder of a deleted run as far as possible; log what remains."""
+    failures: list[str] = []
+    shutil.rmtree(folder, onerror=lambda _, path, error: failures.append(f"{path}: {error[1]}"))
+    if failures:
+        log.warning("a deleted run is not completely removed; trying again later: %s", failures[0])

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 from services.access.actors import scope
 from services.database import Database
 from services.models import LIVE, Actor, Graph, Job, JobFilter, Line, Page, Run, RunFilter, State
+from services.runs.events import Changes, changes_of
 from services.runs.installation import Installation
 from services.runs.service import Runs, run_not_found
 from services.runs.steps import graph_of
@@ -32,6 +34,11 @@ class RunView:
     run: Run
     graph: Graph
     left: float | None  # estimated seconds until it finishes; below 0: overdue
+
+    @cached_property
+    def changes(self) -> Changes:
+        """What clients that follow the run compare; all share it."""
+        return changes_of(self.run, self.graph)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from tests.chaos.strikes import (
     kill_snakemake,
     kill_supervisor,
     kill_whole_run,
+    lock_storage,
     restart,
     stale_writer,
     stop,
@@ -57,5 +58,6 @@ FAULTS = (
     Fault("stop job", 4, freeze("jobs")),
     Fault("restart everything", 3, restart),
     Fault("fill the disk", 4, fill_disk),
+    Fault("lock the storage of runs", 4, lock_storage),
     Fault("write as a stale attempt", 6, stale_writer),
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from services.errors import TransitionRefused
 from services.models import RunFilter, State
+from services.rundir import RunDir
 from tests.chaos.accepted import Accepted
 from tests.chaos.load import ME
 from tests.chaos.sight import Row, Tree, kill_processes
@@ -20,6 +23,7 @@ from tests.chaos.world import World
 
 STOP_RANGE_S = (0.3, 8.0)  # that a process is stopped
 OUTAGE_RANGE_S = (6.0, 14.0)  # that the database is unavailable
+STORAGE_LOCKED_RANGE_S = (1.0, 5.0)  # that no folder of a run can be created
 DISK_FULL_RANGE_S = (1.0, 4.0)  # that the disk is full
 MOMENT_TIMEOUT_S = 3.0  # that a fault waits for the right moment
 RACE_WINDOW_S = 0.03  # duration of a start or an end, on an idle machine
@@ -214,6 +218,24 @@ def fill_disk(field: Field) -> str:
     seconds = field.random.uniform(*DISK_FULL_RANGE_S)
     field.world.later(seconds, free)
     field.world.disk.fill()
+    return f"for {seconds:.1f} s"
+
+
+def lock_storage(field: Field) -> str:
+    """Let nobody create a folder of a run for some seconds. No run may be lost by that."""
+    rundir = RunDir.of(field.world.settings.data, "any")
+    folders = sorted({str(rundir.root.parent), str(rundir.internal.parent)})
+    command = shutil.which("chattr")
+    if not command or subprocess.call([command, "+i", *folders], stderr=subprocess.DEVNULL):
+        return ""  # only root may, and not on every file system
+    field.world.troubles.add("storage locked")
+
+    def unlock() -> None:
+        subprocess.check_call([command, "-i", *folders])
+        field.world.troubles.discard("storage locked")
+
+    seconds = field.random.uniform(*STORAGE_LOCKED_RANGE_S)
+    field.world.later(seconds, unlock)
     return f"for {seconds:.1f} s"
 
 

@@ -50,6 +50,6 @@ def _input(file: File) -> Input:
     )
 
 
-def claim_run(queue: QueueStore, **limits: Any) -> Claim | None:
+def claim_run(queue: QueueStore, now: datetime = NOW, **limits: Any) -> Claim | None:
     """Claim the next queued run for the host "host"."""
-    return queue.claim(host="host", now=NOW, lease=LEASE, **limits)
+    return queue.claim(host="host", now=now, lease=LEASE, **limits)

@@ -245,7 +245,7 @@ def test_delete_is_an_envelope_and_final(services, client):
 def test_delete_while_a_run_uses_it_is_409(services, client, actor):
     run = services.runs.submit(actor, RunRequest(workflow="demo", example=True))
     reply = client.delete(f"/api/v1/files/{run.inputs[0].file}")
-    refused(reply, 409, 40900)
+    refused(reply, 409, 40904)
     assert client.get(f"/api/v1/files/{run.inputs[0].file}").status_code == 200
 
 

@@ -80,7 +80,7 @@ def test_submit_same_key_is_the_same_run_other_body_a_conflict(client, reads):
     first, second = (data(submit(client, body, Idempotency_Key="k-1")) for _ in range(2))
     assert first["id"] == second["id"]
     other = {**body, "name": "another"}
-    refused(submit(client, other, Idempotency_Key="k-1"), 409, 40900)
+    refused(submit(client, other, Idempotency_Key="k-1"), 409, 40903)
     assert data(submit(client, other, Idempotency_Key="k-2"))["id"] != first["id"]
 
 
@@ -155,7 +155,8 @@ def test_run_is_what_the_service_returns(services, client, actor, run):
     got = services.runs.get(actor, run.id)
     assert data(client.get(f"/api/v1/runs/{run.id}")) == got.model_dump(mode="json")
     page = services.runs.list(actor, RunFilter(text=run.id))
-    assert data(client.get(f"/api/v1/runs?text={run.id}")) == page.model_dump(mode="json")
+    shown = {**page.model_dump(mode="json"), "total": 1}
+    assert data(client.get(f"/api/v1/runs?text={run.id}")) == shown
     (job,) = services.runs.jobs(actor, run.id)
     assert data(client.get(f"/api/v1/runs/{run.id}/jobs")) == [job.model_dump(mode="json")]
     graph = services.runs.graph(actor, run.id)
@@ -222,7 +223,8 @@ def test_log_of_a_queued_run_is_404(client):
 
 def test_results_are_those_of_the_service_highlights_first(services, client, actor, run):
     listed = data(client.get(f"/api/v1/runs/{run.id}/results"))
-    assert listed == [one.model_dump() for one in services.results.list(actor, run.id)]
+    kept = [one.model_dump() for one in services.results.list(actor, run.id)]
+    assert [{**one, "link": ""} for one in listed] == kept
     assert [one["path"] for one in listed] == [
         "results/report.html",
         "results/deep folder/ä b.svg",
@@ -325,10 +327,18 @@ def test_update_renames_and_tags_and_leaves_the_rest(client, run):
 def test_cancel_resume_delete(client):
     run = data(submit(client, {"workflow": "demo", "example": True}))
     address = f"/api/v1/runs/{run['id']}"
-    refused(client.delete(address), 409, 40900)
-    refused(client.post(f"{address}/resume"), 409, 40900)
+    refused(client.delete(address), 409, 40901)
+    refused(client.post(f"{address}/resume"), 409, 40901)
+    for path in ("report", "results.zip", "results/results/hits.tsv"):
+        refused(client.get(f"{address}/{path}"), 404, 40402)
+    for path in ("crate", "snakemake-report"):
+        refused(client.get(f"{address}/{path}"), 409, 40905)
     assert data(client.post(f"{address}/cancel"))["state"] == "CANCELED"
-    refused(client.post(f"{address}/cancel"), 409, 40900)
+    refused(client.post(f"{address}/cancel"), 409, 40901)
+    for path in ("report", "results.zip", "results/results/hits.tsv"):
+        refused(client.get(f"{address}/{path}"), 404, 40403)
+    for path in ("crate", "snakemake-report"):
+        refused(client.get(f"{address}/{path}"), 409, 40906)
     assert data(client.post(f"{address}/resume"))["state"] == "QUEUED"
     assert data(client.post(f"{address}/cancel"))["state"] == "CANCELED"
     assert data(client.delete(address)) is None

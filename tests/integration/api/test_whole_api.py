@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.access.actors import local_actor
+from services.database import paging
 from services.models import Actor, RunFilter, RunRequest, State
 from tests.helpers.api import finished_run, refused
 
@@ -64,7 +65,7 @@ def test_report_is_shown_in_a_sandbox(services, client, over):
     reply = client.get(f"/api/v1/runs/{over.id}/report")
     assert (reply.status_code, reply.text) == (200, RESULTS["results/report.html"])
     assert reply.headers["Content-Security-Policy"].startswith("sandbox ")
-    refused(client.get(f"/api/v1/runs/{submit(services).id}/report"), 404, 40400)
+    refused(client.get(f"/api/v1/runs/{submit(services).id}/report"), 404, 40402)
 
 
 def test_queue_limits_and_statistics(services, client):
@@ -109,3 +110,37 @@ def test_list_filter_that_is_empty_is_absent(services, client):
     assert "query.after" in refused(client.get("/api/v1/runs?after=&after="), 400)
     assert "query.limit" in refused(client.get("/api/v1/runs?limit="), 400)
     assert "query.file" in refused(client.get("/api/v1/runs?file="), 400)
+
+
+def test_list_has_totals_tags_dates_order_and_summaries(services, client):
+    made = [submit(services, name=f"tagged {n}", tags=["a", f"t{n}"]) for n in range(3)]
+    ids = [run.id for run in made]
+
+    def found(asked):
+        return data(client.get(f"/api/v1/runs?tag=a&{asked}"))
+
+    page = found("limit=2")
+    assert [run["id"] for run in page["items"]] == ids[:0:-1]
+    assert (page["total"], page["total_capped"]) == (3, False)
+    rest = found(f"limit=2&after={page['next']}")
+    assert ([run["id"] for run in rest["items"]], rest["total"]) == (ids[:1], 3)
+    page = found("limit=2&sort=created")
+    assert [run["id"] for run in page["items"]] == ids[:2]
+    rest = found(f"limit=2&sort=created&after={page['next']}")
+    assert [run["id"] for run in rest["items"]] == ids[2:]
+    assert [run["id"] for run in found("tag=t1")["items"]] == [ids[1]]
+    middle = made[1].created.isoformat().replace("+00:00", "Z")
+    assert [run["id"] for run in found(f"since={middle}&sort=created")["items"]] == ids[1:]
+    assert [run["id"] for run in found(f"until={middle}")["items"]] == ids[:1]
+    (run,) = found("tag=t2&view=summary")["items"]
+    assert (run["name"], run["params"], run["inputs"], run["history"]) == ("tagged 2", {}, [], [])
+    assert "query.sort" in refused(client.get("/api/v1/runs?sort=name"), 400)
+    assert "query.since" in refused(client.get("/api/v1/runs?since=yesterday"), 400)
+
+
+def test_total_is_capped_where_counting_takes_long(services, client, monkeypatch):
+    monkeypatch.setattr(paging, "MAX_COUNTED", 1)
+    for _ in range(3):
+        submit(services, tags=["capped"])
+    page = data(client.get("/api/v1/runs?tag=capped&limit=1"))
+    assert (page["total"], page["total_capped"]) == (1, True)

@@ -229,3 +229,15 @@ def test_end_with_a_start_time_is_refused_when_running(store, queue):
     with pytest.raises(TransitionRefused):
         store.end(run.id, 1, State.COMPLETE, now=NOW, started=NOW)
     assert store.end(run.id, 1, State.COMPLETE, now=NOW).state.final
+
+
+def test_document_that_cannot_be_read_hides_no_other_run(database, caplog):
+    good, bad, odd = (add_run(database.runs, name) for name in ("good", "bad", "odd"))
+    runs = database.runs._runs
+    runs.update_one({"name": bad.name}, {"$unset": {"params": "", "workflow": ""}})
+    runs.update_one({"name": odd.name}, {"$set": {"state": "OF_A_NEWER_VERSION"}})
+    page = database.runs.page(RunFilter(), None)
+    assert [run.id for run in page.items] == [good.id]
+    assert "cannot be read" in caplog.text
+    assert database.runs.counts(None)[State.QUEUED] == 2
+    assert database.runs.tally(None)["w"][State.QUEUED] == 1

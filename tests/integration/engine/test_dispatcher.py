@@ -248,8 +248,8 @@ def test_storage_that_cannot_be_written_costs_no_attempt(desk, database, forks):
 
 def test_run_that_could_not_be_prepared_is_tried_again_later(desk, database, forks):
     run = add_run(database.runs)
-    blocked = RunDir.of(desk.data, run.id).root
-    blocked.parent.mkdir(parents=True)
+    blocked = RunDir.of(desk.data, run.id).internal
+    blocked.parent.mkdir(parents=True, exist_ok=True)
     blocked.write_text("in the way of this run")
     dispatching = dispatcher_of(desk, database, forks)
     delays = []
@@ -269,7 +269,7 @@ def test_run_that_could_not_be_prepared_is_tried_again_later(desk, database, for
 def test_runs_that_fail_in_a_row_stop_the_start_of_others(desk, database, forks):
     runs = [add_run(database.runs) for _ in range(10)]
     for run in runs:
-        blocked = RunDir.of(desk.data, run.id).root
+        blocked = RunDir.of(desk.data, run.id).internal
         blocked.parent.mkdir(parents=True, exist_ok=True)
         blocked.write_text("in the way of this run")
     dispatching = dispatcher_of(desk, database, forks)

@@ -8,7 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -16,8 +16,10 @@ import pytest
 from services.database import Database
 from services.engine import reconciler, supervisor
 from services.engine.dispatcher import acquire
+from services.engine.execution import Order
 from services.engine.reconciler import (
     DATABASE_STABLE_FOR,
+    NOT_LISTED,
     STUCK_AFTER,
     UNREACHABLE_AFTER,
     Reconciler,
@@ -36,6 +38,17 @@ LATER = NOW + timedelta(seconds=1)
 DIED = ExitRecord(exit_code=None, signal=9, started=NOW, ended=LATER)
 
 
+@dataclass
+class FakeForkServer:
+    """Accepts orders and starts nothing."""
+
+    is_ready: bool = True
+    orders: list[Order] = field(default_factory=list)
+
+    def send_order(self, order: Order, lock: int) -> None:
+        self.orders.append(order)
+
+
 @dataclass(frozen=True)
 class Scene:
     """An installation without a runner, and a claimed run."""
@@ -44,6 +57,7 @@ class Scene:
     database: Database
     reconciler: Reconciler
     run_id: str
+    forks: FakeForkServer
 
     @property
     def run(self) -> Run:
@@ -89,8 +103,9 @@ def identity_of(process: subprocess.Popen[bytes]) -> Identity:
 def scene(settings, database):
     run = add_run(database.runs)
     claim_run(database.queue)
-    made = Reconciler(settings, database, host="host", claiming=threading.Lock())
-    return Scene(settings, database, made, run.id)
+    forks = FakeForkServer()
+    made = Reconciler(settings, database, forks, host="host", claiming=threading.Lock())
+    return Scene(settings, database, made, run.id, forks)
 
 
 def test_held_without_identity_is_left_alone(scene):
@@ -155,7 +170,6 @@ def test_held_by_a_fork_of_a_dead_supervisor_is_ended_and_settled(scene, dead):
 @pytest.mark.parametrize(
     ("ended", "state"),
     [
-        (ExitRecord(exit_code=0, started=NOW, ended=LATER), State.COMPLETE),
         (ExitRecord(exit_code=1, started=NOW, ended=LATER), State.EXECUTOR_ERROR),
         (ExitRecord(exit_code=1, overtime=True, started=NOW, ended=LATER), State.EXECUTOR_ERROR),
         (ExitRecord(signal=9, overtime=True, started=NOW, ended=LATER), State.EXECUTOR_ERROR),
@@ -175,6 +189,27 @@ def test_free_with_an_exit_file_is_settled_by_that(scene, ended, state):
     assert run.attempts[0].state is ended.state
     assert (run.started == NOW) is (ended.started is not None)
     assert scene.tick() == 0
+
+
+def test_free_after_success_is_published_by_another_process(scene):
+    scene.attempt_dir.root.mkdir(parents=True)
+    ExitRecord(exit_code=0, started=NOW, ended=LATER).write(scene.attempt_dir.exit)
+    for tries in range(1, scene.settings.attempts + 1):
+        assert scene.tick() == 1
+        assert scene.run.state is State.INITIALIZING  # the runner itself reads no results
+        assert len(scene.forks.orders) == tries
+    order = scene.forks.orders[-1]
+    assert (order.run.id, order.attempt, order.publishes_only) == (scene.run_id, 1, True)
+    scene.tick()  # each of them was killed
+    assert scene.run.state is State.SYSTEM_ERROR
+    assert scene.run.error == str(NOT_LISTED())
+
+
+def test_free_after_success_waits_for_the_fork_server(scene):
+    scene.attempt_dir.root.mkdir(parents=True)
+    ExitRecord(exit_code=0, started=NOW, ended=LATER).write(scene.attempt_dir.exit)
+    scene.forks.is_ready = False
+    assert scene.untouched()
 
 
 def test_free_without_exit_file_goes_back_to_the_queue(scene):
@@ -199,7 +234,7 @@ def test_free_without_exit_file_is_given_up_when_no_attempt_is_left(scene):
         assert scene.run.state is State.INITIALIZING
         assert scene.tick() == 1
         assert (scene.run.attempts[-1].failures, scene.run.attempts[-1].limit) == (number, 3)
-        claim_run(scene.database.queue)
+        claim_run(scene.database.queue, NOW + timedelta(hours=1))
     run = scene.run
     assert run.state is State.SYSTEM_ERROR
     assert run.error.startswith("The processes of the run disappeared")
@@ -253,7 +288,13 @@ def test_unreadable_run_does_not_affect_others(scene):
 
 def elsewhere(scene) -> Reconciler:
     """The reconciler of another host, to which the database was available for a while."""
-    made = Reconciler(scene.settings, scene.database, host="other", claiming=threading.Lock())
+    made = Reconciler(
+        scene.settings,
+        scene.database,
+        FakeForkServer(),
+        host="other",
+        claiming=threading.Lock(),
+    )
     made.tick(NOW)
     return made
 

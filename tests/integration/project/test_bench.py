@@ -37,6 +37,10 @@ SMALL = {
         ["--half-open", "5", "--uploads", "5", "--requests", "10", "--rounds", "1"],
         r"p99 .* with slow clients(?s:.*)10 requests with slow clients, none refused",
     ),
+    "walls": (
+        ["--runs", "1", "--jobs", "3", "--rounds", "1"],
+        r"start of the first job +with the wall \d(?s:.*)3 jobs +with the wall \d",
+    ),
     "databases": (
         ["--sequences", "200", "--rounds", "1"],
         r"the second takes \d+\.\d\d of the time",

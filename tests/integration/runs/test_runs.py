@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -359,6 +361,43 @@ def test_delete_takes_record_jobs_and_folder(services, settings):
     with pytest.raises(NotFound):
         services.runs.get(ANN, run.id)
     services.files.delete(ANN, run.inputs[0].file)
+
+
+@pytest.fixture
+def unremovable(services, settings):
+    """A canceled run and its folder, which cannot be renamed; skipped where none can be made."""
+    run = submit(services, example=True)
+    services.runs.cancel(ANN, run.id)
+    home = settings.data / "runs" / run.id
+    home.mkdir(parents=True)
+    if not shutil.which("chattr") or subprocess.call(["chattr", "+i", home]):
+        pytest.skip("the file system has no immutable files, or only root may make them")
+    yield run, home
+    subprocess.call(["chattr", "-i", home], stderr=subprocess.DEVNULL)
+
+
+def test_delete_of_a_run_whose_files_remain_is_refused_and_can_be_repeated(services, unremovable):
+    run, home = unremovable
+    with pytest.raises(Conflict, match="cannot be removed: Operation not permitted"):
+        services.runs.delete(ANN, run.id)
+    assert services.runs.get(ANN, run.id).state is State.CANCELED
+    subprocess.check_call(["chattr", "-i", home])
+    services.runs.delete(ANN, run.id)
+    assert not home.exists()
+
+
+def test_rest_of_a_deleted_run_is_removed_later(services, settings, unremovable, caplog):
+    run, home = unremovable
+    subprocess.check_call(["chattr", "-i", home])
+    (home / "results").mkdir()
+    subprocess.check_call(["chattr", "+i", home / "results"])
+    services.runs.delete(ANN, run.id)
+    (left,) = (settings.data / "runs").glob(".deleted-*")
+    assert services.runs.sweep(datetime.now(UTC)) == 1
+    assert "is not completely removed" in caplog.text
+    subprocess.check_call(["chattr", "-i", left / "results"])
+    services.runs.sweep(datetime.now(UTC))
+    assert not left.exists()
 
 
 @pytest.mark.parametrize(

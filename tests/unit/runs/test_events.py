@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.models import Graph, Progress, Run, State, Step
-from services.runs.events import new_events
+from services.runs.events import changes_of, new_events
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -59,22 +59,24 @@ def kinds(events):
 
 @pytest.mark.parametrize("seen", ["", "x", "a.b", "....", "0.0.0"])
 def test_new_events_nothing_seen_has_all_and_the_state_last(seen):
-    assert kinds(new_events(run(), graph(), seen)) == ["progress", "jobs", "state"]
+    assert kinds(new_events(changes_of(run(), graph()), seen)) == ["progress", "jobs", "state"]
 
 
 def test_new_events_has_only_what_changed():
-    seen = new_events(run(), graph())[-1].seen
-    assert new_events(run(), graph(), seen) == []
-    assert new_events(run(name="renamed"), graph(seconds=1.5), seen) == []
-    assert kinds(new_events(run(progress=Progress(total=2, done=1)), graph(), seen)) == ["progress"]
-    (event,) = new_events(run(), graph(done=1), seen)
+    seen = new_events(changes_of(run(), graph()))[-1].seen
+    assert new_events(changes_of(run(), graph()), seen) == []
+    assert new_events(changes_of(run(name="renamed"), graph(seconds=1.5)), seen) == []
+    assert kinds(
+        new_events(changes_of(run(progress=Progress(total=2, done=1)), graph()), seen)
+    ) == ["progress"]
+    (event,) = new_events(changes_of(run(), graph(done=1)), seen)
     assert (event.kind, event.data[0]["done"]) == ("jobs", 1)
-    (event,) = new_events(run(state=State.EXECUTOR_ERROR, error="No."), graph(), seen)
+    (event,) = new_events(changes_of(run(state=State.EXECUTOR_ERROR, error="No."), graph()), seen)
     assert (event.data["state"], event.data["error"]) == ("EXECUTOR_ERROR", "No.")
 
 
 def test_new_events_after_a_cut_continues_with_the_next():
-    first, second, third = new_events(run(), graph())
-    assert kinds(new_events(run(), graph(), first.seen)) == ["jobs", "state"]
-    assert kinds(new_events(run(), graph(), second.seen)) == ["state"]
-    assert kinds(new_events(run(), graph(), third.seen)) == []
+    first, second, third = new_events(changes_of(run(), graph()))
+    assert kinds(new_events(changes_of(run(), graph()), first.seen)) == ["jobs", "state"]
+    assert kinds(new_events(changes_of(run(), graph()), second.seen)) == ["state"]
+    assert kinds(new_events(changes_of(run(), graph()), third.seen)) == []
