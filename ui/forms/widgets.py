@@ -176,6 +176,16 @@ def unit_of(schema: Mapping[str, Any]) -> str:
     return plain(str(schema.get("unit") or schema.get("units") or ""))
 
 
+#: By the rule that recognized a table, a file or a folder (services/catalogue/recognition.py).
+RECOGNISED = {
+    "name": "Recognized as a file by its name or value.",
+    "cells": "Recognized as a table by its cells.",
+    "read": "The workflow reads this file.",
+    "planned": "The workflow read this in a dry run.",
+    "overlay": "Described by the operators of this server.",
+}
+
+
 def help_of(schema: Mapping[str, Any]) -> str:
     """Return the description, the help and the limits of a field as one text."""
     limits = {
@@ -185,5 +195,10 @@ def help_of(schema: Mapping[str, Any]) -> str:
         "exclusiveMaximum": "less than {}",
     }
     bounds = [text.format(schema[key]) for key, text in limits.items() if key in schema]
-    parts = [schema.get("description", ""), schema.get("help_text", "")]
-    return " ".join(filter(None, [*parts, f"Allowed: {', '.join(bounds)}." if bounds else ""]))
+    parts = [
+        schema.get("description", ""),
+        schema.get("help_text", ""),
+        f"Allowed: {', '.join(bounds)}." if bounds else "",
+        RECOGNISED.get(str(schema.get("recognised")), ""),
+    ]
+    return " ".join(filter(None, parts))
