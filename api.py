@@ -17,6 +17,7 @@ from routes.http.context import attach
 from routes.http.cors import Cors
 from routes.http.guard import Guard
 from routes.imports import imports
+from routes.index import index
 from routes.links import links
 from routes.provenance import provenance
 from routes.results import results
@@ -73,7 +74,7 @@ def create_app(services: Services | None = None) -> Flask:
     guard.install(app)
     Cors(guard).install(app)
     base_path.install(app, services.settings)
-    for blueprint in (*BLUEPRINTS, wes, blast):
+    for blueprint in (*BLUEPRINTS, wes, blast, index):
         app.register_blueprint(blueprint)
     streams.install(app)
     openapi.install(app, services.settings.public_api_url)

@@ -39,6 +39,10 @@ submit a run, poll it and download its results.
 name. `data` is null for unexpected errors and errors of HTTP itself. Every response has an
 `X-Request-Id`.
 
+The server also has GA4GH WES 1.1 at `/ga4gh/wes/v1` and NCBI's BLAST URL API at `/Blast.cgi`, for
+clients of these standards; see `/guide/wes.md` and `/guide/blast.md`. `/guide/api.md` has recipes
+for everything.
+
 **Lists** are paginated: send `next` of a page as `after` to get the next page.
 
 **Validation** is strict: unknown or duplicate parameters and values of the wrong type are refused.

@@ -54,14 +54,14 @@ def get_service_info() -> Json:
 
 @wes.get("/runs")
 def list_runs() -> Json:
-    """ListRuns, newest first."""
+    """ListRuns, newest first. Any string is a token; nothing follows an unknown one."""
     actor = current_actor()
     size, token = _paging()
     try:
         query = requests.validate(RunFilter, {"after": token, "limit": size}, "")
         page = services().runs.list(actor, query)
-    except Invalid as error:
-        raise Invalid(schemas.UNKNOWN_PAGE_TOKEN(), field="page_token") from error
+    except Invalid:
+        return {"runs": [], "next_page_token": ""}
     return {
         "runs": [schemas.run_summary(run) for run in page.items],
         "next_page_token": page.next or "",
@@ -73,6 +73,8 @@ def run_workflow() -> Json:
     """RunWorkflow, for a workflow of the catalogue; attachments become registered files."""
     actor = current_actor()
     rate_limits.spend("submit", actor)
+    if not requests.has_body() and not request.mimetype:
+        _workflow(actor, "")
     with forms.reading_form(files=[ATTACHMENT]) as form:
         workflow = _workflow(actor, form.fields.get("workflow_url", ""))
         run_request.check_request(form.fields)
@@ -181,7 +183,7 @@ def _base_urls() -> list[str]:
 
 
 def _workflow(actor: Actor, url: str) -> Workflow:
-    """Return the workflow to run. Raises Forbidden for one that is not in the catalogue."""
+    """Return the workflow to run. Raises Forbidden: only those of the catalogue may run."""
     names = [workflow.name for workflow in services().workflows.list(actor)]
     name = run_request.workflow_name(url, _base_urls())
     if name not in names:

@@ -12,7 +12,6 @@ from importlib import metadata
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from services.errors import Invalid, Message
 from services.models import Job, Result, Run, State
 from services.settings import Settings
 
@@ -21,10 +20,6 @@ Json = dict[str, Any]
 PREFIX = "/ga4gh/wes/v1"
 VERSION = "1.1.0"
 TYPE = "SMK"  # the name that other servers use for Snakemake's language
-
-UNKNOWN_PAGE_TOKEN = Message(
-    "invalid", "Unknown page token.", hint="Send the next_page_token of an earlier response."
-)
 
 
 def snakemake_versions() -> list[str]:
@@ -113,12 +108,15 @@ def task_log(run_id: str, job: Job, api: str) -> Json:
 
 
 def page_of_jobs(jobs: Sequence[Job], size: int, token: str | None) -> tuple[Sequence[Job], str]:
-    """Return the jobs after the one with the id `token`, and the token of the next page or ""."""
+    """Return the jobs after the one with the id `token`, and the token of the next page or "".
+
+    Nothing follows an unknown token.
+    """
     start = 0
     if token:
         indexes = [index for index, job in enumerate(jobs) if job.id == token]
         if not indexes:
-            raise Invalid(UNKNOWN_PAGE_TOKEN(), field="page_token")
+            return [], ""
         start = indexes[0] + 1
     page = jobs[start : start + size]
     return page, page[-1].id if start + size < len(jobs) else ""

@@ -14,7 +14,7 @@ from pymongo import MongoClient
 
 from api import create_app
 from services.bootstrap import Services, build
-from services.engine.publishing import publish
+from services.engine.publishing import Limits, publish
 from services.errors import PROBLEM_CODES
 from services.models import Actor, Highlight, Run, RunRequest, State
 from services.rundir import RunDir
@@ -140,5 +140,6 @@ def finished_run(services: Services, actor: Actor, results: dict[str, str]) -> R
     console = folder.attempt(attempt).console
     console.parent.mkdir(parents=True, exist_ok=True)
     console.write_text("Building DAG of jobs...\nFinished\n")
-    publish(folder, [], [Highlight(path="results/report.html", title="Report")])
+    highlights = [Highlight(path="results/report.html", title="Report")]
+    publish(folder, [], highlights, limits=Limits(max_bytes=2**30))
     return store.end(run.id, attempt, State.COMPLETE, now=now)

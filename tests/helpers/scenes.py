@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.bootstrap import Services
-from services.engine.publishing import publish
+from services.engine.publishing import Limits, publish
 from services.models import (
     Actor,
     Cause,
@@ -82,7 +82,7 @@ class Scenes:
             Highlight(path="results/report.html", title="Report"),
             Highlight(path="results/hits.tsv", title="Hits"),
         ]
-        publish(self._home(run), [], highlights)
+        publish(self._home(run), [], highlights, limits=Limits(max_bytes=2**30))
         return self._move(run, State.COMPLETE)
 
     def failed(self, cause: Cause = CAUSE, **fields: Any) -> Run:

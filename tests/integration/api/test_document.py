@@ -51,8 +51,8 @@ UNDOCUMENTED = {  # the document itself and the pages that show it
     "flasgger.<lambda>",
 }
 
-#: Blueprints of other standards: the WES document and NCBI's (test_wes.py, test_blast.py).
-OF_OTHERS = {"wes", "blast"}
+#: Blueprints of other standards: the WES document and NCBI's (test_wes.py, test_blast.py); pages.
+OF_OTHERS = {"wes", "blast", "index"}
 
 
 @pytest.fixture(scope="module")
@@ -285,3 +285,18 @@ def test_document_has_the_security_schemes_and_that_sign_in_is_optional(document
     schemes = document["components"]["securitySchemes"]
     assert {one["scheme"] for one in schemes.values()} == {"bearer", "basic"}
     assert document["security"] == [{}, *({name: []} for name in schemes)]
+
+
+def test_index_leads_to_portal_document_and_guides(services, client):
+    page = client.get("/")
+    assert page.mimetype == "text/html"
+    found = re.findall(r'href="([^"]+)"', page.text)
+    assert found[0] == services.settings.public_portal_url
+    assert "/apidocs/" in found
+    assert "/guide/api.md" in found
+    for address in found[1:]:
+        assert client.get(address).status_code == 200
+    for name in ("nothing", "operators", "..%2Fdesign%2Farchitecture"):
+        assert client.get(f"/guide/{name}.md").status_code == 404
+    below = client.get("/", environ_overrides={"SCRIPT_NAME": "/desk"})
+    assert 'href="/desk/apidocs/"' in below.text
