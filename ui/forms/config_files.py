@@ -91,7 +91,7 @@ def draw_text(workflow: Workflow, form: Form) -> None:
             _check_and_use(workflow, lambda: typed)
         st.download_button(
             "Download",
-            data=typed,
+            data=typed.encode(),
             file_name=f"{workflow.name}.yaml",
             mime="text/plain",
             key="download-configuration",

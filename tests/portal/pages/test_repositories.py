@@ -128,12 +128,12 @@ def test_configuration_file_with_a_mistake_is_refused_by_key(portal, services, t
 
 def test_registered_file_fills_the_form_and_what_does_not_fit_is_named_by_key(portal, services):
     good = services.files.register(ME, "mine.yaml", io.BytesIO(b"background: 9\n"))
-    bad = services.files.register(ME, "bad.yaml", io.BytesIO(b"backgruond: 9\nsamples: 1\n"))
+    bad = services.files.register(ME, "bad.yaml", io.BytesIO(b"backgrounds: 9\nsamples: 1\n"))
     session = form(portal, "keys-beyond-schema")
     session.selectbox(key="chosen-configuration").set_value(bad.id).run()
     session.button(key="fill-from-file").click().run()
     said = " ".join(block.value for block in session.markdown if ":red[" in block.value)
-    assert "**backgruond**" in said
+    assert "**backgrounds**" in said
     assert "**samples**" in said
     session.selectbox(key="chosen-configuration").set_value(good.id).run()
     session.button(key="fill-from-file").click().run()
