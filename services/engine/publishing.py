@@ -31,12 +31,6 @@ MAX_EXAMPLE_CHARACTERS = 200  # of the path of a file that is left out
 READ_BYTES = 1024 * 1024
 
 
-NOT_UTF8 = Message(
-    "invalid_characters",
-    "{count} files are not among the results because their names are not valid UTF-8, such as"
-    " {example}.",
-    one="The file {example} is not among the results because its name is not valid UTF-8.",
-)
 OUTSIDE = Message(
     "not_allowed",
     "{count} files are not among the results because they are links out of the run, such as"
@@ -99,6 +93,9 @@ class Limits:
             raise PublishingStopped
 
 
+UNLIMITED = Limits(max_bytes=2**63)
+
+
 @dataclass
 class Omitted:
     """The files that are left out: for each reason their number and the first of them."""
@@ -126,7 +123,7 @@ def publish(
     outputs: Sequence[str],
     highlights: Sequence[Highlight],
     *,
-    limits: Limits,
+    limits: Limits = UNLIMITED,
     targets: Sequence[str] = (),
     cache: Path | None = None,
     progress: Publishing | None = None,
@@ -286,15 +283,12 @@ class _Finder:
         """Return the size of a file, or None when it is left out."""
         reason = SPECIAL
         try:
-            path.encode()
             real = Path(os.path.realpath(self._root / path))
             found = real.stat()
             if not real.is_relative_to(self._home):
                 reason = OUTSIDE
             elif stat.S_ISREG(found.st_mode):
                 return found.st_size
-        except UnicodeEncodeError:
-            reason = NOT_UTF8
         except OSError as error:
             if not (self._root / path).is_symlink():
                 raise

@@ -14,10 +14,12 @@ from services.catalogue.layout import form, snapshot_folder
 from services.engine.arguments import own_configuration
 from services.engine.staging import run_configuration
 from services.errors import Invalid, Message, NotFound
+from services.files import Files
 from services.models import Actor, Run
 from services.params import validation
 from services.rundir import RunDir
 from services.runs import run_files
+from services.runs.samplesheets import Registered
 from services.runs.service import Runs
 from services.settings import Settings
 
@@ -40,8 +42,9 @@ class EditedForm:
 class Configurations:
     """Reads and writes configurations; nothing is stored."""
 
-    def __init__(self, settings: Settings, workflows: Catalogue, runs: Runs) -> None:
+    def __init__(self, settings: Settings, files: Files, workflows: Catalogue, runs: Runs) -> None:
         self._data = settings.data
+        self._files = files
         self._workflows = workflows
         self._runs = runs
 
@@ -55,6 +58,19 @@ class Configurations:
             return _text(own_configuration(self._workflows.folder(workflow)), params)
         except Broken as error:
             raise NotFound(error.text) from error
+
+    def filled_from(self, actor: Actor, workflow: str, file_id: str) -> str:
+        """Return the configuration of a workflow with the values in a registered YAML or JSON file.
+
+        Raises NotFound for the workflow, and Invalid with every value that does not fit, by key.
+        """
+        values = run_files.config_values(Registered(self._files, actor), file_id)
+        try:
+            schema = self._workflows.get(actor, workflow).params_schema
+            params = validation.check(schema, values)
+        except Invalid as error:
+            raise run_files.named_by_file(error, {}) from error
+        return self.text(actor, workflow, params)
 
     def edited(self, actor: Actor, workflow: str, text: str) -> EditedForm:
         """Return the form for the text of a configuration.

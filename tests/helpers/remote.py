@@ -14,7 +14,7 @@ from tests.helpers.desk import Desk
 from tests.helpers.waiting import until
 
 API = "/api/v1"
-RUN_TIMEOUT_S = 360.0  # for a whole run on a busy machine
+RUN_TIMEOUT_S = 600.0  # for a whole run on a busy machine
 
 
 @dataclass(frozen=True)

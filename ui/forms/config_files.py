@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -21,6 +22,8 @@ from ui.forms.form_values import Form
 
 EDITED = "edited-configuration"  # in the session: the text that takes the place of the file
 TEXT, FILE = "config-text-", "config-file-"  # before the keys of the fields of the tabs
+CHOSEN = "chosen-configuration"  # key of the field for a file of the user
+CONFIG_NAME = r"\.(ya?ml|json)$"
 MAX_FILES = 50  # of a config folder that can be edited in the form
 
 
@@ -76,6 +79,7 @@ def draw_text(workflow: Workflow, form: Form) -> None:
     typed = st.text_area(
         "Configuration", value=text, key=key, height=420, label_visibility="collapsed"
     )
+    _draw_chooser(workflow)
     with st.container(horizontal=True):
         if st.button(
             "Use this text",
@@ -84,10 +88,10 @@ def draw_text(workflow: Workflow, form: Form) -> None:
             help="Checks the text and fills the form with it.",
             disabled=not context.may_change(),
         ):
-            _check_and_use(workflow, typed)
+            _check_and_use(workflow, lambda: typed)
         st.download_button(
             "Download",
-            data=typed,
+            data=typed.encode(),
             file_name=f"{workflow.name}.yaml",
             mime="text/plain",
             key="download-configuration",
@@ -105,12 +109,28 @@ def draw_text(workflow: Workflow, form: Form) -> None:
             st.rerun()
 
 
-def _check_and_use(workflow: Workflow, text: str) -> None:
+def _draw_chooser(workflow: Workflow) -> None:
+    """Draw a field for a file of the user, and a button that fills the form with it."""
+    common = {
+        "label": "Configuration file of yours",
+        "key": CHOSEN,
+        "help": "YAML or JSON. Settings that it does not have keep the values of the workflow.",
+    }
+    chosen, _ = file_fields.draw_single(None, CONFIG_NAME, common)
+    if chosen and st.button("Fill the form from this file", key="fill-from-file"):
+        service = context.services().configurations
+        _check_and_use(
+            workflow, lambda: service.filled_from(context.actor(), workflow.name, chosen)
+        )
+
+
+def _check_and_use(workflow: Workflow, read: Callable[[], str]) -> None:
+    """Fill the form with a text, or draw what is wrong with it."""
     try:
-        _use(workflow, text)
+        _use(workflow, read())
     except Invalid as error:
         for problem in error.problems or ():
-            name = problem.field.removeprefix("params.").removeprefix("configuration.")
+            name = problem.field.partition(".")[2]
             said = sentences(problem.message, problem.hint)
             st.markdown(f":red[:material/error: **{plain(name)}** {plain(said)}]")
         if not error.problems:

@@ -55,7 +55,8 @@ def draw(
         return _choice(schema["enum"], schema, initial, common)
     if kind == "boolean" and not isinstance(initial, bool | None):
         return _choice([True, False], schema, initial, common)
-    if kind == "boolean" and initial is None and "null" in types_of(schema):
+    unset = "default" not in schema or "null" in types_of(schema)
+    if kind == "boolean" and initial is None and unset:  # which a toggle could not show
         return _choice([True, False], {}, initial, common)
     if kind == "boolean":
         checked = st.toggle(value=restore(common["key"], bool(initial)), **common)
@@ -175,6 +176,16 @@ def unit_of(schema: Mapping[str, Any]) -> str:
     return plain(str(schema.get("unit") or schema.get("units") or ""))
 
 
+#: By the rule that recognized a table, a file or a folder (services/catalogue/recognition.py).
+RECOGNISED = {
+    "name": "Recognized as a file by its name or value.",
+    "cells": "Recognized as a table by its cells.",
+    "read": "The workflow reads this file.",
+    "planned": "The workflow read this in a dry run.",
+    "overlay": "Described by the operators of this server.",
+}
+
+
 def help_of(schema: Mapping[str, Any]) -> str:
     """Return the description, the help and the limits of a field as one text."""
     limits = {
@@ -184,5 +195,10 @@ def help_of(schema: Mapping[str, Any]) -> str:
         "exclusiveMaximum": "less than {}",
     }
     bounds = [text.format(schema[key]) for key, text in limits.items() if key in schema]
-    parts = [schema.get("description", ""), schema.get("help_text", "")]
-    return " ".join(filter(None, [*parts, f"Allowed: {', '.join(bounds)}." if bounds else ""]))
+    parts = [
+        schema.get("description", ""),
+        schema.get("help_text", ""),
+        f"Allowed: {', '.join(bounds)}." if bounds else "",
+        RECOGNISED.get(str(schema.get("recognised")), ""),
+    ]
+    return " ".join(filter(None, parts))

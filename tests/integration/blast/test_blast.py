@@ -439,7 +439,7 @@ def test_biopython_reads_the_hits_of_the_hits_table(server, example, queries):
 
 def test_biopython_stops_at_a_search_that_failed(url):
     with pytest.raises(urllib.error.HTTPError, match="409") as failure:
-        NCBIWWW.qblast("blastp", DATABASE, ">a\nMKTAYIAKQRQISF\n>a\nMKTAYIAK\n", url_base=url)
+        NCBIWWW.qblast("blastx", DATABASE, PEPTIDE, url_base=url)  # which takes nucleotides
     assert b"Status=FAILED\n" in failure.value.read()
     failure.value.close()
 

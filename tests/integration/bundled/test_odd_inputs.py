@@ -19,7 +19,7 @@ from tests.helpers.remote import Remote, finished, problems
 
 WORKFLOWS = Path(__file__).parents[3] / "workflows"
 
-pytestmark = [pytest.mark.workflow, pytest.mark.timeout(400)]  # s; each fixture is a whole run
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(700)]  # s; each fixture is a whole run
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,6 @@ def desk(mongod, tmp_path_factory):
     ("what", "reason"),
     [
         ("giant", "all results would exceed RUNDESK_MAX_OUTPUT."),
-        ("names", "its name is not valid UTF-8."),
         ("loop", "it is a link in a loop."),
         ("pipe", "it is not a regular file."),
     ],
@@ -46,6 +45,12 @@ def test_result_that_cannot_be_published_is_left_out_and_noted(desk, what, reaso
     assert run.state is State.COMPLETE, run.error
     assert desk.results(run.id) == ["results/good.txt"]
     assert run.history[-1].note.endswith(reason)
+
+
+def test_result_whose_name_is_not_utf_8_is_listed(desk):
+    run = desk.finished(desk.submit("odd", what="names"))
+    assert run.state is State.COMPLETE, run.error
+    assert set(desk.results(run.id)) == {"results/bad\ufffd.txt", "results/good.txt"}
 
 
 def publishing_run(desk):

@@ -51,6 +51,7 @@ def completed(desk: Desk, workflow: str, **params: object) -> str:
         ("default-profile", {}, "2 1 123"),
         ("default-profile", {"b": 3}, "3 1 123"),
         ("beside-the-workflow", {}, "2"),
+        ("unset-values", {}, "either tool"),
         ("dropped-folder", {}, "kept"),
         (
             "inferred-types",

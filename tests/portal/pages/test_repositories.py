@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,3 +124,18 @@ def test_configuration_file_with_a_mistake_is_refused_by_key(portal, services, t
     session.button(key="use-configuration").click().run()
     assert any(":red[" in block.value and words in block.value for block in session.markdown)
     assert session.text_input(key="field-params.threshold").value == "3"
+
+
+def test_registered_file_fills_the_form_and_what_does_not_fit_is_named_by_key(portal, services):
+    good = services.files.register(ME, "mine.yaml", io.BytesIO(b"background: 9\n"))
+    bad = services.files.register(ME, "bad.yaml", io.BytesIO(b"backgrounds: 9\nsamples: 1\n"))
+    session = form(portal, "keys-beyond-schema")
+    session.selectbox(key="chosen-configuration").set_value(bad.id).run()
+    session.button(key="fill-from-file").click().run()
+    said = " ".join(block.value for block in session.markdown if ":red[" in block.value)
+    assert "**backgrounds**" in said
+    assert "**samples**" in said
+    session.selectbox(key="chosen-configuration").set_value(good.id).run()
+    session.button(key="fill-from-file").click().run()
+    params = started(session, services).params
+    assert (params["background"], params["params"]) == (9, {"threshold": 3})

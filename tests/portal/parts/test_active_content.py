@@ -27,7 +27,7 @@ TAKE_PATHS = {
     "audio": set(),
     "video": set(),
     "pdf": set(),
-    "download_button": {"forms/sheet_sources.py"},  # with bytes
+    "download_button": {"forms/config_files.py", "forms/sheet_sources.py"},  # with bytes
     "write_stream": set(),
     "map": set(),
     "pydeck_chart": set(),
