@@ -26,7 +26,7 @@ from tests.helpers.api import client_of, finished_run, open_desk
 ANN = Actor(id="ann")
 PUBLIC = {"system.get_health"}
 PRIVATE = {"drafts.get_draft"}  # not for administrators either, and not with a read-only token
-PAGES = {"flasgger"}  # of the document, which is public
+PAGES = {"flasgger", "index"}  # of the document, and links to it, which are public
 FORM = "multipart/form-data; boundary=B"
 KINDS = ("run", "file", "upload", "import", "token")
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -83,6 +83,7 @@ ASKED = {
     # these store nothing
     "runs.validate_run": Asked(SUBMISSION, only_looks=True),
     "runs.preview_run": Asked({"json": {"workflow": "none", "params": {}}}, only_looks=True),
+    "links.create_link": Asked({"json": {"path": "/api/v1/runs/x"}}, only_looks=True),
     "sheets.parse_sheet": Asked({"json": {}}, only_looks=True),
     "sheets.pair_files": Asked({"json": {}}, only_looks=True),
 }

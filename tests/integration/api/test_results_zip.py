@@ -74,7 +74,7 @@ def test_zip_of_several_runs_has_a_folder_each(services, client, run):
     assert len({name.partition("/")[0] for name in found}) == 2
     assert "2 runs.zip" in reply.headers["Content-Disposition"]
     refused(client.get("/api/v1/results.zip"), 400, 40001)
-    refused(client.get(f"/api/v1/results.zip?run={ids[2]}"), 404, 40400)
+    refused(client.get(f"/api/v1/results.zip?run={ids[2]}"), 404, 40403)
 
 
 def test_names_that_differ_only_in_case_or_punctuation_stay_distinct(services):

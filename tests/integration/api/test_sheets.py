@@ -6,6 +6,7 @@ The web host of these tests is on loopback, and the operators allow it by name a
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -414,10 +415,12 @@ def test_empty_string_for_a_required_file_is_missing_in_every_door(client, mzml)
     form = {
         "workflow_type": "SMK",
         "workflow_type_version": "9",
-        "workflow_url": "demo",
-        "workflow_params": '{"reads": ""}',
+        "workflow_url": "ms-report",
+        "workflow_params": json.dumps(params),
     }
-    assert client.post("/ga4gh/wes/v1/runs", data=form).status_code == 400
+    reply = client.post("/ga4gh/wes/v1/runs", data=form)
+    assert reply.status_code == 400
+    assert "workflow_params.information: Required." in reply.get_json()["msg"]
 
 
 def test_empty_string_for_an_optional_file_is_absent(client, mzml):
