@@ -154,7 +154,7 @@ def test_upload_continues_after_pause_on_another_page_and_after_api_restart(
     page.wait_for_timeout(300)
     had = line.carried
     page.wait_for_timeout(500)
-    assert line.carried == had
+    assert line.carried - had < MIB  # at most checks of the connection
     slow(-1)
     desk.stop("api")
     page.get_by_role("button", name="Resume: paused.fasta").press("Enter")
@@ -212,7 +212,7 @@ def test_folder_is_uploaded_listed_opened_and_deleted(window, services, actor, t
 
 def test_file_with_another_ending_is_refused_next_to_the_field(window, line, tmp_path):
     path = tmp_path / "picture.png"
-    path.write_bytes(b"\x89PNG")
+    path.write_bytes(b"\x89PNG" * MIB)
     page = window.open("/new?workflow=sequence-search")
     field = ".st-key-upload-field-queries"
     expect(page.locator(f"{field} .choose")).to_be_visible()
@@ -221,6 +221,6 @@ def test_file_with_another_ending_is_refused_next_to_the_field(window, line, tmp
     expect(page.locator(f"{field} li.failed")).to_contain_text(
         "Only files that end in .fa, .fasta, .faa"
     )
-    assert line.carried == had
+    assert line.carried - had < MIB  # at most checks of the connection
     page.get_by_role("button", name="Remove picture.png").click()
     expect(page.locator(f"{field} li")).to_have_count(0)

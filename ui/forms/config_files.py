@@ -91,7 +91,7 @@ def draw_text(workflow: Workflow, form: Form) -> None:
             _check_and_use(workflow, lambda: typed)
         st.download_button(
             "Download",
-            data=typed.encode(),
+            data=typed.encode,  # a file for each text would end with the next one
             file_name=f"{workflow.name}.yaml",
             mime="text/plain",
             key="download-configuration",

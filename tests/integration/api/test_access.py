@@ -24,7 +24,7 @@ from services.settings import Settings
 from tests.helpers.api import client_of, finished_run, open_desk
 
 ANN = Actor(id="ann")
-PUBLIC = {"system.get_health"}
+PUBLIC = {"system.get_health", "system.get_readiness"}
 PRIVATE = {"drafts.get_draft"}  # not for administrators either, and not with a read-only token
 PAGES = {"flasgger", "index"}  # of the document, and links to it, which are public
 FORM = "multipart/form-data; boundary=B"

@@ -92,7 +92,6 @@ def test_files_that_cannot_be_published_are_left_out_with_the_reason(tmp_path):
     rundir = create_run(
         tmp_path / "runs" / "run", **{"results/good.txt": "1", "results/b/c.txt": "2"}
     )
-    (rundir.results / os.fsdecode(b"bad\xff.txt")).write_text("x")
     (rundir.results / "loop").symlink_to("loop")
     (rundir.results / "gone").symlink_to("nowhere")
     (rundir.results / "out").symlink_to("/etc/passwd")
@@ -102,7 +101,6 @@ def test_files_that_cannot_be_published_are_left_out_with_the_reason(tmp_path):
     note = publish(rundir, [], [])
     assert paths(rundir) == ["results/b/c.txt", "results/good.txt", "results/inside"]
     for sentence in (
-        "The file results/bad\\udcff.txt is not among the results because its name is not valid",
         "The file results/loop is not among the results because it is a link in a loop.",
         "The file results/gone is not among the results because it is a link that leads to no",
         "The file results/out is not among the results because it is a link out of the run.",
