@@ -14,8 +14,6 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from services.database.shutdown import skip_monitor_shutdown
-
 from services.engine.warmup import import_snakemake, warm_up
 
 
@@ -67,7 +65,6 @@ def execute(place: Path, snakefile: str, cores: str) -> NoReturn:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     finally:
-        skip_monitor_shutdown()
         atexit._run_exitfuncs()  # removes the cache folder of the run
         os._exit(code)
 

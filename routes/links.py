@@ -12,6 +12,7 @@ from routes.http import examples
 from routes.http.context import services
 from routes.http.operation import operation
 from services.models import Actor, Model
+from services.models.base import Integer
 
 links = Blueprint("links", __name__, url_prefix="/api/v1/links")
 
@@ -27,7 +28,7 @@ class LinkRequest(Model):
         " with its query parameters",
         examples=[examples.LINK_PATH],
     )
-    seconds: int = Field(3600, ge=1, le=604_800, description="Time until the link expires")
+    seconds: Integer = Field(3600, ge=1, le=604_800, description="Time until the link expires")
 
 
 class Link(Model):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from services.models.base import Model
+from services.models.base import Integer, Model
 
 
 class Scope(StrEnum):
@@ -40,11 +40,6 @@ TokenId = Annotated[
 ]
 
 
-def _as_integer(value: Any) -> Any:
-    """Return an integer for a float such as 90.0, because JSON does not distinguish the two."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 class TokenRequest(Model):
     """A token to create."""
 
@@ -52,9 +47,7 @@ class TokenRequest(Model):
 
     name: str = Field(min_length=1, max_length=100, description="Purpose of the token")
     scope: Scope = Field(Scope.READ, description="What the token allows")
-    days: Annotated[int, BeforeValidator(_as_integer)] = Field(
-        90, ge=1, le=3650, strict=True, description="Lifetime in days"
-    )
+    days: Integer = Field(90, ge=1, le=3650, strict=True, description="Lifetime in days")
     owner: str | None = Field(
         None,
         min_length=1,

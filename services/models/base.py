@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 T = TypeVar("T")
 
 MAX_PAGE_SIZE = 200  # items of one page of a list
+
+
+def _as_integer(value: Any) -> Any:
+    """Return an integer for a float such as 90.0, because JSON does not distinguish the two."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Integer = Annotated[int, BeforeValidator(_as_integer)]  # of a strict model
 
 
 class Model(BaseModel):

@@ -6,12 +6,23 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticKnownError
 
 from services.models.base import MAX_PAGE_SIZE, Model
 from services.models.files import FileId
 from services.models.states import State
 from services.models.submissions import RunId, Submission
+
+
+def _refuse_number(value: object) -> object:
+    """Refuse seconds since 1970, which pydantic accepts as a time, and dates without a time."""
+    if isinstance(value, str) and ":" not in value:
+        raise PydanticKnownError("datetime_parsing", {"error": "it is not a date with a time"})
+    return value
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_refuse_number)]
 
 
 class Progress(Model):
@@ -140,10 +151,10 @@ class RunFilter(Model):
     tag: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(
         [], max_length=20, description="Runs with all of these tags"
     )
-    since: AwareDatetime | None = Field(
+    since: Time | None = Field(
         None, description="Runs submitted at this time or later", examples=["2026-03-01T00:00:00Z"]
     )
-    until: AwareDatetime | None = Field(
+    until: Time | None = Field(
         None, description="Runs submitted before this time", examples=["2026-04-01T00:00:00Z"]
     )
     sort: Literal["-created", "created"] = Field(

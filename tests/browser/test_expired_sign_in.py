@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 def desk(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """An installation with tokens and without a runner."""
     folder = tmp_path_factory.mktemp("desk")
-    given = {"sign_in_by": "tokens", "workflows": WORKFLOWS}
+    given = {"sign_in_by": "tokens", "workflows": WORKFLOWS, "wall": "available"}
     with shared(mongod, folder, "api", "portal", **given) as servers:
         yield servers
 

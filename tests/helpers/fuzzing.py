@@ -18,6 +18,7 @@ def config(examples: int, operations: list[dict[str, Any]], **more: Any) -> Sche
     """Return a deterministic configuration: `examples` for each operation plus documented ones."""
     generation = {**PROFILE["generation"], "max-examples": examples}
     profile = {**PROFILE, "generation": generation, "operations": operations, **more}
+    profile["headers"] = {"Accept-Encoding": "identity"}  # in an app, it does not decode replies
     return SchemathesisConfig.from_dict(profile)
 
 
