@@ -64,7 +64,7 @@ class Follower:
             return Turn.OVER
 
     def close(self, *, complete: bool) -> None:
-        """Close the connection; `complete`: the client is told that this is the end."""
+        """Close the connection. `complete`: send the end of the response first."""
         with contextlib.suppress(OSError):
             if complete and not self._ended:
                 self._queue(None)

@@ -2,60 +2,36 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import re
-import secrets
-import threading
 
 import pytest
 from playwright.sync_api import expect
-from pymongo import MongoClient
 
 from services.access.actors import local_actor
 from services.bootstrap import build
 from services.models import Scope, TokenRequest
-from services.settings import HERE, Settings
-from tests.helpers.processes import serving
-from tests.helpers.waiting import free_port
+from services.settings import HERE
+from tests.helpers.folder_site import folder_site
+from tests.helpers.shared_desk import shared
 
 PAGES = HERE / "docs" / "examples"
 EXAMPLE = HERE / "workflows" / "sequence-search" / "example"
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        """Keep requests out of the output of the tests."""
-
-
 @pytest.fixture(scope="module")
 def site():
     """Another site that serves the example page."""
-    handler = functools.partial(Quiet, directory=PAGES)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with folder_site(PAGES) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def desk(mongod, tmp_path_factory, site):
     """An installation with tokens whose API may be used by pages of that site."""
     folder = tmp_path_factory.mktemp("desk")
-    settings = Settings(
-        data=folder / "data",
-        mongodb_uri=mongod,
-        database=f"rundesk_test_{secrets.token_hex(6)}",
-        api_port=free_port(),
-        portal_port=free_port(),
-        sign_in_by="tokens",
-        wall="available",
-        cors_origins=(site,),
-    )
-    with serving(settings, folder, "api", "runner") as servers:
+    given = {"sign_in_by": "tokens", "wall": "available", "cors_origins": (site,)}
+    with shared(mongod, folder, "api", "runner", **given) as servers:
         yield servers
-    with MongoClient(mongod) as client:
-        client.drop_database(settings.database)
 
 
 @pytest.fixture(scope="module")

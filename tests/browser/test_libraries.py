@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import re
-import secrets
-import threading
 
 import pysam
 import pytest
 from playwright.sync_api import expect
-from pymongo import MongoClient
 
 from services.access.actors import local_actor
 from services.bootstrap import build
 from services.models import Scope, TokenRequest
-from services.settings import HERE, Settings
+from services.settings import HERE
 from tests.helpers import front_ends
-from tests.helpers.processes import serving
-from tests.helpers.waiting import free_port
+from tests.helpers.folder_site import folder_site
+from tests.helpers.shared_desk import shared
 
 pytestmark = pytest.mark.long
 
 REFERENCE = HERE / "tests" / "data" / "chr17_4.2kb.fa"
 PAGE = '<!doctype html><meta charset="utf-8"><div id="app"></div><div id="igv"></div>'
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        """Keep requests out of the output of the tests."""
 
 
 @pytest.fixture(scope="module")
@@ -45,31 +35,17 @@ def site(tmp_path_factory):
     )
     script = front_ends.bundle(folder, "page.jsx", *options)
     (folder / "index.html").write_text(f'{PAGE}<script src="{script.name}"></script>')
-    handler = functools.partial(Quiet, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with folder_site(folder) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def desk(mongod, tmp_path_factory, site):
     """An installation with tokens whose API may be used by pages of that site."""
     folder = tmp_path_factory.mktemp("desk")
-    settings = Settings(
-        data=folder / "data",
-        mongodb_uri=mongod,
-        database=f"rundesk_test_{secrets.token_hex(6)}",
-        api_port=free_port(),
-        portal_port=free_port(),
-        sign_in_by="tokens",
-        wall="available",
-        cors_origins=(site,),
-    )
-    with serving(settings, folder, "api", "runner") as servers:
+    given = {"sign_in_by": "tokens", "wall": "available", "cors_origins": (site,)}
+    with shared(mongod, folder, "api", "runner", **given) as servers:
         yield servers
-    with MongoClient(mongod) as client:
-        client.drop_database(settings.database)
 
 
 @pytest.fixture(scope="module")
